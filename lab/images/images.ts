@@ -1,0 +1,117 @@
+/**
+ * The lab's two images: the root file system of its hosts, and the cloud image of the VMs. Built once from Debian
+ * packages, kept in the cache under the digest of their recipe, and put there by one rename: whole or not at all.
+ */
+import { createHash } from "node:crypto";
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { execa } from "execa";
+import { cacheDirectory } from "../../toolchain/cache.ts";
+import { Failure } from "../../toolchain/failure.ts";
+import { withLock } from "../../toolchain/lock.ts";
+import { step } from "../../toolchain/progress.ts";
+
+/** The image that the site's VMs boot from. */
+export interface GuestImage {
+  /** A qcow2 file. Never written to: a host copies it into its pool. */
+  path: string;
+  /** Its digest, 64 hex digits. */
+  sha256: string;
+  /** Its kernel and initrd, for a boot without a disk. */
+  kernel: string;
+  initrd: string;
+}
+
+const recipes = {
+  host: { files: ["host.sh"], title: "root file system of the lab's hosts", expectation: "1 min" },
+  guest: { files: ["guest.sh", "guest-init.sh"], title: "cloud image of the lab's VMs", expectation: "1 min" },
+} as const;
+
+/** The directory tree that every lab host is an overlay of. Built when missing. */
+export async function ensureHostImage(): Promise<string> {
+  return ensureImage("host", async () => {});
+}
+
+/** The guest image. Built when missing. */
+export async function ensureGuestImage(): Promise<GuestImage> {
+  const directory = await ensureImage("guest", async (built) => {
+    writeFileSync(join(built, "sha256"), await sha256Of(join(built, "guest.qcow2")));
+  });
+  return {
+    path: join(directory, "guest.qcow2"),
+    sha256: readFileSync(join(directory, "sha256"), "utf8"),
+    kernel: join(directory, "vmlinuz"),
+    initrd: join(directory, "initrd"),
+  };
+}
+
+/** The digest that names a recipe's product in the cache: 16 hex digits over the scripts that make it. */
+export function recipeDigest(image: keyof typeof recipes): string {
+  const hash = createHash("sha256");
+  for (const file of recipes[image].files) hash.update(readFileSync(scriptPath(file))).update("\0");
+  return hash.digest("hex").slice(0, 16);
+}
+
+async function ensureImage(image: keyof typeof recipes, finish: (built: string) => Promise<void>): Promise<string> {
+  const images = cacheDirectory("lab", "images");
+  const product = join(images, `${image}-${recipeDigest(image)}`);
+  if (existsSync(product)) return product;
+  const work = cacheDirectory("lab", "images", `${image}.work`);
+  await withLock(work, async () => {
+    if (existsSync(product)) return;
+    rmSync(work, { recursive: true, force: true }); // what a killed build left
+    mkdirSync(work, { mode: 0o700 });
+    const { title, expectation } = recipes[image];
+    await step(`Building the ${title}`, () => build(image, work), expectation);
+    await finish(join(work, "product"));
+    renameSync(join(work, "product"), product);
+    rmSync(work, { recursive: true, force: true });
+  });
+  return product;
+}
+
+/** Runs a recipe in mount and process namespaces of its own: if this process dies, so do the build and its mounts. */
+async function build(image: keyof typeof recipes, work: string): Promise<void> {
+  const log = join(cacheDirectory("lab", "images"), `${image}.build.log`);
+  const output = openSync(log, "w", 0o600);
+  const own = ["--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"];
+  const recipe = [scriptPath(recipes[image].files[0]), await debianMirror(), work, join(work, "product")];
+  const env = { LC_ALL: "C.UTF-8" };
+  const result = await execa("unshare", [...own, "bash", ...recipe], {
+    stdio: ["ignore", output, output],
+    env,
+    reject: false,
+  });
+  if (result.exitCode === 0) return;
+  const last = readFileSync(log, "utf8").trimEnd().split("\n").slice(-3).join(" | ");
+  throw new Failure(`the ${recipes[image].title} could not be built: ${last}`, `look at ${log}`);
+}
+
+/** Where this machine gets Debian packages from: `HOLDFAST_DEBIAN_MIRROR`, else what its apt is configured with. */
+async function debianMirror(): Promise<string> {
+  const configured = process.env["HOLDFAST_DEBIAN_MIRROR"];
+  if (configured) return configured;
+  const { stdout } = await execa("apt-get", ["indextargets", "--format", "$(SITE)"], { reject: false });
+  const mirror = stdout.split("\n").find((site) => site !== "" && !site.includes("security"));
+  if (mirror) return mirror;
+  throw new Failure("apt on this machine names no Debian mirror.", "set HOLDFAST_DEBIAN_MIRROR to the URL of one");
+}
+
+async function sha256Of(file: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}
+
+function scriptPath(name: string): string {
+  return join(import.meta.dirname, name);
+}

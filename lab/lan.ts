@@ -1,0 +1,88 @@
+/**
+ * The site's network: a switch with DHCP and DNS in a namespace of its own, and the cable from a part to it.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { execa } from "execa";
+import { cgroupPath, makeCgroup, removeCgroup } from "./cgroups.ts";
+import { type Layout, network, type Part } from "./layout.ts";
+import { hasInterface, ip, makeNamespace, namespaceExists, netnsExec, setResolver } from "./namespaces.ts";
+import { isAlive, recordedProcess, startDaemon } from "./processes.ts";
+
+/** Whether switch, DHCP and DNS are there. */
+export function lanStands(layout: Layout): boolean {
+  return namespaceExists(layout.netns("lan")) && isAlive(recordedProcess(layout.path("lan", "process.json")));
+}
+
+/** Makes the switch anew. Every cable that was plugged into an old one is gone afterwards. */
+export async function makeLan(layout: Layout): Promise<void> {
+  const lan = layout.netns("lan");
+  await removeCgroup(cgroupPath(layout.name, "lan"));
+  await makeNamespace(lan);
+  await ip(
+    ["link add sw type bridge stp_state 0 forward_delay 0", `addr add ${network.gateway}/24 dev sw`, "link set sw up"],
+    lan,
+  );
+  // Bridged frames pass the switch unseen by iptables; packets to anywhere else are refused at once, not dropped.
+  const sysctl = ["-q", "-w", "net.bridge.bridge-nf-call-iptables=0", "net.bridge.bridge-nf-call-ip6tables=0"];
+  await execa("nsenter", [`--net=/run/netns/${lan}`, "sysctl", ...sysctl, "net.ipv4.ip_forward=1"]);
+  mkdirSync(layout.path("lan"), { recursive: true });
+  writeFileSync(layout.path("lan", "hosts"), `${network.forge} forge.lab\n${network.workstation} ws.lab\n`);
+  writeFileSync(layout.path("lan", "dnsmasq.conf"), dnsmasqConfig(layout));
+  await startDaemon({
+    command: "ip",
+    args: netnsExec(lan, "dnsmasq", ["--keep-in-foreground", `--conf-file=${layout.path("lan", "dnsmasq.conf")}`]),
+    logFile: layout.path("lan", "dnsmasq.out.log"),
+    recordFile: layout.path("lan", "process.json"),
+    cgroup: makeCgroup(layout.name, "lan"),
+  });
+}
+
+function dnsmasqConfig(layout: Layout): string {
+  const options = [
+    "interface=sw",
+    "bind-interfaces",
+    "except-interface=lo",
+    "no-resolv",
+    "no-hosts",
+    `addn-hosts=${layout.path("lan", "hosts")}`,
+    "domain=lab",
+    "local=/lab/",
+    "dhcp-authoritative",
+    `dhcp-range=${network.dhcp.from},${network.dhcp.to},1h`,
+    `dhcp-option=option:router,${network.gateway}`,
+    `dhcp-option=option:dns-server,${network.gateway}`,
+    `dhcp-leasefile=${layout.path("lan", "leases")}`,
+    `log-facility=${layout.path("lan", "dnsmasq.log")}`,
+    "pid-file=",
+    "user=root",
+  ];
+  return `${options.join("\n")}\n`;
+}
+
+/** Whether a part's namespace exists and is plugged into the switch. */
+export async function isPluggedIn(layout: Layout, part: Part): Promise<boolean> {
+  return namespaceExists(layout.netns(part)) && (await hasInterface(layout.netns(part), "eth0"));
+}
+
+/**
+ * Makes a part's namespace anew, with `eth0` plugged into the switch and the site's resolver.
+ * @param address its address; without one `eth0` is left bare, as on a host whose bridge owns the address.
+ */
+export async function plugIn(layout: Layout, part: Part, address?: string): Promise<void> {
+  const [lan, own] = [layout.netns("lan"), layout.netns(part)];
+  // The kernel takes its time to clear a removed namespace: the old cable is pulled here, not when it gets to it.
+  if (await hasInterface(lan, `p-${part}`)) await ip([`link delete p-${part}`], lan);
+  await makeNamespace(own);
+  // Made inside the namespaces, so that no interface ever appears in the machine's own network.
+  await ip(
+    [
+      `link add p-${part} type veth peer name eth0 netns ${own}`,
+      `link set p-${part} master sw`,
+      `link set p-${part} up`,
+    ],
+    lan,
+  );
+  const route = `route add default via ${network.gateway}`;
+  await ip(["link set eth0 up", ...(address ? [`addr add ${address}/24 dev eth0`, route] : [])], own);
+  setResolver(own, network.gateway);
+}
