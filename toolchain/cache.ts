@@ -10,8 +10,7 @@ import { join, resolve } from "node:path";
  * Everything below it can be deleted at any time; it is made again.
  */
 export function cacheDirectory(...segments: string[]): string {
-  const root =
-    process.env["HOLDFAST_CACHE"] || join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "holdfast");
+  const root = process.env.HOLDFAST_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "holdfast");
   const directory = resolve(root, ...segments);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   return directory;

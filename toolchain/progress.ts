@@ -2,7 +2,7 @@
  * Progress of long work: every step says that it began, how long it took, and what it found. On a terminal the running
  * step counts its seconds; in a log each step is one line when it starts being slow and one when it is done.
  */
-const live = process.stderr.isTTY === true && process.env["CI"] === undefined;
+const live = process.stderr.isTTY === true && process.env.CI === undefined;
 let depth = 0;
 
 function seconds(since: number): string {
