@@ -1,0 +1,67 @@
+/**
+ * Downloads that are believed only when their SHA-256 is the expected one. Kept by digest outside the checkout.
+ */
+import { createHash } from "node:crypto";
+import { createReadStream, createWriteStream, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import { Readable, Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { fileURLToPath } from "node:url";
+import { cacheDirectory } from "../toolchain/cache.ts";
+
+/** What to fetch. */
+export interface PinnedFile {
+  /** `https://`, `http://` or `file://`. */
+  url: string;
+  /** Expected SHA-256, 64 hexadecimal digits. */
+  sha256: string;
+}
+
+/** Path at which a pinned file is kept once it was fetched. Decided by its digest alone. */
+export function pinnedPath(file: PinnedFile, suffix: string): string {
+  return `${cacheDirectory("downloads")}/${file.sha256}${suffix}`;
+}
+
+/**
+ * Fetches the file unless it is there already. A file with another digest is deleted and refused.
+ * @returns the path of the verified file.
+ */
+export async function fetchPinned(file: PinnedFile, suffix: string): Promise<string> {
+  const path = pinnedPath(file, suffix);
+  if (existsSync(path)) return path;
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const partial = `${path}.${process.pid}.partial`;
+  try {
+    const found = await copyAndHash(file.url, partial);
+    if (found !== file.sha256) {
+      throw new Error(
+        `${file.url} has SHA-256 ${found}, expected ${file.sha256}: either the file changed upstream or the pin is wrong; nothing was used`,
+      );
+    }
+    renameSync(partial, path);
+    return path;
+  } finally {
+    rmSync(partial, { force: true });
+  }
+}
+
+async function copyAndHash(url: string, path: string): Promise<string> {
+  const hash = createHash("sha256");
+  const meter = new Transform({
+    transform(chunk, _encoding, done) {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+  });
+  await pipeline(await open(url), meter, createWriteStream(path, { mode: 0o600 }));
+  return hash.digest("hex");
+}
+
+async function open(url: string): Promise<Readable> {
+  if (url.startsWith("file:")) return createReadStream(fileURLToPath(url));
+  const response = await fetch(url).catch((error: Error) => {
+    throw new Error(`cannot download ${url}: ${(error.cause as Error | undefined)?.message ?? error.message}`);
+  });
+  if (!response.ok || !response.body) throw new Error(`cannot download ${url}: the server answered ${response.status}`);
+  return Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
+}

@@ -1,0 +1,59 @@
+/**
+ * The owner mark: who made an object outside. One value, one encoding per system; nothing without it is ever touched.
+ */
+
+/** XML namespace of the mark in libvirt's domain metadata. */
+export const ownerNamespace = "https://holdfast.dev/owner/1";
+
+/** What a mark is made of. */
+export interface Owner {
+  /** Id of the site; a plain configuration value. */
+  site: string;
+  /** Pulumi project. */
+  project: string;
+  /** Pulumi stack. */
+  stack: string;
+}
+
+/** Characters that every system takes in a mark: lower-case letters, digits and single hyphens. */
+const part = /^[a-z0-9]+(-[a-z0-9]+)*$/;
+
+/** Longest mark: the tightest system is a Kubernetes or GCP label with 63 characters. */
+const maximum = 63;
+
+/**
+ * The mark in text: `<site>.<project>.<stack>`.
+ * @throws when a part has characters that some system refuses, or the whole is too long.
+ */
+export function ownerMark(owner: Owner): string {
+  for (const [name, value] of Object.entries(owner)) {
+    if (!part.test(value)) {
+      throw new Error(
+        `owner mark: ${name} must be lower-case letters, digits and single hyphens to be legal everywhere, for example \`home-1\``,
+      );
+    }
+  }
+  const mark = `${owner.site}.${owner.project}.${owner.stack}`;
+  if (mark.length > maximum)
+    throw new Error(`owner mark: ${mark} is longer than ${maximum} characters; shorten site.id or the stack's name`);
+  return mark;
+}
+
+/** Reads a mark back into its parts; undefined for anything that is no mark. */
+export function parseOwnerMark(mark: string): Owner | undefined {
+  const [site, project, stack, ...rest] = mark.split(".");
+  if (!site || !project || !stack || rest.length > 0) return undefined;
+  return [site, project, stack].every((value) => part.test(value)) ? { site, project, stack } : undefined;
+}
+
+/** The mark as libvirt domain metadata. */
+export function domainMetadata(mark: string): string {
+  return `<holdfast:owner xmlns:holdfast="${ownerNamespace}">${mark}</holdfast:owner>`;
+}
+
+/** The mark in a domain's XML, or undefined when it has none. */
+export function domainOwner(xml: string): string | undefined {
+  const escaped = ownerNamespace.replaceAll(".", "\\.");
+  const found = new RegExp(`<(\\w+):owner[^>]*xmlns:\\1=["']${escaped}["'][^>]*>([^<]*)</\\1:owner>`).exec(xml);
+  return found?.[2]?.trim();
+}

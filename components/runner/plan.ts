@@ -1,0 +1,171 @@
+/**
+ * What has to stand on a VM for a runner to serve: files, commands and bounds. Pure; the plugin carries it out.
+ */
+import { stringify } from "yaml";
+
+/** Account that the runner runs as on the VM. */
+export const account = "forgejo-runner";
+
+/** Directory of the runner on the VM: its registration, its configuration and its work. */
+export const directory = "/var/lib/forgejo-runner";
+
+/** Where the same directory is seen from inside the runner's container. */
+const containerDirectory = "/data";
+
+/** User id that the official runner image runs as. */
+const containerUser = 1000;
+
+/** How the runner is started. */
+export type Execution =
+  /** A program from `url` (https, http or file), refused unless its SHA-256 is `sha256`, run by systemd. */
+  | { kind: "binary"; url: string; sha256: string }
+  /** A container image, pinned by digest (`name@sha256:…`), run by docker. */
+  | { kind: "container"; image: string };
+
+/** A runner as it is to be. */
+export interface RunnerSettings {
+  uuid: string;
+  /** The runner's own token; secret. */
+  token: string;
+  name: string;
+  forgeUrl: string;
+  /** What the runner offers, for example `fenced` or `fenced:host`. */
+  labels: string[];
+  /** Jobs at a time. */
+  capacity: number;
+  /** Seconds that a running job is given to finish when the runner is stopped. */
+  drainSeconds: number;
+  execution: Execution;
+}
+
+/** A file on the VM. */
+export interface PlannedFile {
+  path: string;
+  content: string;
+  /** Octal text. */
+  mode: string;
+  /** `user:group`. */
+  owner: string;
+}
+
+/** Everything that the VM needs, in the order in which it is done. */
+export interface RunnerPlan {
+  /** Shell commands that prepare account and directory; safe to repeat. */
+  prepare: string;
+  files: PlannedFile[];
+  /** Starts, or restarts with the new files; a job that runs is given its drain time. */
+  start: string;
+  /** Stops for good: drains within the bound, then removes what could start again. */
+  stop: string;
+  /** Succeeds when the runner runs now and will run after a reboot. */
+  alive: string;
+  /** Prints the runner's log since `$since` (seconds since 1970). */
+  log: string;
+  /** Bound on `start` and `stop`, in seconds. */
+  stopSeconds: number;
+}
+
+/** Plans the runner for its way of execution. */
+export function planRunner(settings: RunnerSettings): RunnerPlan {
+  const stopSeconds = settings.drainSeconds + 30;
+  return settings.execution.kind === "binary"
+    ? { ...binaryPlan(settings, stopSeconds), stopSeconds }
+    : { ...containerPlan(settings, settings.execution.image, stopSeconds), stopSeconds };
+}
+
+/** Path of the runner's program on the VM. */
+export const binaryPath = "/usr/local/bin/forgejo-runner";
+
+/** What the runner's log says once the forge has accepted it. The name and version stand around it. */
+export const declaredPattern = /declared successfully/;
+
+function binaryPlan(settings: RunnerSettings, stopSeconds: number): Omit<RunnerPlan, "stopSeconds"> {
+  const unit = "forgejo-runner.service";
+  const owner = `${account}:${account}`;
+  return {
+    prepare: `set -e
+id ${account} >/dev/null 2>&1 || useradd --system --home-dir ${directory} --shell /usr/sbin/nologin ${account}
+if getent group docker >/dev/null; then usermod -aG docker ${account}; fi
+install -d -m 0700 -o ${account} -g ${account} ${directory}`,
+    files: [
+      { path: `${directory}/.runner`, content: registrationFile(settings), mode: "0600", owner },
+      { path: `${directory}/config.yml`, content: daemonConfig(settings, directory), mode: "0600", owner },
+      { path: `/etc/systemd/system/${unit}`, content: systemdUnit(stopSeconds), mode: "0644", owner: "root:root" },
+    ],
+    start: `systemctl daemon-reload && systemctl enable ${unit} && systemctl restart ${unit}`,
+    stop: `systemctl disable ${unit}; systemctl stop ${unit}; rm -f ${directory}/.runner /etc/systemd/system/${unit}; systemctl daemon-reload`,
+    alive: `systemctl is-active --quiet ${unit} && systemctl is-enabled --quiet ${unit}`,
+    log: `journalctl --quiet --no-pager -o cat -u ${unit} --since "@$since"`,
+  };
+}
+
+function containerPlan(settings: RunnerSettings, image: string, stopSeconds: number): Omit<RunnerPlan, "stopSeconds"> {
+  const owner = `${containerUser}:${containerUser}`;
+  const quoted = `'${image}'`;
+  return {
+    prepare: `set -e
+systemctl is-active --quiet docker || systemctl enable --now docker
+install -d -m 0700 -o ${containerUser} -g ${containerUser} ${directory}
+docker image inspect ${quoted} >/dev/null 2>&1 || docker pull --quiet ${quoted}`,
+    files: [
+      { path: `${directory}/.runner`, content: registrationFile(settings), mode: "0600", owner },
+      { path: `${directory}/config.yml`, content: daemonConfig(settings, containerDirectory), mode: "0600", owner },
+    ],
+    // The image's user is no member of the VM's docker group: the socket's own group is added by its number.
+    start: `set -e
+docker stop --time ${stopSeconds} ${account} >/dev/null 2>&1 || true
+docker rm ${account} >/dev/null 2>&1 || true
+docker run --detach --name ${account} --restart unless-stopped --stop-timeout ${stopSeconds} \\
+  --user ${owner} --group-add "$(stat -c %g /var/run/docker.sock)" \\
+  --volume /var/run/docker.sock:/var/run/docker.sock --volume ${directory}:${containerDirectory} \\
+  --workdir ${containerDirectory} ${quoted} forgejo-runner daemon --config ${containerDirectory}/config.yml >/dev/null`,
+    stop: `docker stop --time ${stopSeconds} ${account}; docker rm ${account}; rm -f ${directory}/.runner`,
+    alive: `[ "$(docker inspect -f '{{.State.Running}} {{.HostConfig.RestartPolicy.Name}}' ${account} 2>/dev/null)" = "true unless-stopped" ]`,
+    log: `docker logs --since "$since" ${account} 2>&1`,
+  };
+}
+
+/** The runner's registration as the runner itself would have written it. Holds the runner's token. */
+export function registrationFile(settings: RunnerSettings): string {
+  const { uuid, name, token, forgeUrl, labels } = settings;
+  const warning = "This file is written by holdfast. Do not edit it: the next deployment puts it back.";
+  return `${JSON.stringify({ WARNING: warning, id: 0, uuid, name, token, address: forgeUrl, labels }, null, 2)}\n`;
+}
+
+/** Configuration of the runner's daemon. `home` is its directory as the daemon sees it. */
+export function daemonConfig(settings: RunnerSettings, home: string): string {
+  return stringify({
+    log: { level: "info" },
+    runner: {
+      file: `${home}/.runner`,
+      capacity: settings.capacity,
+      shutdown_timeout: `${settings.drainSeconds}s`,
+      labels: settings.labels,
+    },
+    // "-": jobs get containers of their own, but not the docker socket itself.
+    container: { docker_host: "-" },
+    host: { workdir_parent: `${home}/work` },
+    cache: { enabled: false },
+  });
+}
+
+function systemdUnit(stopSeconds: number): string {
+  // KillMode=mixed: only the runner hears SIGTERM; its job goes on until the drain time is over.
+  return `[Unit]
+Description=Forgejo Actions runner (holdfast)
+Wants=network-online.target
+After=network-online.target docker.service
+
+[Service]
+User=${account}
+WorkingDirectory=${directory}
+ExecStart=${binaryPath} daemon --config ${directory}/config.yml
+Restart=always
+RestartSec=5
+KillMode=mixed
+TimeoutStopSec=${stopSeconds}
+
+[Install]
+WantedBy=multi-user.target
+`;
+}

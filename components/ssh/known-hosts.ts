@@ -1,0 +1,68 @@
+/**
+ * Host keys of one stack: a known_hosts file of its own, so that pinning for one stack never vouches for another.
+ * The format is OpenSSH's, because the libvirt provider reads the same file.
+ */
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join } from "node:path";
+
+/** Path below the home directory; the home itself differs per workstation and stays out of every input. */
+const location = [".config", "holdfast", "known_hosts"] as const;
+
+/** A host key as it stands in known_hosts and in `ssh-keyscan`: type and base64 blob. */
+export type HostKey = `${string} ${string}`;
+
+/** The stack's known_hosts file on this workstation. `stack` is `<project>/<stack>`. */
+export function knownHostsFile(stack: string): string {
+  return join(homedir(), ...location, stack);
+}
+
+/** The same path with the home directory left to the reader's environment: safe to keep in state. */
+export function portableKnownHostsFile(stack: string): string {
+  return ["${HOME}", ...location, stack].join("/");
+}
+
+/** How known_hosts spells an address: bare on port 22, else `[host]:port`. */
+export function hostPattern(host: string, port: number): string {
+  return port === 22 ? host : `[${host}]:${port}`;
+}
+
+/** All keys recorded for an address. A file that does not exist records none. */
+export function recordedKeys(file: string, host: string, port: number): HostKey[] {
+  if (!existsSync(file)) return [];
+  const pattern = hostPattern(host, port);
+  return lines(file)
+    .map((line) => line.split(/\s+/))
+    .filter(([names]) => names?.split(",").includes(pattern))
+    .map(([, type, blob]) => `${type} ${blob}` as HostKey);
+}
+
+/** Records a key that was seen for the first time. */
+export function recordKey(file: string, host: string, port: number, key: HostKey): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  appendFileSync(file, `${hostPattern(host, port)} ${key}\n`, { mode: 0o600 });
+}
+
+/** Makes `key` the only recorded key of the address: what the configuration pins wins over what was seen before. */
+export function pinKey(file: string, host: string, port: number, key: HostKey): void {
+  const recorded = recordedKeys(file, host, port);
+  if (recorded.length === 1 && recorded[0] === key) return;
+  const pattern = hostPattern(host, port);
+  const others = existsSync(file) ? lines(file).filter((line) => line.split(/\s+/)[0] !== pattern) : [];
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const next = `${file}.${process.pid}`;
+  writeFileSync(next, `${[...others, `${pattern} ${key}`].join("\n")}\n`, { mode: 0o600 });
+  renameSync(next, file);
+}
+
+/** Type and blob of a public key line, its comment dropped: `ssh-ed25519 AAAA… root@host` → `ssh-ed25519 AAAA…`. */
+export function normalizeKey(line: string): HostKey {
+  const [type, blob] = line.trim().split(/\s+/);
+  return `${type} ${blob}`;
+}
+
+function lines(file: string): string[] {
+  return readFileSync(file, "utf8")
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !line.startsWith("#"));
+}

@@ -1,0 +1,18 @@
+/**
+ * What the plugin offers: the resource kinds and functions that no published provider has.
+ */
+import { readFileSync } from "node:fs";
+import { runnerRegistration } from "./forge/runner-registration.ts";
+import { bridgeForward } from "./host/bridge-forward.ts";
+import { preflight } from "./host/preflight.ts";
+import { runnerService } from "./runner/service.ts";
+import type { Catalogue } from "./server.ts";
+import { hostKey } from "./ssh/host-key.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("./package.json", import.meta.url), "utf8")) as { version: string };
+
+export const catalogue: Catalogue = {
+  version,
+  kinds: [hostKey, bridgeForward, runnerRegistration, runnerService] as unknown as Catalogue["kinds"],
+  functions: [preflight] as unknown as Catalogue["functions"],
+};

@@ -1,0 +1,35 @@
+/**
+ * Lines for the engine's display. Status lines are shown beside the resource while it is worked on and then forgotten.
+ */
+import * as grpc from "@grpc/grpc-js";
+import enginerpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
+import engine from "@pulumi/pulumi/proto/engine_pb.js";
+
+/** The engine's log, or standard error where no engine is connected (in tests, or started by hand). */
+export class EngineLog {
+  private client: InstanceType<typeof enginerpc.EngineClient> | undefined;
+
+  constructor(address: string | undefined) {
+    if (address) this.connect(address);
+  }
+
+  /** Uses the engine at this address (`host:port`) from now on. */
+  connect(address: string): void {
+    this.client ??= new enginerpc.EngineClient(address, grpc.credentials.createInsecure());
+  }
+
+  /** Writes one line; a lost line is not worth failing an update for. */
+  write(severity: "info" | "warning" | "status", text: string, urn: string): void {
+    if (!this.client) {
+      process.stderr.write(`${severity}: ${text}\n`);
+      return;
+    }
+    const level = severity === "warning" ? engine.LogSeverity.WARNING : engine.LogSeverity.INFO;
+    const request = new engine.LogRequest()
+      .setSeverity(level)
+      .setMessage(text)
+      .setUrn(urn)
+      .setEphemeral(severity === "status");
+    this.client.log(request, () => {});
+  }
+}

@@ -1,0 +1,36 @@
+/**
+ * Registration by shared secret, on the forge host itself, for a Forgejo whose API token we do not have: the command
+ * `forgejo forgejo-cli actions register`. The same first 16 characters of the secret give the same uuid, so a second
+ * try never makes a second row; the other 24 are the credential and can be rotated.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { impatient, type SshTarget, shellQuote, withSsh } from "../../components/ssh/connection.ts";
+
+/** How to run Forgejo's own command line on the forge host. */
+export interface ForgeHost extends SshTarget {
+  /** For example `forgejo`, or `docker exec -i -u git forgejo forgejo` where it runs in a container. */
+  command: string;
+}
+
+/**
+ * A new secret for the runner of this owner: 16 hexadecimal characters that identify it, 24 that nobody can guess.
+ * @param owner the owner mark of the registration; always gives the same uuid.
+ */
+export function sharedSecret(owner: string): string {
+  return createHash("sha256").update(owner).digest("hex").slice(0, 16) + randomBytes(12).toString("hex");
+}
+
+/** Registers, or rotates the secret of, the runner that the secret identifies. Returns the uuid that Forgejo gave it. */
+export async function registerBySecret(
+  host: ForgeHost,
+  runner: { name: string; scope: string; secret: string },
+): Promise<string> {
+  const scope = runner.scope ? ` --scope ${shellQuote(runner.scope)}` : "";
+  const command = `${host.command} forgejo-cli actions register --name ${shellQuote(runner.name)}${scope} --secret-stdin`;
+  const output = await withSsh(host, impatient, (connection) => connection.must(command, { stdin: runner.secret }));
+  const uuid = output.trim().split("\n").at(-1)?.trim() ?? "";
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(uuid)) {
+    throw new Error(`on ${host.host}: \`${host.command} forgejo-cli actions register\` did not end with a uuid`);
+  }
+  return uuid;
+}

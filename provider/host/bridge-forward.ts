@@ -1,0 +1,98 @@
+/**
+ * `holdfast:host:BridgeForward`: the rule that opens a VM bridge on a hypervisor, and the timer that puts it back.
+ */
+import { z } from "zod";
+import {
+  ownersDirectory,
+  ruleArguments,
+  script,
+  scriptPath,
+  timerName,
+  units,
+} from "../../components/bridge/forward-rule.ts";
+import { impatient, type SshConnection, shellQuote, withSsh } from "../../components/ssh/connection.ts";
+import type { ResourceKind, State } from "../kind.ts";
+import { sshTarget } from "../ssh/target.ts";
+
+const inputs = z.strictObject({
+  /** The hypervisor. */
+  host: sshTarget,
+  /** The bridge that VMs and LAN share. */
+  bridge: z.string().regex(/^[\w.-]{1,15}$/, "expected the name of a network interface"),
+  /** Owner mark; several stacks may need the rule of one host, and the last one to leave removes it. */
+  owner: z.string().regex(/^[\w.-]+$/, "expected letters, digits, . _ -"),
+});
+
+type Inputs = z.infer<typeof inputs>;
+type BridgeState = State<Inputs>;
+
+export const bridgeForward: ResourceKind<Inputs, BridgeState> = {
+  type: "holdfast:host:BridgeForward",
+  inputs,
+  secrets: [],
+  computed: [],
+  replaceOn: ["owner"],
+
+  async create(inputs) {
+    await withSsh(inputs.host, impatient, (host) => install(host, inputs));
+    return { id: `${inputs.host.host}/${inputs.owner}`, state: inputs };
+  },
+
+  async read(id, state) {
+    if (!state) throw new Error("the bridge rule cannot be imported; `pulumi up` installs it over what is there");
+    const drift = await withSsh(state.host, impatient, (host) => wrongWith(host, state));
+    const { host, bridge, owner } = state;
+    return { id, state: { ...state, drift }, inputs: { host, bridge, owner } };
+  },
+
+  async update(_id, state, inputs) {
+    if (state.host.host !== inputs.host.host) await withSsh(state.host, impatient, (host) => remove(host, state));
+    await withSsh(inputs.host, impatient, (host) => install(host, inputs));
+    return inputs;
+  },
+
+  async delete(_id, state) {
+    await withSsh(state.host, impatient, (host) => remove(host, state));
+  },
+};
+
+async function install(host: SshConnection, { bridge, owner }: Inputs): Promise<void> {
+  await host.must(`install -d -m 0755 ${ownersDirectory} ${scriptPath.replace(/\/[^/]+$/, "")}`);
+  await host.writeFile(`${ownersDirectory}/${owner}`, `${bridge}\n`, "0644");
+  await host.writeFile(scriptPath, script(), "0755");
+  for (const [path, content] of Object.entries(units())) await host.writeFile(path, content, "0644");
+  await host.must(`systemctl daemon-reload && systemctl enable --now ${timerName} && ${scriptPath}`);
+  const wrong = await wrongWith(host, { bridge, owner });
+  if (wrong.length > 0)
+    throw new Error(`on ${host.target.host}: ${wrong.join("; ")}; look at \`systemctl status ${timerName}\``);
+}
+
+/** What keeps the rule from being in force, in words; nothing when it is. */
+async function wrongWith(host: SshConnection, { bridge, owner }: Pick<Inputs, "bridge" | "owner">): Promise<string[]> {
+  const checks: [string, string][] = [
+    [`the rule for ${bridge} is not in force`, `iptables -w 5 -C ${ruleArguments(bridge)}`],
+    [`${timerName} does not run`, `systemctl is-active --quiet ${timerName}`],
+    [`${timerName} does not start at boot`, `systemctl is-enabled --quiet ${timerName}`],
+    [`${ownersDirectory}/${owner} is missing`, `grep -qx ${shellQuote(bridge)} ${ownersDirectory}/${owner}`],
+  ];
+  const probe = checks.map(([, command], index) => `${command} >/dev/null 2>&1 || echo ${index}`).join("\n");
+  const failed = (await host.must(`${probe}\ntrue`)).split("\n").filter((line) => line !== "");
+  return failed.map((index) => checks[Number(index)]?.[0] ?? index);
+}
+
+async function remove(host: SshConnection, { bridge, owner }: Inputs): Promise<void> {
+  const unitPaths = Object.keys(units()).join(" ");
+  await host.must(`set -e
+rm -f ${ownersDirectory}/${owner}
+if ! grep -rqx ${shellQuote(bridge)} ${ownersDirectory} 2>/dev/null; then
+  for tables in iptables ip6tables; do
+    while $tables -w 5 -D ${ruleArguments(bridge)} 2>/dev/null; do :; done
+  done
+fi
+if [ -z "$(ls -A ${ownersDirectory} 2>/dev/null)" ]; then
+  systemctl disable --now ${timerName} 2>/dev/null || true
+  rm -rf ${unitPaths} ${scriptPath} ${ownersDirectory}
+  rmdir /etc/holdfast /usr/local/lib/holdfast 2>/dev/null || true
+  systemctl daemon-reload
+fi`);
+}

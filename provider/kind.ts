@@ -1,0 +1,76 @@
+/**
+ * What a resource kind of this plugin has to say for itself. The server (server.ts) does everything that all kinds share:
+ * secrets, unknowns, checking, diffing, previews, partial failures.
+ */
+import type { z } from "zod";
+import type { Properties } from "./wire.ts";
+
+/** What an operation may use besides its inputs. */
+export interface Operation {
+  /** URN of the resource at work. */
+  urn: string;
+  /** Aborted when the user cancels the update. */
+  signal: AbortSignal;
+  /** The provider's own configuration, as the stack gave it. */
+  config: ProviderConfig;
+  /** Shows a line in the engine's display of this resource; `status` lines replace each other and are not kept. */
+  log(severity: "info" | "warning" | "status", text: string): void;
+}
+
+/** Configuration of the provider resource. */
+export interface ProviderConfig {
+  /** API token of the forge; secret. Without it, runners are registered over SSH on the forge host. */
+  forgeToken?: string | undefined;
+}
+
+/** State of a resource: its inputs and what became known about it. `drift` lists, in words, what a refresh found wrong. */
+export type State<I> = I & { drift?: string[] } & Record<string, unknown>;
+
+/** One resource kind. `I` is the shape of its inputs, `S` of its state. */
+export interface ResourceKind<I = Properties, S extends object = State<I>> {
+  /** Type token, for example `holdfast:forge:RunnerRegistration`. */
+  readonly type: string;
+  /** Refuses inputs that cannot work, before anything is changed. */
+  readonly inputs: z.ZodType<I>;
+  /** Outputs that are always secret. */
+  readonly secrets: readonly string[];
+  /** Outputs that are unknown until the resource was created. */
+  readonly computed: readonly string[];
+  /** Inputs whose change needs another resource: the old one is deleted first. */
+  readonly replaceOn: readonly string[];
+  create(inputs: I, operation: Operation): Promise<{ id: string; state: S }>;
+  /**
+   * What is really there. `undefined` when it is gone. `state` is undefined for an import.
+   * A state whose `drift` is not empty makes the next update mend it.
+   */
+  read(
+    id: string,
+    state: S | undefined,
+    operation: Operation,
+  ): Promise<{ id: string; state: S; inputs: I } | undefined>;
+  update(id: string, state: S, inputs: I, operation: Operation): Promise<S>;
+  delete(id: string, state: S, operation: Operation): Promise<void>;
+}
+
+/** A function of this plugin. Runs in previews too, so it must not change anything outside. */
+export interface ProviderFunction<I = Properties> {
+  /** Token, for example `holdfast:host:preflight`. */
+  readonly token: string;
+  readonly inputs: z.ZodType<I>;
+  invoke(inputs: I, operation: Operation): Promise<Properties>;
+}
+
+/**
+ * The resource exists but is not ready. Its state is kept, and the next update tries again instead of making a second one.
+ */
+export class NotReady extends Error {
+  constructor(
+    message: string,
+    readonly id: string,
+    readonly state: object,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = "NotReady";
+  }
+}

@@ -1,0 +1,11 @@
+/**
+ * Entry of the plugin process: serves on loopback, prints the port for the engine, ends when the engine goes away.
+ */
+import { catalogue } from "./catalogue.ts";
+import { serve } from "./server.ts";
+
+const port = await serve(
+  catalogue,
+  process.argv.slice(2).find((argument) => !argument.startsWith("-")),
+);
+process.stdout.write(`${port}\n`);

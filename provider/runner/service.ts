@@ -1,0 +1,172 @@
+/**
+ * `holdfast:runner:Service`: the runner's daemon on its VM. Creating installs it and waits until the forge has accepted
+ * it; deleting drains it, within a bound, and a VM that is dead never holds up a destroy.
+ */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { setTimeout as pause } from "node:timers/promises";
+import { z } from "zod";
+import { fetchPinned } from "../../components/download.ts";
+import { binaryPath, declaredPattern, planRunner, type RunnerPlan } from "../../components/runner/plan.ts";
+import { connect, impatient, type SshConnection, shellQuote } from "../../components/ssh/connection.ts";
+import { NotReady, type Operation, type ResourceKind, type State } from "../kind.ts";
+import { sshTarget } from "../ssh/target.ts";
+import { vmAddress } from "./vm-address.ts";
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256 in 64 hexadecimal digits");
+
+const inputs = z.strictObject({
+  /** Changes with the VM: another VM needs another service, and the old one is drained first. */
+  vmId: z.string().min(1),
+  /** How to log in to the VM; without `host` its address is asked of the hypervisor (DHCP). */
+  vm: sshTarget.extend({ host: z.string().optional() }),
+  hypervisor: sshTarget,
+  /** Name of the VM's domain on the hypervisor. */
+  domain: z.string().min(1),
+  /** How many failed dials to bear while the VM boots. */
+  dialErrorLimit: z.int().min(1),
+  uuid: z.string().min(1),
+  token: z.string().min(1),
+  name: z.string().min(1),
+  forgeUrl: z.string().min(1),
+  labels: z.array(z.string().min(1)).min(1, "a runner without labels gets no job"),
+  capacity: z.int().min(1),
+  drainSeconds: z.int().min(0),
+  execution: z.discriminatedUnion("kind", [
+    z.strictObject({ kind: z.literal("binary"), url: z.string().min(1), sha256 }),
+    z.strictObject({
+      kind: z.literal("container"),
+      image: z.string().regex(/@sha256:[0-9a-f]{64}$/, "expected name@sha256:…"),
+    }),
+  ]),
+});
+
+/** Inputs of a runner service. */
+export type ServiceInputs = z.infer<typeof inputs>;
+type ServiceState = State<ServiceInputs> & { address: string };
+
+const secondsBetweenDials = 3;
+const cloudInitSeconds = 600;
+const onlineSeconds = 120;
+
+export const runnerService: ResourceKind<ServiceInputs, ServiceState> = {
+  type: "holdfast:runner:Service",
+  inputs,
+  secrets: ["token"],
+  computed: ["address"],
+  replaceOn: ["vmId"],
+
+  async create(inputs, operation) {
+    return { id: inputs.uuid, state: await deploy(inputs, operation) };
+  },
+
+  async read(id, state, operation) {
+    if (!state) throw new Error("a runner service cannot be imported; `pulumi up` installs it over what is there");
+    const { address: _address, drift: _drift, stateVersion: _version, ...rest } = state;
+    return { id, state: { ...state, drift: await observe(state, operation) }, inputs: rest as ServiceInputs };
+  },
+
+  async update(_id, _state, inputs, operation) {
+    return deploy(inputs, operation);
+  },
+
+  async delete(_id, state, operation) {
+    const plan = planRunner(state);
+    try {
+      const vm = await connect({ ...state.vm, host: state.address }, impatient);
+      operation.log("status", `draining ${state.name}: a running job has ${state.drainSeconds} s to finish`);
+      await vm.run(plan.stop, { timeoutSeconds: plan.stopSeconds + 30 }).finally(() => vm.close());
+    } catch (error) {
+      // A dead VM cannot be drained, and must not keep its registration alive either.
+      operation.log("warning", `${state.name} was not drained, its VM does not answer: ${(error as Error).message}`);
+    }
+  },
+};
+
+async function deploy(inputs: ServiceInputs, operation: Operation): Promise<ServiceState> {
+  const say = (text: string) => operation.log("status", text);
+  const patience = {
+    dialErrorLimit: inputs.dialErrorLimit,
+    pauseSeconds: secondsBetweenDials,
+    dialTimeoutSeconds: 10,
+    signal: operation.signal,
+    onWait: say,
+  };
+  const address = await vmAddress(inputs, patience);
+  const vm = await connect({ ...inputs.vm, host: address }, patience);
+  const state: ServiceState = { ...inputs, address };
+  try {
+    say(`waiting for cloud-init on ${address}`);
+    await cloudInitDone(vm);
+    say(`installing runner ${inputs.name} on ${address}`);
+    const plan = planRunner(inputs);
+    await install(vm, inputs, plan);
+    say(`waiting until the forge accepts ${inputs.name}`);
+    await online(vm, inputs, plan, operation.signal);
+    return state;
+  } catch (error) {
+    throw new NotReady(`runner ${inputs.name} on ${address}: ${(error as Error).message}`, inputs.uuid, state, {
+      cause: error,
+    });
+  } finally {
+    vm.close();
+  }
+}
+
+/** Exit code 2 of cloud-init means that it is done and complains of something that did not stop it. */
+async function cloudInitDone(vm: SshConnection): Promise<void> {
+  const command = "command -v cloud-init >/dev/null || exit 0; cloud-init status --wait >/dev/null 2>&1; [ $? -ne 1 ]";
+  const { code } = await vm.run(command, { timeoutSeconds: cloudInitSeconds });
+  if (code === 0) return;
+  const details = await vm.run("cloud-init status --long | tail -n 15");
+  throw new Error(`cloud-init failed; look at /var/log/cloud-init-output.log there:\n${details.stdout.trim()}`);
+}
+
+async function install(vm: SshConnection, inputs: ServiceInputs, plan: RunnerPlan): Promise<void> {
+  await vm.must(plan.prepare, { timeoutSeconds: 600 });
+  if (inputs.execution.kind === "binary") await deliverBinary(vm, inputs.execution);
+  for (const file of plan.files) await vm.writeFile(file.path, file.content, file.mode, file.owner);
+}
+
+async function deliverBinary(vm: SshConnection, pin: { url: string; sha256: string }): Promise<void> {
+  const there = await vm.run(`echo '${pin.sha256}  ${binaryPath}' | sha256sum --check --status`);
+  if (there.code === 0) return;
+  await vm.writeFile(binaryPath, await readFile(await fetchPinned(pin, "")), "0755");
+}
+
+/** Starts the daemon and waits for its own word that the forge accepted it: the one signal that every forge version has. */
+async function online(vm: SshConnection, inputs: ServiceInputs, plan: RunnerPlan, signal: AbortSignal): Promise<void> {
+  const since = (await vm.must("date +%s")).trim();
+  await vm.must(plan.start, { timeoutSeconds: plan.stopSeconds + 60 });
+  let log = "";
+  for (const end = Date.now() + onlineSeconds * 1000; Date.now() < end; await pause(1000, undefined, { signal })) {
+    log = (await vm.run(`since=${since}; ${plan.log}`)).stdout;
+    if (declaredPattern.test(log)) return;
+  }
+  const lines = log.trim().split("\n").slice(-8).join("\n");
+  throw new Error(
+    `it did not come online at ${inputs.forgeUrl} within ${onlineSeconds} s; the VM must resolve and reach the forge. Its log ends with:\n${lines}`,
+  );
+}
+
+/** What a look at the VM finds wrong. A VM that does not answer is not healthy, only unobserved, and it is said so. */
+async function observe(state: ServiceState, operation: Operation): Promise<string[]> {
+  const plan = planRunner(state);
+  try {
+    const vm = await connect({ ...state.vm, host: state.address }, { ...impatient, signal: operation.signal });
+    try {
+      const drift: string[] = [];
+      if ((await vm.run(plan.alive)).code !== 0) drift.push("the runner is not running, or will not start at boot");
+      for (const file of plan.files) {
+        const digest = createHash("sha256").update(file.content).digest("hex");
+        const check = await vm.run(`echo '${digest}  '${shellQuote(file.path)} | sha256sum --check --status`);
+        if (check.code !== 0) drift.push(`${file.path} was changed or removed`);
+      }
+      return drift;
+    } finally {
+      vm.close();
+    }
+  } catch (error) {
+    return [`not observed: ${(error as Error).message}`];
+  }
+}

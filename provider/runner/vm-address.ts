@@ -1,0 +1,41 @@
+/**
+ * The address of a VM: configured, or, with DHCP, as its hypervisor knows it.
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import { type Patience, type SshTarget, shellQuote, withSsh } from "../../components/ssh/connection.ts";
+
+/** The VM's IPv4 address, asked of the guest agent first and of the hypervisor's neighbour table second. */
+export async function vmAddress(
+  vm: { vm: { host?: string | undefined }; hypervisor: SshTarget; domain: string },
+  patience: Patience,
+): Promise<string> {
+  if (vm.vm.host) return vm.vm.host;
+  return withSsh(vm.hypervisor, { ...patience, dialErrorLimit: 1 }, async (hypervisor) => {
+    for (let attempt = 1; attempt <= patience.dialErrorLimit; attempt++) {
+      for (const source of ["agent", "arp"]) {
+        const command = `virsh -q -c qemu:///system domifaddr ${shellQuote(vm.domain)} --source ${source}`;
+        const address = parseAddress((await hypervisor.run(command, { timeoutSeconds: 20 })).stdout);
+        if (address) return address;
+      }
+      patience.onWait?.(
+        `waiting for ${vm.domain} to get an address by DHCP, try ${attempt} of ${patience.dialErrorLimit}`,
+      );
+      await pause(patience.pauseSeconds * 1000, undefined, { signal: patience.signal });
+    }
+    throw new Error(
+      `${vm.domain} got no address by DHCP; look at its console: virsh console ${vm.domain} on ${vm.hypervisor.host}, or set vm.ipCidr`,
+    );
+  });
+}
+
+/** The first IPv4 address that is not loopback, link-local or docker's own in the output of `virsh domifaddr`. */
+export function parseAddress(output: string): string | undefined {
+  for (const line of output.split("\n")) {
+    const [name, , family, cidr] = line.trim().split(/\s+/);
+    const address = cidr?.split("/")[0];
+    if (family !== "ipv4" || !address || address.startsWith("127.") || address.startsWith("169.254.")) continue;
+    if (/^(docker|br-|veth|virbr)/.test(name ?? "")) continue;
+    return address;
+  }
+  return undefined;
+}

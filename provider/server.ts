@@ -1,0 +1,252 @@
+/**
+ * A thin gRPC server on the SDK's protos. The SDK's own provider server drops the provider's configuration, has no
+ * preview flag and writes what handlers return in the clear; this one carries all three (docs/decisions/0001).
+ */
+import * as grpc from "@grpc/grpc-js";
+import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
+import provrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
+import pb from "@pulumi/pulumi/proto/provider_pb.js";
+import empty from "google-protobuf/google/protobuf/empty_pb.js";
+import { violations } from "./check.ts";
+import { difference } from "./diff.ts";
+import { EngineLog } from "./engine-log.ts";
+import type { Operation, ProviderConfig, ProviderFunction, ResourceKind, State } from "./kind.ts";
+import { asServiceError } from "./service-error.ts";
+import { type Decoded, decode, encode, type Properties, UNKNOWN } from "./wire.ts";
+
+type AnyKind = ResourceKind<Properties, State<Properties>>;
+type Handler<Request, Response> = grpc.handleUnaryCall<Request, Response>;
+
+/** Version of the shape of the states that this plugin writes; a newer one is refused instead of misread. */
+export const stateVersion = 1;
+
+/** What the plugin offers, by token. */
+export interface Catalogue {
+  version: string;
+  kinds: readonly ResourceKind<never, never>[];
+  functions: readonly ProviderFunction<never>[];
+}
+
+/** Serves the catalogue on loopback. Resolves to the port, which the caller prints for the engine. */
+export async function serve(catalogue: Catalogue, engineAddress: string | undefined): Promise<number> {
+  const server = new grpc.Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });
+  server.addService(
+    provrpc.ResourceProviderService as unknown as grpc.ServiceDefinition,
+    new Plugin(catalogue, new EngineLog(engineAddress)).handlers(),
+  );
+  return new Promise((resolve, reject) =>
+    server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) =>
+      error ? reject(error) : resolve(port),
+    ),
+  );
+}
+
+class Plugin {
+  private readonly cancelled = new AbortController();
+  private config: ProviderConfig = {};
+
+  constructor(
+    private readonly catalogue: Catalogue,
+    private readonly engine: EngineLog,
+  ) {}
+
+  handlers(): grpc.UntypedServiceImplementation {
+    return {
+      handshake: answer((request: pb.ProviderHandshakeRequest) => {
+        this.engine.connect(request.getEngineAddress());
+        return new pb.ProviderHandshakeResponse().setAcceptSecrets(true);
+      }),
+      attach: answer((request: plugin.PluginAttach) => {
+        this.engine.connect(request.getAddress());
+        return new empty.Empty();
+      }),
+      getPluginInfo: answer(() => new plugin.PluginInfo().setVersion(this.catalogue.version)),
+      getSchema: answer(() => new pb.GetSchemaResponse().setSchema(JSON.stringify({ name: "holdfast" }))),
+      checkConfig: answer((request: pb.CheckRequest) => echoInputs(decode(request.getNews()))),
+      diffConfig: answer((request: pb.DiffRequest) =>
+        diffResponse(
+          difference(decode(request.getOldInputs() ?? request.getOlds()).values, decode(request.getNews()).values, []),
+        ),
+      ),
+      configure: answer((request: pb.ConfigureRequest) => {
+        this.config = decode(request.getArgs()).values as ProviderConfig;
+        return new pb.ConfigureResponse().setAcceptsecrets(true).setSupportspreview(true);
+      }),
+      invoke: answer((request: pb.InvokeRequest) => this.invoke(request)),
+      check: answer((request: pb.CheckRequest) => this.check(request)),
+      diff: answer((request: pb.DiffRequest) => this.diff(request)),
+      create: answer((request: pb.CreateRequest) => this.create(request)),
+      read: answer((request: pb.ReadRequest) => this.read(request)),
+      update: answer((request: pb.UpdateRequest) => this.update(request)),
+      delete: answer((request: pb.DeleteRequest) => this.delete(request)),
+      cancel: answer(() => {
+        this.cancelled.abort(new Error("cancelled by the user"));
+        return new empty.Empty();
+      }),
+    };
+  }
+
+  private async invoke(request: pb.InvokeRequest): Promise<pb.InvokeResponse> {
+    const found = this.catalogue.functions.find((candidate) => candidate.token === request.getTok());
+    if (!found) throw unimplemented(`function ${request.getTok()}`);
+    const wanted = found as unknown as ProviderFunction<Properties>;
+    const { values } = decode(request.getArgs());
+    const failures = violations(wanted.inputs, values);
+    if (failures.length > 0) return new pb.InvokeResponse().setFailuresList(failures.map(checkFailure));
+    const result = await wanted.invoke(wanted.inputs.parse(values), this.operation(""));
+    return new pb.InvokeResponse().setReturn(encode(result, new Set()));
+  }
+
+  private check(request: pb.CheckRequest): pb.CheckResponse {
+    const decoded = decode(request.getNews());
+    const failures = violations(this.kind(request.getUrn()).inputs, decoded.values);
+    return echoInputs(decoded).setFailuresList(failures.map(checkFailure));
+  }
+
+  private diff(request: pb.DiffRequest): pb.DiffResponse {
+    const kind = this.kind(request.getUrn());
+    const olds = this.decodeState(request.getOlds());
+    const oldInputs = request.getOldInputs() ? decode(request.getOldInputs()).values : olds.values;
+    const drift = (olds.values["drift"] ?? []) as string[];
+    return diffResponse(difference(oldInputs, decode(request.getNews()).values, kind.replaceOn, drift));
+  }
+
+  private async create(request: pb.CreateRequest): Promise<pb.CreateResponse> {
+    const kind = this.kind(request.getUrn());
+    const inputs = decode(request.getProperties());
+    if (request.getPreview()) {
+      return new pb.CreateResponse().setProperties(this.encodeState(kind, preview(kind, inputs.values), inputs));
+    }
+    try {
+      const { id, state } = await kind.create(inputs.values, this.operation(request.getUrn()));
+      return new pb.CreateResponse().setId(id).setProperties(this.encodeState(kind, state, inputs));
+    } catch (error) {
+      throw asServiceError(error, (state) => this.encodeState(kind, state, inputs));
+    }
+  }
+
+  private async read(request: pb.ReadRequest): Promise<pb.ReadResponse> {
+    const kind = this.kind(request.getUrn());
+    const known = this.decodeState(request.getProperties());
+    const state = Object.keys(known.values).length > 0 ? (known.values as State<Properties>) : undefined;
+    const found = await kind.read(request.getId(), state, this.operation(request.getUrn()));
+    if (!found) return new pb.ReadResponse();
+    const inputs = state ? decode(request.getInputs()) : { values: found.inputs, secrets: new Set(kind.secrets) };
+    return new pb.ReadResponse()
+      .setId(found.id)
+      .setProperties(this.encodeState(kind, found.state, known))
+      .setInputs(encode(inputs.values, inputs.secrets));
+  }
+
+  private async update(request: pb.UpdateRequest): Promise<pb.UpdateResponse> {
+    const kind = this.kind(request.getUrn());
+    const olds = this.decodeState(request.getOlds());
+    const inputs = decode(request.getNews());
+    if (request.getPreview()) {
+      const expected = { ...preview(kind, inputs.values), ...stable(kind, olds.values) };
+      return new pb.UpdateResponse().setProperties(this.encodeState(kind, expected, inputs));
+    }
+    try {
+      const old = olds.values as State<Properties>;
+      const state = await kind.update(request.getId(), old, inputs.values, this.operation(request.getUrn()));
+      return new pb.UpdateResponse().setProperties(this.encodeState(kind, { ...state, drift: [] }, inputs));
+    } catch (error) {
+      throw asServiceError(error, (state) => this.encodeState(kind, state, inputs));
+    }
+  }
+
+  private async delete(request: pb.DeleteRequest): Promise<empty.Empty> {
+    const kind = this.kind(request.getUrn());
+    const state = this.decodeState(request.getProperties()).values as State<Properties>;
+    await kind.delete(request.getId(), state, this.operation(request.getUrn()));
+    return new empty.Empty();
+  }
+
+  private kind(urn: string): AnyKind {
+    const type = urn.split("::")[2]?.split("$").at(-1);
+    const found = this.catalogue.kinds.find((candidate) => candidate.type === type);
+    if (!found) throw unimplemented(`resource type ${type}`);
+    return found as unknown as AnyKind;
+  }
+
+  private operation(urn: string): Operation {
+    return {
+      urn,
+      signal: this.cancelled.signal,
+      config: this.config,
+      log: (severity, text) => this.engine.write(severity, text, urn),
+    };
+  }
+
+  private decodeState(struct: Parameters<typeof decode>[0]): Decoded {
+    const decoded = decode(struct);
+    const version = Number(decoded.values["stateVersion"] ?? stateVersion);
+    if (version > stateVersion) {
+      throw new Error(
+        `this state was written by a newer holdfast (state version ${version}, this one knows ${stateVersion}); use that version`,
+      );
+    }
+    return decoded;
+  }
+
+  private encodeState(kind: AnyKind, state: object, inputs: Decoded) {
+    const drift = (state as { drift?: string[] }).drift ?? [];
+    return encode({ ...state, drift, stateVersion } as Properties, new Set([...kind.secrets, ...inputs.secrets]));
+  }
+}
+
+/** What a preview can already say of a resource: its inputs; all that only creating it will tell is unknown. */
+function preview(kind: AnyKind, inputs: Properties): Properties {
+  return { ...Object.fromEntries(kind.computed.map((name) => [name, UNKNOWN])), ...inputs };
+}
+
+/** Computed outputs that an update in place does not change, so that a preview need not call them unknown. */
+function stable(kind: AnyKind, olds: Properties): Properties {
+  return Object.fromEntries(kind.computed.filter((name) => name in olds).map((name) => [name, olds[name] ?? null]));
+}
+
+function echoInputs(decoded: Decoded): pb.CheckResponse {
+  return new pb.CheckResponse().setInputs(encode(decoded.values, decoded.secrets));
+}
+
+function checkFailure(failure: { property: string; reason: string }): pb.CheckFailure {
+  return new pb.CheckFailure().setProperty(failure.property).setReason(failure.reason);
+}
+
+function diffResponse({ changed, replaces }: { changed: string[]; replaces: string[] }): pb.DiffResponse {
+  const { DIFF_SOME, DIFF_NONE } = pb.DiffResponse.DiffChanges;
+  const response = new pb.DiffResponse()
+    .setChanges(changed.length > 0 ? DIFF_SOME : DIFF_NONE)
+    .setDiffsList(changed)
+    .setReplacesList(replaces)
+    .setDeletebeforereplace(replaces.length > 0)
+    .setHasdetaileddiff(true);
+  for (const name of changed) {
+    const { UPDATE, UPDATE_REPLACE } = pb.PropertyDiff.Kind;
+    response
+      .getDetaileddiffMap()
+      .set(
+        name,
+        new pb.PropertyDiff().setKind(replaces.includes(name) ? UPDATE_REPLACE : UPDATE).setInputdiff(name !== "drift"),
+      );
+  }
+  return response;
+}
+
+function unimplemented(what: string): Error {
+  return Object.assign(new Error(`plugin holdfast has no ${what}`), { code: grpc.status.UNIMPLEMENTED });
+}
+
+/** Turns a function of the request into a gRPC handler; whatever it throws reaches the engine as one short message. */
+function answer<Request, Response>(
+  respond: (request: Request) => Response | Promise<Response>,
+): Handler<Request, Response> {
+  return (call, callback) => {
+    Promise.resolve()
+      .then(() => respond(call.request))
+      .then(
+        (response) => callback(null, response),
+        (error: unknown) => callback(asServiceError(error)),
+      );
+  };
+}

@@ -1,0 +1,40 @@
+/**
+ * `holdfast:ssh:HostKey`: the SSH host key of a machine that we make, so that its first contact is already checked.
+ */
+import ssh2 from "ssh2";
+import { z } from "zod";
+import type { ResourceKind, State } from "../kind.ts";
+
+const inputs = z.strictObject({
+  /** Comment of the public key, for example the machine's name. */
+  comment: z.string().regex(/^[\w.@-]+$/, "expected letters, digits, . _ @ -"),
+});
+
+type Inputs = z.infer<typeof inputs>;
+type KeyState = State<Inputs> & {
+  /** `ssh-ed25519 AAAA… comment`. */
+  publicKey: string;
+  /** OpenSSH format; secret. */
+  privateKey: string;
+};
+
+export const hostKey: ResourceKind<Inputs, KeyState> = {
+  type: "holdfast:ssh:HostKey",
+  inputs,
+  secrets: ["privateKey"],
+  computed: ["publicKey", "privateKey"],
+  replaceOn: ["comment"],
+  async create(inputs) {
+    const pair = ssh2.utils.generateKeyPairSync("ed25519", { comment: inputs.comment });
+    const publicKey = pair.public.trim();
+    return { id: publicKey.split(" ")[1] ?? "", state: { ...inputs, publicKey, privateKey: pair.private } };
+  },
+  async read(id, state) {
+    if (!state) throw new Error("a host key cannot be imported: its private half is known to its machine alone");
+    return { id, state, inputs: { comment: state.comment } };
+  },
+  async update(_id, state, inputs) {
+    return { ...state, ...inputs };
+  },
+  async delete() {},
+};
