@@ -25,7 +25,7 @@ mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
 mount -t tmpfs -o mode=755 run "$root/run"
 mount -t tmpfs -o mode=1777 tmp "$root/tmp"
 mount -t tmpfs -o mode=755 dev "$root/dev"
-mkdir -p "$root"/dev/{pts,shm,net,mqueue}
+mkdir -p "$root"/dev/{pts,shm,net,mqueue} "$root/run/sshd" # sshd alone, without systemd, does not make its own
 
 # Nodes of its own: a bind mount of the machine's would let systemd-tmpfiles change their owners outside, too.
 node() { mknod -m "$2" "$root/dev/$1" c "$3" "$4"; }

@@ -69,8 +69,8 @@ async function untilReady(system: RootSystem): Promise<void> {
     "virsh -q -c qemu:///system pool-list --name | grep -qx 'images *' && : </dev/tcp/127.0.0.1/22 && systemctl is-system-running";
   const lookAt = system.layout.path(system.part, "console.log");
   const state = await until({ what: `libvirt and sshd on ${system.part}`, boundMs: 60_000, lookAt }, async () => {
-    const { stdout } = await execInRoot(system, "bash", ["-c", ready], { reject: false, timeout: 10_000 });
-    return ["running", "degraded"].find((known) => String(stdout).trim() === known);
+    const { stdout } = await execInRoot(system, "bash", ["-c", ready], { check: false, timeoutMs: 10_000 });
+    return ["running", "degraded"].find((known) => stdout.trim() === known);
   });
   if (state === "degraded") note(`${system.part} is degraded: systemctl --failed on it says why`);
 }

@@ -39,7 +39,7 @@ export interface Layout {
 
 /** Where all sites keep their run state: `HOLDFAST_LAB`, else /var/lib/holdfast/lab. Absolute. */
 export function labDirectory(): string {
-  return resolve(process.env["HOLDFAST_LAB"] || "/var/lib/holdfast/lab");
+  return resolve(process.env.HOLDFAST_LAB || "/var/lib/holdfast/lab");
 }
 
 /** The layout of the site of this name: 1 to 12 lower-case letters, digits and hyphens, starting with a letter. */

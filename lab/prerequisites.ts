@@ -55,7 +55,7 @@ function missingPackages(): string[] {
 
 /** Root's tools are in sbin, which the path of a person's shell may lack. */
 function searchPath(): string[] {
-  return [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"];
+  return [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/sbin"];
 }
 
 /**
@@ -63,7 +63,7 @@ function searchPath(): string[] {
  * modules that a host cannot load for itself, and otherwise fails with one line that says what is missing.
  */
 export async function ensurePrerequisites(): Promise<void> {
-  process.env["PATH"] = searchPath().join(":");
+  process.env.PATH = searchPath().join(":");
   const missing = missingPrerequisites();
   const others = missing.filter((item) => !item.startsWith("package "));
   const packages = missing.filter((item) => item.startsWith("package ")).map((item) => item.slice("package ".length));

@@ -14,9 +14,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { execa, type Options, type Result } from "execa";
 import { Failure } from "../toolchain/failure.ts";
 import { makeCgroup } from "./cgroups.ts";
+import { type CommandOptions, type CommandResult, runCommand } from "./command.ts";
 import type { Layout, Part } from "./layout.ts";
 import { identify, isAlive, type ProcessIdentity, recordedProcess, startDaemon } from "./processes.ts";
 import { until } from "./wait.ts";
@@ -93,7 +93,7 @@ export async function bootRoot(system: RootSystem): Promise<void> {
     recordFile: join(directory, "process.json"),
     cgroup: makeCgroup(layout.name, part),
     env: {
-      PATH: process.env["PATH"],
+      PATH: process.env.PATH,
       KVM: system.kvm ? "1" : "0",
       BINDS: Object.entries(system.binds ?? {})
         .map(([from, to]) => `${from} ${to}`)
@@ -131,21 +131,18 @@ export function firstProcess(system: RootSystem): ProcessIdentity | undefined {
   }
 }
 
-/** Runs a command inside a running root, in all its namespaces. Options are execa's; without `reject: false` it throws. */
-export async function execInRoot<O extends Options>(
+/** Runs a command inside a running root, in all its namespaces, with a clean environment and root's path. */
+export async function execInRoot(
   system: RootSystem,
   command: string,
   args: readonly string[] = [],
-  options?: O,
-): Promise<Result<O>> {
+  options: CommandOptions = {},
+): Promise<CommandResult> {
   const first = firstProcess(system);
   if (!first) throw new Failure(`${system.part} of site ${system.layout.name} does not run.`, "bring the site up");
   const enter = ["--target", String(first.pid), "--all", "--root", "--wd"];
-  const env = {
-    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    LC_ALL: "C.UTF-8",
-    HOME: "/root",
-  };
-  const merged = { ...options, env: { ...env, ...options?.env }, extendEnv: false };
-  return (await execa("nsenter", [...enter, command, ...args], merged as Options)) as Result<O>;
+  const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  const env = { PATH: path, LC_ALL: "C.UTF-8", HOME: "/root", ...options.env };
+  const shown = [command, ...args];
+  return runCommand(system.part, ["nsenter", ...enter, ...shown], shown, { ...options, env, extendEnv: false });
 }

@@ -7,7 +7,6 @@ import {
   createReadStream,
   existsSync,
   mkdirSync,
-  openSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -82,12 +81,15 @@ async function ensureImage(image: keyof typeof recipes, finish: (built: string) 
 /** Runs a recipe in mount and process namespaces of its own: if this process dies, so do the build and its mounts. */
 async function build(image: keyof typeof recipes, work: string): Promise<void> {
   const log = join(cacheDirectory("lab", "images"), `${image}.build.log`);
-  const output = openSync(log, "w", 0o600);
+  writeFileSync(log, "", { mode: 0o600 });
+  const output = { file: log, append: true } as const;
   const own = ["--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"];
   const recipe = [scriptPath(recipes[image].files[0]), await debianMirror(), work, join(work, "product")];
   const env = { LC_ALL: "C.UTF-8" };
   const result = await execa("unshare", [...own, "bash", ...recipe], {
-    stdio: ["ignore", output, output],
+    stdin: "ignore",
+    stdout: output,
+    stderr: output,
     env,
     reject: false,
   });
@@ -98,7 +100,7 @@ async function build(image: keyof typeof recipes, work: string): Promise<void> {
 
 /** Where this machine gets Debian packages from: `HOLDFAST_DEBIAN_MIRROR`, else what its apt is configured with. */
 async function debianMirror(): Promise<string> {
-  const configured = process.env["HOLDFAST_DEBIAN_MIRROR"];
+  const configured = process.env.HOLDFAST_DEBIAN_MIRROR;
   if (configured) return configured;
   const { stdout } = await execa("apt-get", ["indextargets", "--format", "$(SITE)"], { reject: false });
   const mirror = stdout.split("\n").find((site) => site !== "" && !site.includes("security"));

@@ -1,0 +1,226 @@
+/**
+ * A whole site on this machine: a LAN, a workstation, a forge and a libvirt host, each in namespaces of its own. Several
+ * sites may stand at once. `siteUp` attaches to a site that stands, heals one that is half made, and makes the rest.
+ */
+
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { withLock } from "../toolchain/lock.ts";
+import { step } from "../toolchain/progress.ts";
+import { cgroupPath, isPopulated, removeCgroup } from "./cgroups.ts";
+import type { CommandOptions, CommandResult } from "./command.ts";
+import {
+  type ForgeProgram,
+  forgeAdmin,
+  forgeHostKey,
+  forgeStands,
+  forgeSystem,
+  forgeUrl,
+  refreshStandIn,
+  startForge,
+} from "./forge.ts";
+import { ensureGitea } from "./gitea.ts";
+import { bootHost, cutPower, hostStands, hostSystem } from "./host.ts";
+import { ensureGuestImage, ensureHostImage, type GuestImage } from "./images/images.ts";
+import { ensureKey, publicKey } from "./keys.ts";
+import { isPluggedIn, lanStands, makeLan } from "./lan.ts";
+import { type HostName, type Layout, labDirectory, layoutOf, network, type Part, parts } from "./layout.ts";
+import { namespaceExists, removeNamespace } from "./namespaces.ts";
+import { ensurePrerequisites } from "./prerequisites.ts";
+import { execInRoot, type RootSystem } from "./root-system.ts";
+import { writePrivately } from "./secrets.ts";
+import { findVirtType, type VirtType } from "./virt-type.ts";
+import { makeWorkstation, runOnWorkstation } from "./workstation.ts";
+
+/** Which site. */
+export interface SiteOptions {
+  /** `lab` is the demo's, `test` the tests'. 1 to 12 of a-z, 0-9 and -. */
+  name: string;
+}
+
+/** A host of the site, as the tests and the demo handle it. */
+export interface SiteHost {
+  name: HostName;
+  /** On the site's LAN. */
+  address: string;
+  /** Its SSH server's key: `ssh-ed25519 AAAA…`. */
+  hostKey: string;
+  /** Ends everything on it at once, VMs included, as a power cut does. Its disk stays. */
+  powerCut(): Promise<void>;
+  /** Boots it (again) from its disk and waits until libvirt and sshd answer. */
+  boot(): Promise<void>;
+  /** Runs a command on it, past SSH. A failing command throws unless `check` is false. */
+  exec(command: string, args?: readonly string[], options?: CommandOptions): Promise<CommandResult>;
+}
+
+/** A site that stands. */
+export interface Site {
+  name: string;
+  /** Its run state, 0700: keys, logs, disks, Pulumi state. Gone after `siteDown`. */
+  directory: string;
+  /** Where Pulumi keeps the site's state (a directory), and a file with the passphrase of its secrets (0600). */
+  pulumi: { stateDirectory: string; passphraseFile: string };
+  workstation: {
+    address: string;
+    /** For `ip netns exec`. */
+    netns: string;
+    /** The private key that hosts, VMs and forge accept for root, and its public half: `ssh-ed25519 AAAA…`. */
+    sshKeyPath: string;
+    publicKey: string;
+    /** Pins the host keys of the hosts and of the forge's SSH server. */
+    knownHostsPath: string;
+    /** Runs a command in the site's network. See `runOnWorkstation`. */
+    run(command: string, args?: readonly string[], options?: CommandOptions): Promise<CommandResult>;
+  };
+  hosts: Record<HostName, SiteHost>;
+  forge: {
+    url: string;
+    address: string;
+    adminUser: string;
+    /** An API token with all scopes, and the admin's password for the web pages. Both 0600. */
+    tokenFile: string;
+    passwordFile: string;
+    /** Forgejo's command line, offline registration: a stand-in. */
+    ssh: { address: string; port: number; user: string; hostKey: string };
+  };
+  /** DNS, DHCP range and default gateway of the LAN. */
+  network: typeof network;
+  guestImage: GuestImage;
+  virtType: VirtType;
+}
+
+/** What is there of a site. */
+export interface SiteStatus {
+  name: string;
+  directory: string;
+  /** `up`: everything stands. `down`: nothing is there. `partial`: some of it, as after a crash or a reboot. */
+  state: "up" | "partial" | "down";
+  parts: Record<Part, boolean>;
+}
+
+/** Everything that is expensive and shared by all sites: tools, images, the forge's program. Minutes when cold. */
+async function prepare() {
+  await ensurePrerequisites();
+  const [image, program] = await Promise.all([ensureHostImage(), ensureGitea()]);
+  const guestImage = await ensureGuestImage();
+  return { image, program, guestImage, virtType: await findVirtType(image, guestImage) };
+}
+
+/**
+ * Brings a site up, or attaches to it when it stands (well under 2 s, and nothing is changed). Parts that are missing or
+ * dead are made anew; disks, repositories and keys are kept. One process at a time works on a site.
+ */
+export async function siteUp(options: SiteOptions): Promise<Site> {
+  const layout = layoutOf(options.name);
+  const prepared = await prepare();
+  mkdirSync(layout.directory, { recursive: true, mode: 0o700 });
+  const host = hostSystem(layout, "crunchy", prepared.image, prepared.virtType === "kvm");
+  const forge = forgeSystem(layout, prepared.image);
+  await withLock(layout.directory, async () => {
+    await ensureSecrets(layout);
+    if (!lanStands(layout)) await step("Plugging in the LAN switch", () => makeLan(layout));
+    if (!(await isPluggedIn(layout, "ws"))) await makeWorkstation(layout);
+    await Promise.all([ensureHost(host), ensureForge(forge, prepared.program)]);
+    refreshStandIn(forge);
+    writePrivately(layout.path("ssh", "known_hosts"), knownHosts(layout));
+  });
+  return describe(layout, host, prepared.guestImage, prepared.virtType);
+}
+
+async function ensureHost(host: RootSystem): Promise<void> {
+  if (!(await hostStands(host))) await step("Booting crunchy", () => bootHost(host, "crunchy"));
+}
+
+async function ensureForge(forge: RootSystem, program: ForgeProgram): Promise<void> {
+  if (!(await forgeStands(forge))) await step("Starting the forge", () => startForge(forge, program));
+}
+
+async function ensureSecrets(layout: Layout): Promise<void> {
+  await ensureKey(layout.path("ssh", "id_ed25519"), `operator@${layout.name}`);
+  mkdirSync(layout.path("state"), { recursive: true, mode: 0o700 });
+  if (!existsSync(layout.path("passphrase")))
+    writePrivately(layout.path("passphrase"), randomBytes(24).toString("base64url"));
+}
+
+function knownHosts(layout: Layout): string {
+  const crunchy = `${network.hosts.crunchy} ${publicKey(layout.path("crunchy", "ssh_host_ed25519_key"))}`;
+  return `${crunchy}\n${network.forge},forge.lab ${forgeHostKey(layout)}\n`;
+}
+
+function describe(layout: Layout, host: RootSystem, guestImage: GuestImage, virtType: VirtType): Site {
+  return {
+    name: layout.name,
+    directory: layout.directory,
+    pulumi: { stateDirectory: layout.path("state"), passphraseFile: layout.path("passphrase") },
+    workstation: {
+      address: network.workstation,
+      netns: layout.netns("ws"),
+      sshKeyPath: layout.path("ssh", "id_ed25519"),
+      publicKey: publicKey(layout.path("ssh", "id_ed25519")),
+      knownHostsPath: layout.path("ssh", "known_hosts"),
+      run: (command, args, options) => runOnWorkstation(layout, command, args, options),
+    },
+    hosts: {
+      crunchy: {
+        name: "crunchy",
+        address: network.hosts.crunchy,
+        hostKey: publicKey(layout.path("crunchy", "ssh_host_ed25519_key")),
+        powerCut: () => cutPower(host),
+        boot: () => bootHost(host, "crunchy"),
+        exec: (command, args, options) => execInRoot(host, command, args, options),
+      },
+    },
+    forge: {
+      url: forgeUrl,
+      address: network.forge,
+      adminUser: forgeAdmin,
+      tokenFile: layout.path("forge", "token"),
+      passwordFile: layout.path("forge", "password"),
+      ssh: { address: network.forge, port: 22, user: "root", hostKey: forgeHostKey(layout) },
+    },
+    network,
+    guestImage,
+    virtType,
+  };
+}
+
+/**
+ * Takes a site down and removes everything of it: processes, namespaces, mounts, cgroups, disks, keys and state. A site
+ * that is half made, or whose maker was killed, is removed just so. Needs nothing but the site's name.
+ */
+export async function siteDown(name: string): Promise<void> {
+  const layout = layoutOf(name);
+  const work = async () => {
+    await removeCgroup(cgroupPath(name));
+    for (const part of parts) await removeNamespace(layout.netns(part));
+    rmSync(layout.directory, { recursive: true, force: true });
+  };
+  await (existsSync(layout.directory) ? withLock(layout.directory, work) : work());
+}
+
+/** What is there of a site. Changes nothing. */
+export async function siteStatus(name: string): Promise<SiteStatus> {
+  const layout = layoutOf(name);
+  // Neither image nor KVM matter for looking at what runs.
+  const host = hostSystem(layout, "crunchy", "", false);
+  const found: Record<Part, boolean> = {
+    lan: lanStands(layout),
+    ws: await isPluggedIn(layout, "ws"),
+    forge: await forgeStands(forgeSystem(layout, "")),
+    crunchy: await hostStands(host),
+  };
+  const standing = Object.values(found).filter(Boolean).length;
+  const traces =
+    existsSync(layout.directory) ||
+    isPopulated(cgroupPath(name)) ||
+    parts.some((p) => namespaceExists(layout.netns(p)));
+  const state = standing === parts.length ? "up" : traces ? "partial" : "down";
+  return { name, directory: layout.directory, state, parts: found };
+}
+
+/** The names of all sites that have a run state on this machine. */
+export function siteNames(): string[] {
+  const root = labDirectory();
+  if (!existsSync(root)) return [];
+  return readdirSync(root).filter((name) => !name.endsWith(".lock") && statSync(`${root}/${name}`).isDirectory());
+}
