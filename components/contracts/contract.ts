@@ -1,0 +1,74 @@
+/**
+ * Contracts between stacks: what a producer exports and a consumer reads, with a version. The producer validates before
+ * it exports, the consumer after it reads. Data moves one way only, and never carries the value of a secret.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import * as pulumi from "@pulumi/pulumi";
+import { z } from "zod";
+
+/** A contract: its name with version, the stack output that carries it, and its shape. */
+export interface Contract<S extends z.ZodType> {
+  /** For example `site@1`. */
+  readonly version: string;
+  /** Name of the stack output. */
+  readonly output: string;
+  /** Project that produces it. */
+  readonly producer: string;
+  readonly schema: S;
+}
+
+/** Where a consumer finds a contract. */
+export interface ContractSource {
+  /** Name of the producing stack in the same backend. */
+  stack?: string | undefined;
+  /** Path of a file with the contract in JSON, where the producer's backend is out of reach. */
+  file?: string | undefined;
+}
+
+/**
+ * Checks what a program is about to export.
+ * @throws listing every field that does not fit; nothing is exported then.
+ */
+export function produce<S extends z.ZodType>(contract: Contract<S>, value: z.input<S>): z.output<S> {
+  return checked(contract, value, "this stack would export");
+}
+
+/** Reads a contract from its stack or its file. Gives undefined when neither is named. */
+export async function consume<S extends z.ZodType>(
+  contract: Contract<S>,
+  source: ContractSource,
+): Promise<z.output<S> | undefined> {
+  if (source.stack !== undefined) return readStack(contract, source.stack);
+  if (source.file !== undefined) return readFile(contract, source.file);
+  return undefined;
+}
+
+async function readStack<S extends z.ZodType>(contract: Contract<S>, stack: string): Promise<z.output<S>> {
+  const name = `organization/${contract.producer}/${stack}`;
+  const make = `make it with: pulumi up --stack ${stack} in ${contract.producer === "foundation" ? "the top folder" : `${contract.producer}/`}`;
+  const reference = new pulumi.StackReference(`${contract.producer}-${stack}`, { name });
+  const details = await reference.getOutputDetails(contract.output).catch((error: Error) => {
+    throw new pulumi.RunError(`cannot read stack ${name}: ${error.message}; ${make}`);
+  });
+  const value: unknown = details.value ?? details.secretValue;
+  if (value === undefined || value === null) {
+    throw new pulumi.RunError(`stack ${name} exports no ${contract.output} (${contract.version}); ${make}`);
+  }
+  return checked(contract, value, `stack ${name} exports`);
+}
+
+function readFile<S extends z.ZodType>(contract: Contract<S>, file: string): z.output<S> {
+  if (!existsSync(file)) {
+    throw new pulumi.RunError(
+      `there is no contract file ${file}; write it on the producer's side: pulumi stack output ${contract.output} --json > ${file}`,
+    );
+  }
+  return checked(contract, JSON.parse(readFileSync(file, "utf8")), `file ${file} holds`);
+}
+
+function checked<S extends z.ZodType>(contract: Contract<S>, value: unknown, where: string): z.output<S> {
+  const result = contract.schema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => `  - ${[contract.output, ...issue.path.map(String)].join(".")}: ${issue.message}`);
+  throw new pulumi.RunError(`${where} something that is not ${contract.version}:\n${problems.join("\n")}`);
+}

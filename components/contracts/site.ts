@@ -1,0 +1,68 @@
+/**
+ * `site@1`: what a site is, as the foundation states it. Plain facts; it dials nothing and holds no secret, only the
+ * names of configuration keys that hold one.
+ */
+import { z } from "zod";
+import { isCidr } from "../config/fields.ts";
+import type { Contract } from "./contract.ts";
+
+const ipv4 = z.ipv4("expected an IPv4 address");
+
+/** A network of the site and the bridge by which VMs reach it. */
+export const network = z.strictObject({
+  /** For example `lan`. */
+  name: z.string().min(1),
+  /** Bridge on the hypervisors, for example `br0`. */
+  bridge: z.string().regex(/^[\w.-]{1,15}$/, "expected the name of a network interface"),
+  /** For example `192.168.1.0/24`. */
+  cidr: z.string().refine(isCidr, "expected an IPv4 network with prefix length"),
+  gateway: ipv4.optional(),
+  dns: z.array(ipv4).default([]),
+  /** Addresses that DHCP gives out, both ends included: never used for static addresses. */
+  dhcp: z.strictObject({ from: ipv4, to: ipv4 }).optional(),
+  /** VLAN id, 1 to 4094. */
+  vlan: z.int().min(1).max(4094).optional(),
+});
+
+/** Something that others ask for an answer: how to reach it, and which configuration key of the consumer has its secret. */
+const authority = z.strictObject({
+  url: z.url({ protocol: /^https?$/, error: "expected http(s)://…" }),
+  /** Address for SSH, where that is needed. */
+  address: z.string().min(1).optional(),
+  /** Name of the secret configuration key, for example `forge.token`. Never a value. */
+  secretKey: z.string().regex(/^[\w.-]+$/, "expected the name of a configuration key, not a secret").optional(),
+});
+
+const site = z.strictObject({
+  contract: z.literal("site@1"),
+  /** Id of the site; part of every owner mark. */
+  siteId: z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, "expected lower-case letters, digits and single hyphens"),
+  /** Environment, for example `dev` or `shared`. */
+  env: z.string().regex(/^[a-z][a-z0-9-]*$/, "expected lower-case letters, digits and hyphens"),
+  zone: z.string().min(1),
+  networks: z.array(network),
+  authorities: z.strictObject({ forge: authority.optional(), netbox: authority.optional(), proxmox: authority.optional() }),
+  /** GCP projects by role; never one project for all. */
+  gcpProjects: z.strictObject({ host: z.string().optional(), control: z.string().optional(), workload: z.string().optional() }),
+  naming: z.strictObject({ prefix: z.string().optional() }),
+});
+
+/** A site as the contract carries it. */
+export type Site = z.infer<typeof site>;
+
+/** A network of a site. */
+export type SiteNetwork = z.infer<typeof network>;
+
+/** Shapes of the parts that are given as structures in the foundation's configuration. */
+export const siteParts = {
+  networks: z.array(network),
+  authorities: site.shape.authorities,
+  gcpProjects: site.shape.gcpProjects,
+};
+
+export const siteContract: Contract<typeof site> = {
+  version: "site@1",
+  output: "site",
+  producer: "foundation",
+  schema: site,
+};

@@ -1,0 +1,21 @@
+/**
+ * The foundation stack: reads the facts of the site, checks them, exports them as `site@1`. No provider, no plugin.
+ */
+import { loadConfig } from "../components/config/strict.ts";
+import { produce } from "../components/contracts/contract.ts";
+import { type Site, siteContract } from "../components/contracts/site.ts";
+import { foundationConfig } from "./config.ts";
+
+const config = loadConfig(foundationConfig);
+
+/** The site contract. */
+export const site: Site = produce(siteContract, {
+  contract: "site@1",
+  siteId: config["site.id"],
+  env: config["site.env"],
+  zone: config["site.zone"],
+  networks: config.networks,
+  authorities: config.authorities,
+  gcpProjects: config["gcp.projects"],
+  naming: config["naming.prefix"] === "" ? {} : { prefix: config["naming.prefix"] },
+});
