@@ -107,7 +107,7 @@ class Plugin {
     const kind = this.kind(request.getUrn());
     const olds = this.decodeState(request.getOlds());
     const oldInputs = request.getOldInputs() ? decode(request.getOldInputs()).values : olds.values;
-    const drift = (olds.values["drift"] ?? []) as string[];
+    const drift = (olds.values.drift ?? []) as string[];
     return diffResponse(difference(oldInputs, decode(request.getNews()).values, kind.replaceOn, drift));
   }
 
@@ -180,7 +180,7 @@ class Plugin {
 
   private decodeState(struct: Parameters<typeof decode>[0]): Decoded {
     const decoded = decode(struct);
-    const version = Number(decoded.values["stateVersion"] ?? stateVersion);
+    const version = Number(decoded.values.stateVersion ?? stateVersion);
     if (version > stateVersion) {
       throw new Error(
         `this state was written by a newer holdfast (state version ${version}, this one knows ${stateVersion}); use that version`,

@@ -57,7 +57,7 @@ function unwrap(value: Value, onSecret: () => void): Value {
   if (value === null || typeof value !== "object") return value;
   if (value[signatureKey] === secretSignature) {
     onSecret();
-    return unwrap(value["value"] ?? null, onSecret);
+    return unwrap(value.value ?? null, onSecret);
   }
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, unwrap(item, onSecret)]));
 }

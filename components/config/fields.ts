@@ -56,7 +56,12 @@ export function wholeNumber(about: About, minimum: number, maximum: number) {
 /** An IPv4 or IPv6 address, or a host name. */
 export function hostName(about: About) {
   const name = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/;
-  const schema = z.string().refine((value) => isIP(value) !== 0 || (name.test(value) && !/^[\d.]+$/.test(value)), "expected an IP address or a host name");
+  const schema = z
+    .string()
+    .refine(
+      (value) => isIP(value) !== 0 || (name.test(value) && !/^[\d.]+$/.test(value)),
+      "expected an IP address or a host name",
+    );
   return described(schema, about, { type: "string" });
 }
 
@@ -77,12 +82,21 @@ export function fileUrl(about: About) {
 
 /** An IPv4 address. */
 export function ipv4(about: About) {
-  return described(z.string().refine((value) => isIP(value) === 4, "expected an IPv4 address"), about, { type: "string", format: "ipv4" });
+  return described(
+    z.string().refine((value) => isIP(value) === 4, "expected an IPv4 address"),
+    about,
+    { type: "string", format: "ipv4" },
+  );
 }
 
 /** An IPv4 address with its network's prefix length; empty for DHCP. */
 export function cidrOrDhcp(about: About) {
-  const schema = z.string().refine((value) => value === "" || isCidr(value), "expected an IPv4 address with prefix length, or nothing for DHCP");
+  const schema = z
+    .string()
+    .refine(
+      (value) => value === "" || isCidr(value),
+      "expected an IPv4 address with prefix length, or nothing for DHCP",
+    );
   return described(schema, about, { type: "string" });
 }
 
@@ -91,7 +105,11 @@ export function list<T>(about: About, item: z.ZodType<T, string>, minimum: numbe
   const schema = z
     .string()
     .transform((text, context) => {
-      if (!text.trim().startsWith("[")) return text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+      if (!text.trim().startsWith("["))
+        return text
+          .split(",")
+          .map((part) => part.trim())
+          .filter((part) => part !== "");
       try {
         return JSON.parse(text) as string[];
       } catch {
@@ -106,7 +124,10 @@ export function list<T>(about: About, item: z.ZodType<T, string>, minimum: numbe
 /** Gives a field a default. `text` is the value as it would be typed. */
 export function withDefault<T>(schema: z.ZodType<T, string>, text: string) {
   const value = schema.parse(text);
-  return schema.optional().transform((given) => given ?? value).register(fieldInfo, { ...infoOf(schema), defaultText: text });
+  return schema
+    .optional()
+    .transform((given) => given ?? value)
+    .register(fieldInfo, { ...infoOf(schema), defaultText: text });
 }
 
 /** A field that may be left out, with nothing in its place. */
@@ -124,7 +145,11 @@ export function structure<T>(about: About, schema: z.ZodType<T>) {
       return z.NEVER;
     }
   });
-  return described(reader.pipe(schema as z.ZodType<T, unknown>), about, z.toJSONSchema(schema, { io: "input" }) as Record<string, unknown>);
+  return described(
+    reader.pipe(schema as z.ZodType<T, unknown>),
+    about,
+    z.toJSONSchema(schema, { io: "input" }) as Record<string, unknown>,
+  );
 }
 
 function described<T extends z.ZodType>(schema: T, about: About, json: Record<string, unknown>): T {
@@ -141,5 +166,7 @@ function infoOf(schema: z.ZodType): FieldInfo {
 /** Whether the text is an IPv4 address with a prefix length from 1 to 32. */
 export function isCidr(text: string): boolean {
   const [address = "", length = "", ...rest] = text.split("/");
-  return rest.length === 0 && isIP(address) === 4 && /^\d{1,2}$/.test(length) && Number(length) >= 1 && Number(length) <= 32;
+  return (
+    rest.length === 0 && isIP(address) === 4 && /^\d{1,2}$/.test(length) && Number(length) >= 1 && Number(length) <= 32
+  );
 }

@@ -3,13 +3,13 @@
  * command that mends it, and no message ever holds a value, because values include secrets in the clear.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { z } from "zod";
+import type { z } from "zod";
 
 /** Text that somebody still has to replace. */
 const placeholder = /(CHANGE_ME|REPLACE_|YOUR_)\w*/;
 
 /** One problem with one key. */
-interface Problem {
+export interface Problem {
   key: string;
   reason: string;
 }
@@ -88,12 +88,16 @@ function unknownKeys(shape: ConfigShape, raw: Readonly<Record<string, string>>):
 
 function reasonOf(error: z.ZodError, missing: boolean): string {
   if (missing) return "is required";
-  return error.issues.map((issue) => [issue.path.map(String).join("."), issue.message].filter(Boolean).join(": ")).join("; ");
+  return error.issues
+    .map((issue) => [issue.path.map(String).join("."), issue.message].filter(Boolean).join(": "))
+    .join("; ");
 }
 
 /** The known key that differs in the fewest letters, if it is close enough to be a slip of the pen. */
 function nearest(key: string, known: string[]): string | undefined {
-  const scored = known.map((name) => ({ name, distance: editDistance(key, name) })).sort((a, b) => a.distance - b.distance);
+  const scored = known
+    .map((name) => ({ name, distance: editDistance(key, name) }))
+    .sort((a, b) => a.distance - b.distance);
   return scored[0] && scored[0].distance <= 3 ? scored[0].name : undefined;
 }
 

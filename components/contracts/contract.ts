@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
-import { z } from "zod";
+import type { z } from "zod";
 
 /** A contract: its name with version, the stack output that carries it, and its shape. */
 export interface Contract<S extends z.ZodType> {
@@ -69,6 +69,8 @@ function readFile<S extends z.ZodType>(contract: Contract<S>, file: string): z.o
 function checked<S extends z.ZodType>(contract: Contract<S>, value: unknown, where: string): z.output<S> {
   const result = contract.schema.safeParse(value);
   if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => `  - ${[contract.output, ...issue.path.map(String)].join(".")}: ${issue.message}`);
+  const problems = result.error.issues.map(
+    (issue) => `  - ${[contract.output, ...issue.path.map(String)].join(".")}: ${issue.message}`,
+  );
   throw new pulumi.RunError(`${where} something that is not ${contract.version}:\n${problems.join("\n")}`);
 }

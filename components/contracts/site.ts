@@ -30,7 +30,10 @@ const authority = z.strictObject({
   /** Address for SSH, where that is needed. */
   address: z.string().min(1).optional(),
   /** Name of the secret configuration key, for example `forge.token`. Never a value. */
-  secretKey: z.string().regex(/^[\w.-]+$/, "expected the name of a configuration key, not a secret").optional(),
+  secretKey: z
+    .string()
+    .regex(/^[\w.-]+$/, "expected the name of a configuration key, not a secret")
+    .optional(),
 });
 
 const site = z.strictObject({
@@ -41,9 +44,17 @@ const site = z.strictObject({
   env: z.string().regex(/^[a-z][a-z0-9-]*$/, "expected lower-case letters, digits and hyphens"),
   zone: z.string().min(1),
   networks: z.array(network),
-  authorities: z.strictObject({ forge: authority.optional(), netbox: authority.optional(), proxmox: authority.optional() }),
+  authorities: z.strictObject({
+    forge: authority.optional(),
+    netbox: authority.optional(),
+    proxmox: authority.optional(),
+  }),
   /** GCP projects by role; never one project for all. */
-  gcpProjects: z.strictObject({ host: z.string().optional(), control: z.string().optional(), workload: z.string().optional() }),
+  gcpProjects: z.strictObject({
+    host: z.string().optional(),
+    control: z.string().optional(),
+    workload: z.string().optional(),
+  }),
   naming: z.strictObject({ prefix: z.string().optional() }),
 });
 

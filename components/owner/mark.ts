@@ -2,8 +2,8 @@
  * The owner mark: who made an object outside. One value, one encoding per system; nothing without it is ever touched.
  */
 
-/** XML namespace of the mark in libvirt's domain metadata. */
-export const ownerNamespace = "https://holdfast.dev/owner/1";
+/** What stands before the mark in a domain's description. */
+const descriptionPrefix = "Made by holdfast for ";
 
 /** What a mark is made of. */
 export interface Owner {
@@ -46,14 +46,13 @@ export function parseOwnerMark(mark: string): Owner | undefined {
   return [site, project, stack].every((value) => part.test(value)) ? { site, project, stack } : undefined;
 }
 
-/** The mark as libvirt domain metadata. */
-export function domainMetadata(mark: string): string {
-  return `<holdfast:owner xmlns:holdfast="${ownerNamespace}">${mark}</holdfast:owner>`;
+/** The mark as the description of a libvirt domain: the one free field that the libvirt provider really writes. */
+export function domainDescription(mark: string): string {
+  return `${descriptionPrefix}${mark}`;
 }
 
 /** The mark in a domain's XML, or undefined when it has none. */
 export function domainOwner(xml: string): string | undefined {
-  const escaped = ownerNamespace.replaceAll(".", "\\.");
-  const found = new RegExp(`<(\\w+):owner[^>]*xmlns:\\1=["']${escaped}["'][^>]*>([^<]*)</\\1:owner>`).exec(xml);
-  return found?.[2]?.trim();
+  const description = /<description>([^<]*)<\/description>/.exec(xml)?.[1]?.trim();
+  return description?.startsWith(descriptionPrefix) ? description.slice(descriptionPrefix.length) : undefined;
 }

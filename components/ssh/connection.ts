@@ -171,7 +171,7 @@ export function credentials(): Pick<ConnectConfig, "privateKey" | "agent"> {
       );
     }
   }
-  const agent = process.env["SSH_AUTH_SOCK"];
+  const agent = process.env.SSH_AUTH_SOCK;
   if (agent) return { agent };
   throw new Error(`no SSH key: export ${keyPathVariable}=<path of the private key that reaches the host and its VMs>`);
 }

@@ -19,7 +19,7 @@ export function knownHostsFile(stack: string): string {
 
 /** The same path with the home directory left to the reader's environment: safe to keep in state. */
 export function portableKnownHostsFile(stack: string): string {
-  return ["${HOME}", ...location, stack].join("/");
+  return ["$HOME", ...location, stack].join("/");
 }
 
 /** How known_hosts spells an address: bare on port 22, else `[host]:port`. */

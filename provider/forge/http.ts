@@ -25,7 +25,7 @@ export class ForgeError extends Error {
 /** One request to the REST API below `/api/v1`. Returns the parsed body, or undefined for an empty one. */
 export async function api<T>(forge: ForgeAccess, method: string, path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = { accept: "application/json" };
-  if (forge.token) headers["authorization"] = `token ${forge.token}`;
+  if (forge.token) headers.authorization = `token ${forge.token}`;
   return request<T>(`${forge.url}/api/v1${path}`, method, headers, body);
 }
 

@@ -3,7 +3,7 @@
  * problem is reported at once. It also pins the host key that the libvirt provider will check.
  */
 import { z } from "zod";
-import { domainOwner, ownerNamespace } from "../../components/owner/mark.ts";
+import { domainOwner } from "../../components/owner/mark.ts";
 import { impatient, type SshConnection, shellQuote, withSsh } from "../../components/ssh/connection.ts";
 import type { ProviderFunction } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
@@ -69,7 +69,7 @@ async function problems(host: SshConnection, wanted: Inputs): Promise<string[]> 
   if (metadata.code === 0 && domainOwner(metadata.stdout) !== wanted.owner) {
     const owner = domainOwner(metadata.stdout);
     found.push(
-      `a domain ${wanted.domain} exists and is ${owner ? `owned by ${owner}` : `not ours (no ${ownerNamespace} mark)`}; choose another vm.name`,
+      `a domain ${wanted.domain} exists and is ${owner ? `owned by ${owner}` : "not ours (it has no owner mark)"}; choose another vm.name`,
     );
   }
   return found;

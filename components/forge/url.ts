@@ -1,0 +1,33 @@
+/**
+ * Finds a forge's base URL when only its address is known: by asking, never by guessing.
+ */
+const boundMs = 5_000;
+
+/** Where a forge may answer, in the order in which an answer is preferred. */
+export function candidateUrls(address: string): string[] {
+  return [`https://${address}`, `http://${address}:3000`, `http://${address}`];
+}
+
+/**
+ * The first candidate at which a forge answers `/api/v1/version`.
+ * @throws when none does, with what each of them said.
+ */
+export async function findForge(address: string, candidates = candidateUrls(address)): Promise<string> {
+  const answers = await Promise.all(candidates.map((url) => probe(url).then((reason) => ({ url, reason }))));
+  const found = answers.find(({ reason }) => reason === undefined);
+  if (found) return found.url;
+  const tried = answers.map(({ url, reason }) => `\n  - ${url}: ${reason}`).join("");
+  throw new Error(`no forge answers at ${address}; set its base URL: pulumi config set forge.url https://…${tried}`);
+}
+
+async function probe(url: string): Promise<string | undefined> {
+  try {
+    const response = await fetch(`${url}/api/v1/version`, { signal: AbortSignal.timeout(boundMs) });
+    if (!response.ok) return `answered ${response.status}`;
+    const body = (await response.json()) as { version?: unknown };
+    return typeof body.version === "string" ? undefined : "answered, but not like a forge";
+  } catch (error) {
+    const cause = (error as Error).cause as { code?: string; message?: string } | undefined;
+    return cause?.code ?? cause?.message ?? (error as Error).message;
+  }
+}

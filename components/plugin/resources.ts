@@ -1,0 +1,123 @@
+/**
+ * The plugin `holdfast` as programs see it: its provider, its resources and its functions, typed.
+ */
+import * as pulumi from "@pulumi/pulumi";
+
+/** Where to connect over SSH; see `SshTarget` in components/ssh. */
+export interface SshTargetArgs {
+  host: pulumi.Input<string>;
+  port: pulumi.Input<number>;
+  user: pulumi.Input<string>;
+  hostKey?: pulumi.Input<string> | undefined;
+  stack: pulumi.Input<string>;
+}
+
+/** Configuration of the plugin. */
+export interface HoldfastProviderArgs {
+  /** API token of the forge; kept as a secret. */
+  forgeToken?: pulumi.Input<string> | undefined;
+}
+
+/** The plugin's provider. Constructed explicitly, in one place a program; default providers are denied. */
+export class HoldfastProvider extends pulumi.ProviderResource {
+  constructor(name: string, args: HoldfastProviderArgs, opts?: pulumi.ResourceOptions) {
+    super("holdfast", name, args.forgeToken === undefined ? {} : { forgeToken: pulumi.secret(args.forgeToken) }, opts);
+  }
+}
+
+/** An SSH host key for a machine that we make. */
+export class HostKey extends pulumi.CustomResource {
+  /** `ssh-ed25519 AAAA… comment`. */
+  declare readonly publicKey: pulumi.Output<string>;
+  /** OpenSSH format; secret. */
+  declare readonly privateKey: pulumi.Output<string>;
+
+  constructor(name: string, args: { comment: pulumi.Input<string> }, opts: pulumi.CustomResourceOptions) {
+    super("holdfast:ssh:HostKey", name, { ...args, publicKey: undefined, privateKey: undefined }, opts);
+  }
+}
+
+/** Inputs of the bridge rule. */
+export interface BridgeForwardRuleArgs {
+  host: SshTargetArgs;
+  bridge: pulumi.Input<string>;
+  owner: pulumi.Input<string>;
+}
+
+/** The rule that opens a VM bridge on a hypervisor, with the timer that puts it back. */
+export class BridgeForwardRule extends pulumi.CustomResource {
+  constructor(name: string, args: BridgeForwardRuleArgs, opts: pulumi.CustomResourceOptions) {
+    super("holdfast:host:BridgeForward", name, { ...args }, opts);
+  }
+}
+
+/** Inputs of a registration. */
+export interface RunnerRegistrationArgs {
+  forgeUrl: pulumi.Input<string>;
+  scope: pulumi.Input<string>;
+  name: pulumi.Input<string>;
+  owner: pulumi.Input<string>;
+  forgeHost?: SshTargetArgs & { command: pulumi.Input<string> };
+}
+
+/** One runner's row on the forge; deleting it deregisters. */
+export class RunnerRegistration extends pulumi.CustomResource {
+  declare readonly uuid: pulumi.Output<string>;
+  /** The runner's own token; secret. */
+  declare readonly token: pulumi.Output<string>;
+
+  constructor(name: string, args: RunnerRegistrationArgs, opts: pulumi.CustomResourceOptions) {
+    super(
+      "holdfast:forge:RunnerRegistration",
+      name,
+      { ...args, uuid: undefined, token: undefined, runnerId: undefined },
+      { ...opts, additionalSecretOutputs: ["token"] },
+    );
+  }
+}
+
+/** Inputs of a runner's service. */
+export interface RunnerServiceArgs {
+  vmId: pulumi.Input<string>;
+  vm: Omit<SshTargetArgs, "host"> & { host?: pulumi.Input<string> };
+  hypervisor: SshTargetArgs;
+  domain: pulumi.Input<string>;
+  dialErrorLimit: pulumi.Input<number>;
+  uuid: pulumi.Input<string>;
+  token: pulumi.Input<string>;
+  name: pulumi.Input<string>;
+  forgeUrl: pulumi.Input<string>;
+  labels: pulumi.Input<string[]>;
+  capacity: pulumi.Input<number>;
+  drainSeconds: pulumi.Input<number>;
+  execution: { kind: "binary"; url: string; sha256: string } | { kind: "container"; image: string };
+}
+
+/** The runner's daemon on its VM; deleting it drains. */
+export class RunnerService extends pulumi.CustomResource {
+  /** The VM's address, configured or by DHCP. */
+  declare readonly address: pulumi.Output<string>;
+
+  constructor(name: string, args: RunnerServiceArgs, opts: pulumi.CustomResourceOptions) {
+    super("holdfast:runner:Service", name, { ...args, address: undefined }, opts);
+  }
+}
+
+/** What the preflight looks at. */
+export interface PreflightArgs {
+  host: { host: string; port: number; user: string; hostKey?: string | undefined; stack: string };
+  bridge: string;
+  pool: string;
+  domain: string;
+  owner: string;
+  domainType: "kvm" | "qemu";
+}
+
+/**
+ * Looks at a hypervisor, in previews too, and pins its host key.
+ * @returns its address, so that whatever depends on this waits for it.
+ * @throws when it cannot be reached or lacks something, listing all of it; nothing was changed then.
+ */
+export function preflight(args: PreflightArgs, opts: pulumi.InvokeOptions): Promise<{ address: string }> {
+  return pulumi.runtime.invoke("holdfast:host:preflight", args, opts);
+}

@@ -1,0 +1,88 @@
+/**
+ * An Actions runner on a VM: its registration on the forge and its daemon, in the order that loses nothing.
+ *
+ * Made: VM, registration, daemon. Unmade: the daemon drains, the registration is deleted, then the VM goes.
+ */
+import * as pulumi from "@pulumi/pulumi";
+import {
+  RunnerRegistration,
+  type RunnerRegistrationArgs,
+  RunnerService,
+  type RunnerServiceArgs,
+} from "../plugin/resources.ts";
+
+/** What a runner is made of. */
+export interface ActionsRunnerArgs {
+  /** Name of the runner on the forge, of its VM and of its domain. */
+  runnerName: string;
+  /** Owner mark. */
+  owner: string;
+  /** Base URL of the forge. */
+  forgeUrl: string;
+  /** Empty for the whole instance, `org`, or `owner/repository`. */
+  scope: string;
+  /** The forge host, where registration goes over SSH. Without it the API is used. */
+  forgeHost?: NonNullable<RunnerRegistrationArgs["forgeHost"]> | undefined;
+  /** What the runner offers, for example `["fenced"]`. */
+  labels: string[];
+  /** Jobs at a time. */
+  capacity: number;
+  /** Seconds that a running job gets to finish when the runner stops. */
+  drainSeconds: number;
+  /** Container image or binary. */
+  execution: RunnerServiceArgs["execution"];
+  /** The VM and how to log in to it. */
+  vm: Pick<RunnerServiceArgs, "vmId" | "vm" | "hypervisor" | "dialErrorLimit">;
+}
+
+/** An Actions runner on a VM. */
+export class ActionsRunner extends pulumi.ComponentResource {
+  /** The forge's id of the runner. Known before the daemon is up, so that a failed start hides nothing. */
+  readonly uuid: pulumi.Output<string>;
+  /** Address of the VM. */
+  readonly address: pulumi.Output<string>;
+
+  /**
+   * @param machine what the VM consists of: it is deleted only after the registration is.
+   */
+  constructor(
+    name: string,
+    args: ActionsRunnerArgs,
+    machine: pulumi.Resource,
+    opts: pulumi.ComponentResourceOptions & { provider: pulumi.ProviderResource },
+  ) {
+    const { provider, ...componentOptions } = opts;
+    super("holdfast:components:ActionsRunner", name, {}, componentOptions);
+    const registration = new RunnerRegistration(
+      `${name}-registration`,
+      {
+        forgeUrl: args.forgeUrl,
+        scope: args.scope,
+        name: args.runnerName,
+        owner: args.owner,
+        ...(args.forgeHost ? { forgeHost: args.forgeHost } : {}),
+      },
+      { parent: this, provider, dependsOn: machine, deleteBeforeReplace: true },
+    );
+    const service = new RunnerService(
+      `${name}-service`,
+      {
+        ...args.vm,
+        domain: args.runnerName,
+        uuid: registration.uuid,
+        token: registration.token,
+        name: args.runnerName,
+        forgeUrl: args.forgeUrl,
+        labels: args.labels,
+        capacity: args.capacity,
+        drainSeconds: args.drainSeconds,
+        execution: args.execution,
+      },
+      // Boot, cloud-init with its packages, and a slow image pull: each has its own shorter bound inside.
+      { parent: this, provider, deleteBeforeReplace: true, customTimeouts: { create: "30m", update: "30m" } },
+    );
+    this.uuid = registration.uuid;
+    this.address = service.address;
+    this.registerOutputs({ uuid: this.uuid, address: this.address });
+  }
+}

@@ -1,0 +1,22 @@
+/**
+ * The operator's own key: its public half goes onto the VMs that we make.
+ */
+import ssh2 from "ssh2";
+import { credentials, keyPathVariable } from "./connection.ts";
+
+/**
+ * Public half of the key that `RUNNER_SSH_KEY_PATH` names, as a line for authorized_keys without a comment, so that two
+ * copies of one key give one text.
+ * @throws when only an agent is there: it holds many keys, and which of them is meant must be said.
+ */
+export function operatorPublicKey(): string {
+  const { privateKey } = credentials();
+  const key =
+    privateKey === undefined ? new Error("only an agent is there") : ssh2.utils.parseKey(privateKey as Buffer);
+  if (key instanceof Error) {
+    throw new Error(
+      `cannot tell which public key to put onto the VM: set vm.authorizedKeys, or export ${keyPathVariable}`,
+    );
+  }
+  return `${key.type} ${key.getPublicSSH().toString("base64")}`;
+}

@@ -1,0 +1,12 @@
+/**
+ * The image that a VM's root disk is laid over: downloaded once to this workstation and believed only by its digest.
+ */
+import * as pulumi from "@pulumi/pulumi";
+import { fetchPinned, type PinnedFile, pinnedPath } from "../download.ts";
+
+/**
+ * Path of the verified image. A preview names the path without downloading anything.
+ */
+export function imagePath(image: PinnedFile): pulumi.Output<string> {
+  return pulumi.output(pulumi.runtime.isDryRun() ? pinnedPath(image, ".qcow2") : fetchPinned(image, ".qcow2"));
+}

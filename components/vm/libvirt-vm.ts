@@ -1,0 +1,140 @@
+/**
+ * A VM on a libvirt host: base volume, root disk over it, cloud-init disk, domain. It is not waited for here: whoever
+ * needs it dials it with patience.
+ */
+import * as libvirt from "@pulumi/libvirt";
+import * as pulumi from "@pulumi/pulumi";
+import { domainDescription } from "../owner/mark.ts";
+import { HostKey } from "../plugin/resources.ts";
+import { metaData, type Network, networkConfig, userData } from "./cloud-init.ts";
+import { macAddress, vmNames } from "./plan.ts";
+
+/** What a VM is made of. */
+export interface LibvirtVmArgs {
+  /** Name of the domain and of the machine, for example `foundation-runner-02`. */
+  vmName: string;
+  /** Owner mark; stands in the domain's description. */
+  owner: string;
+  /** Storage pool for all volumes, for example `images`. */
+  pool: string;
+  /** Bridge that the network card joins, for example `br0`. */
+  bridge: string;
+  /** Image of the root disk. */
+  image: {
+    /** Path of the verified image on this workstation. It differs per workstation and is never compared. */
+    path: pulumi.Input<string>;
+    /** SHA-256 in hexadecimal: another digest makes another VM. */
+    sha256: string;
+  };
+  /** `kvm`, or `qemu` where the host cannot virtualise (ten times slower). */
+  domainType: "kvm" | "qemu";
+  /** Virtual processors. */
+  vcpus: number;
+  /** Memory in MiB. */
+  memoryMb: number;
+  /** Root disk in GiB; the image's file system grows into it at first boot. */
+  diskGb: number;
+  network: Network;
+  /** Public keys that may log in as root. */
+  authorizedKeys: string[];
+  /** Debian packages that cloud-init installs. */
+  packages: string[];
+  /** systemd units that cloud-init enables. */
+  services: string[];
+}
+
+/** Providers that the children need. */
+export interface LibvirtVmProviders {
+  libvirt: libvirt.Provider;
+  holdfast: pulumi.ProviderResource;
+}
+
+/** A VM on a libvirt host. */
+export class LibvirtVm extends pulumi.ComponentResource {
+  /** Libvirt's UUID of the domain; another VM has another one. */
+  readonly vmId: pulumi.Output<string>;
+  /** Public SSH host key that the VM answers with. */
+  readonly hostKey: pulumi.Output<string>;
+  /** The domain, for `dependsOn`. */
+  readonly domain: libvirt.Domain;
+
+  constructor(
+    name: string,
+    args: LibvirtVmArgs,
+    providers: LibvirtVmProviders,
+    opts?: pulumi.ComponentResourceOptions,
+  ) {
+    super("holdfast:components:LibvirtVm", name, {}, opts);
+    const inLibvirt = { parent: this, provider: providers.libvirt };
+    const names = vmNames(args.vmName, args.image.sha256);
+
+    const hostKey = new HostKey(
+      `${name}-host-key`,
+      { comment: args.vmName },
+      { parent: this, provider: providers.holdfast },
+    );
+    const base = new libvirt.Volume(
+      `${name}-base`,
+      { name: names.base, pool: args.pool, source: args.image.path, format: "qcow2" },
+      { ...inLibvirt, ignoreChanges: ["source"] },
+    );
+    const root = new libvirt.Volume(
+      `${name}-root`,
+      { name: names.root, pool: args.pool, baseVolumeId: base.id, format: "qcow2", size: args.diskGb * 1024 ** 3 },
+      { ...inLibvirt, deleteBeforeReplace: true },
+    );
+    const seed = new libvirt.CloudinitDisk(
+      `${name}-seed`,
+      {
+        name: names.seed,
+        pool: args.pool,
+        userData: pulumi.secret(
+          pulumi.all([hostKey.privateKey, hostKey.publicKey]).apply(([privateKey, publicKey]) =>
+            userData({
+              hostName: args.vmName,
+              authorizedKeys: args.authorizedKeys,
+              hostKey: { privateKey, publicKey },
+              packages: args.packages,
+              services: args.services,
+            }),
+          ),
+        ),
+        metaData: metaData(args.vmName),
+        networkConfig: networkConfig(args.network),
+      },
+      { ...inLibvirt, deleteBeforeReplace: true },
+    );
+    this.domain = new libvirt.Domain(`${name}-domain`, domainArgs(args, root.id, seed.id), {
+      ...inLibvirt,
+      deleteBeforeReplace: true,
+      // Another disk or another seed is another machine: cloud-init runs on a first boot only.
+      replaceOnChanges: ["cloudinit"],
+    });
+    this.vmId = this.domain.id;
+    this.hostKey = hostKey.publicKey;
+    this.registerOutputs({ vmId: this.vmId, hostKey: this.hostKey });
+  }
+}
+
+function domainArgs(args: LibvirtVmArgs, root: pulumi.Output<string>, seed: pulumi.Output<string>): libvirt.DomainArgs {
+  return {
+    name: args.vmName,
+    description: domainDescription(args.owner),
+    type: args.domainType,
+    vcpu: args.vcpus,
+    memory: args.memoryMb,
+    autostart: true,
+    running: true,
+    // Emulation refuses host-passthrough; libvirt's own default model is right there.
+    ...(args.domainType === "kvm" ? { cpu: { mode: "host-passthrough" } } : {}),
+    disks: [{ volumeId: root }],
+    cloudinit: seed,
+    networkInterfaces: [{ bridge: args.bridge, mac: macAddress(args.owner, args.vmName) }],
+    // A pty, not a file: `virsh console` must work when the network does not.
+    consoles: [{ type: "pty", targetType: "serial", targetPort: "0" }],
+    // The provider's default is spice, which a minimal QEMU refuses.
+    graphics: { type: "vnc", listenType: "address", listenAddress: "127.0.0.1", autoport: true },
+    // The agent comes with cloud-init; waiting for it at create blocks for ever where that goes wrong.
+    qemuAgent: false,
+  };
+}

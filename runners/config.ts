@@ -1,0 +1,299 @@
+/**
+ * Configuration of a runner stack: every key with its unit, its default and an example.
+ */
+import { z } from "zod";
+import {
+  baseUrl,
+  choice,
+  cidrOrDhcp,
+  fileUrl,
+  hostName,
+  ipv4,
+  list,
+  optional,
+  secret,
+  textField,
+  wholeNumber,
+  withDefault,
+} from "../components/config/fields.ts";
+
+const sha256 = /^[0-9a-f]{64}$/;
+const publicKey = /^(ssh-(ed25519|rsa)|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/]+=*( .*)?$/;
+const loginName = /^[a-z_][a-z0-9_-]*$/;
+
+export const runnersConfig = {
+  "site.id": withDefault(
+    textField(
+      {
+        description: "Id of the site, part of the owner mark; must equal the site contract's, where there is one.",
+        example: "home",
+      },
+      /^[a-z0-9]+(-[a-z0-9]+)*$/,
+      "lower-case letters, digits and single hyphens",
+    ),
+    "site",
+  ),
+  "site.stack": optional(
+    textField(
+      { description: "Foundation stack whose site contract to read. Optional.", example: "shared" },
+      /^[\w.-]+$/,
+      "the name of a stack",
+    ),
+  ),
+  "site.file": optional(
+    textField(
+      {
+        description: "File with the site contract, where the foundation's backend is out of reach. Optional.",
+        example: "../site.json",
+      },
+      /./,
+      "a path",
+    ),
+  ),
+
+  "host.address": hostName({ description: "Address of the libvirt host.", example: "192.168.1.2" }),
+  "host.user": withDefault(
+    textField(
+      {
+        description: "Login on the libvirt host; anyone but root needs sudo without a password and the group libvirt.",
+        example: "root",
+      },
+      loginName,
+      "a login name",
+    ),
+    "root",
+  ),
+  "host.port": withDefault(
+    wholeNumber({ description: "SSH port of the libvirt host.", example: "22" }, 1, 65535),
+    "22",
+  ),
+  "host.hostKey": optional(
+    textField(
+      {
+        description:
+          "Public SSH host key of the libvirt host. Empty: trusted on first use, into this stack's own known_hosts.",
+        example: "ssh-ed25519 AAAA…",
+      },
+      publicKey,
+      "a public key as ssh-keyscan prints it",
+    ),
+  ),
+
+  "forge.address": optional(
+    hostName({
+      description: "Address of the forge host. Needed unless forge.url or the site contract says where the forge is.",
+      example: "204.168.234.72",
+    }),
+  ),
+  "forge.url": optional(
+    baseUrl({
+      description:
+        "Base URL of the forge as the runner reaches it. Default: the site contract's, else found by asking forge.address.",
+      example: "https://forge.example.org",
+    }),
+  ),
+  "forge.scope": withDefault(
+    textField(
+      {
+        description: "Whose jobs the runner takes: empty for the whole instance, an organisation, or owner/repository.",
+        example: "ecosystem",
+      },
+      /^([\w.-]+(\/[\w.-]+)?)?$/,
+      "nothing, an organisation, or owner/repository",
+    ),
+    "",
+  ),
+  "forge.token": optional(
+    secret(
+      textField(
+        {
+          description:
+            "API token that may register runners in the scope (for the instance: write:admin of a site administrator). Without it the runner is registered over SSH on the forge host.",
+          example: "(pulumi config set --secret forge.token)",
+        },
+        /^\S+$/,
+        "a token without spaces",
+      ),
+    ),
+  ),
+  "forge.ssh.user": withDefault(
+    textField({ description: "Login on the forge host.", example: "root" }, loginName, "a login name"),
+    "root",
+  ),
+  "forge.ssh.port": withDefault(
+    wholeNumber({ description: "SSH port of the forge host.", example: "222" }, 1, 65535),
+    "22",
+  ),
+  "forge.ssh.hostKey": optional(
+    textField(
+      {
+        description: "Public SSH host key of the forge host. Empty: trusted on first use.",
+        example: "ssh-ed25519 AAAA…",
+      },
+      publicKey,
+      "a public key as ssh-keyscan prints it",
+    ),
+  ),
+  "forge.ssh.command": withDefault(
+    textField(
+      {
+        description: "How to run Forgejo's command line there; it must read standard input.",
+        example: "docker exec -i -u git forgejo forgejo",
+      },
+      /\S/,
+      "a command",
+    ),
+    "forgejo",
+  ),
+
+  "vm.name": optional(
+    textField(
+      {
+        description: "Name of the VM, its domain and its runner. Default: runner-<stack>.",
+        example: "foundation-runner-02",
+      },
+      /^[a-z][a-z0-9-]{0,61}[a-z0-9]$/,
+      "a host name in lower case, 2 to 63 characters",
+    ),
+  ),
+  "vm.ipCidr": withDefault(
+    cidrOrDhcp({ description: "Address of the VM with prefix length; empty for DHCP.", example: "192.168.1.16/24" }),
+    "",
+  ),
+  "vm.gateway": optional(
+    ipv4({
+      description: "Default gateway; needed with vm.ipCidr unless the site contract has one.",
+      example: "192.168.1.1",
+    }),
+  ),
+  "vm.dns": withDefault(
+    list(
+      { description: "Name servers. Default: the site contract's, else DHCP's.", example: "192.168.1.1,9.9.9.9" },
+      z.ipv4("expected IPv4 addresses"),
+      0,
+    ),
+    "",
+  ),
+  "vm.bridge": withDefault(
+    textField(
+      { description: "Bridge on the host that the VM joins.", example: "br0" },
+      /^[\w.-]{1,15}$/,
+      "the name of a network interface",
+    ),
+    "br0",
+  ),
+  "vm.pool": withDefault(
+    textField(
+      { description: "Storage pool on the host for all volumes.", example: "images" },
+      /^[\w.-]+$/,
+      "the name of a pool",
+    ),
+    "images",
+  ),
+  "vm.vcpus": withDefault(wholeNumber({ description: "Virtual processors.", example: "8" }, 1, 512), "4"),
+  "vm.memoryMb": withDefault(
+    wholeNumber({ description: "Memory, in MiB.", example: "32768" }, 256, 16_777_216),
+    "8192",
+  ),
+  "vm.diskGb": withDefault(wholeNumber({ description: "Root disk, in GiB.", example: "100" }, 3, 65_536), "40"),
+  "vm.image.url": withDefault(
+    fileUrl({ description: "Cloud image with cloud-init, qcow2.", example: "file:///srv/images/ubuntu-24.04.img" }),
+    "https://cloud-images.ubuntu.com/releases/24.04/release-20240423/ubuntu-24.04-server-cloudimg-amd64.img",
+  ),
+  "vm.image.sha256": withDefault(
+    textField(
+      {
+        description:
+          "SHA-256 of the image; the vendor publishes it in SHA256SUMS beside the image. Set it together with vm.image.url.",
+        example: "32a9d30d…",
+      },
+      sha256,
+      "64 hexadecimal digits",
+    ),
+    "32a9d30d18803da72f5936cf2b7b9efcb4d0bb63c67933f17e3bdfd1751de3f3",
+  ),
+  "vm.type": withDefault(
+    choice(
+      {
+        description: "Domain type: kvm, or qemu where the host cannot virtualise (ten times slower).",
+        example: "qemu",
+      },
+      ["kvm", "qemu"],
+    ),
+    "kvm",
+  ),
+  "vm.packages": withDefault(
+    list(
+      { description: "Packages that cloud-init installs.", example: "docker.io,qemu-guest-agent" },
+      z.string().regex(/^[a-z0-9][a-z0-9.+-]+$/, "expected package names"),
+      0,
+    ),
+    "docker.io,qemu-guest-agent",
+  ),
+  "vm.authorizedKeys": withDefault(
+    list(
+      {
+        description:
+          "Public keys that may log in to the VM as root. Default: the key of RUNNER_SSH_KEY_PATH. Set it where several operators with keys of their own share the stack.",
+        example: "ssh-ed25519 AAAA…",
+      },
+      z.string().regex(publicKey, "expected public keys"),
+      0,
+    ),
+    "",
+  ),
+  "vm.dialErrorLimit": withDefault(
+    wholeNumber(
+      { description: "How many failed SSH dials to bear while the VM boots, 3 s apart.", example: "100" },
+      1,
+      1000,
+    ),
+    "100",
+  ),
+
+  "runner.labels": withDefault(
+    list(
+      {
+        description:
+          "What jobs ask for with runs-on. A bare name runs jobs in containers; name:host runs them on the VM itself.",
+        example: "fenced",
+      },
+      z.string().regex(/^[\w.-]+(:\S+)?$/, "expected labels such as fenced, fenced:host or fenced:docker://image"),
+      1,
+    ),
+    "fenced",
+  ),
+  "runner.capacity": withDefault(wholeNumber({ description: "Jobs at a time.", example: "2" }, 1, 1000), "1"),
+  "runner.drainSeconds": withDefault(
+    wholeNumber(
+      { description: "Seconds that a running job gets to finish when the runner is stopped.", example: "600" },
+      0,
+      86_400,
+    ),
+    "600",
+  ),
+  "runner.image": withDefault(
+    textField(
+      {
+        description: "Container image of the runner, pinned by digest.",
+        example: "data.forgejo.org/forgejo/runner:6.3.1@sha256:5071e683…",
+      },
+      /^[\w.:/-]+@sha256:[0-9a-f]{64}$/,
+      "name@sha256: and 64 hexadecimal digits",
+    ),
+    "data.forgejo.org/forgejo/runner:6.3.1@sha256:5071e6832313bafe71577e05631bece88caff08fcfb372193e4a21941f4ed54b",
+  ),
+  "runner.binary.url": optional(
+    fileUrl({
+      description: "Runner program to use instead of the image, run by systemd.",
+      example: "https://code.forgejo.org/forgejo/runner/releases/download/v6.3.1/forgejo-runner-6.3.1-linux-amd64",
+    }),
+  ),
+  "runner.binary.sha256": optional(
+    textField(
+      { description: "SHA-256 of the runner program.", example: "(64 hexadecimal digits)" },
+      sha256,
+      "64 hexadecimal digits",
+    ),
+  ),
+};

@@ -1,0 +1,96 @@
+/**
+ * One runner on one libvirt host: reads configuration and site contract, looks at the host, makes VM and runner, exports
+ * `fleet@1`.
+ */
+import * as libvirt from "@pulumi/libvirt";
+import * as pulumi from "@pulumi/pulumi";
+import { loadConfig } from "../components/config/strict.ts";
+import { consume, produce } from "../components/contracts/contract.ts";
+import { type Fleet, fleetContract } from "../components/contracts/fleet.ts";
+import { siteContract } from "../components/contracts/site.ts";
+import { findForge } from "../components/forge/url.ts";
+import { BridgeForwardRule, HoldfastProvider, preflight } from "../components/plugin/resources.ts";
+import { ActionsRunner } from "../components/runner/actions-runner.ts";
+import { operatorPublicKey } from "../components/ssh/operator-key.ts";
+import { imagePath } from "../components/vm/image.ts";
+import { libvirtUri } from "../components/vm/libvirt-uri.ts";
+import { LibvirtVm } from "../components/vm/libvirt-vm.ts";
+import { runnersConfig } from "./config.ts";
+import { planRunnerStack } from "./plan.ts";
+
+const config = loadConfig(runnersConfig);
+const site = await consume(siteContract, { stack: config["site.stack"], file: config["site.file"] });
+const plan = planRunnerStack(config, site, { project: pulumi.getProject(), stack: pulumi.getStack() });
+const { owner, name, host } = plan;
+const bridge = config["vm.bridge"];
+const authorizedKeys = config["vm.authorizedKeys"].length > 0 ? config["vm.authorizedKeys"] : [operatorPublicKey()];
+
+const holdfast = new HoldfastProvider("holdfast", { forgeToken: config["forge.token"] });
+await preflight(
+  { host, bridge, pool: config["vm.pool"], domain: name, owner, domainType: config["vm.type"] },
+  { provider: holdfast },
+);
+const forgeUrl = "url" in plan.forge ? plan.forge.url : await findForge(plan.forge.address);
+
+const hypervisor = new libvirt.Provider("libvirt", { uri: libvirtUri(host) });
+const image = { url: config["vm.image.url"], sha256: config["vm.image.sha256"] };
+const rule = new BridgeForwardRule("bridge-forward", { host, bridge, owner }, { provider: holdfast });
+const vm = new LibvirtVm(
+  "vm",
+  {
+    vmName: name,
+    owner,
+    pool: config["vm.pool"],
+    bridge,
+    image: { path: imagePath(image), sha256: image.sha256 },
+    domainType: config["vm.type"],
+    vcpus: config["vm.vcpus"],
+    memoryMb: config["vm.memoryMb"],
+    diskGb: config["vm.diskGb"],
+    network: plan.network,
+    authorizedKeys,
+    packages: config["vm.packages"],
+    services: config["vm.packages"].filter((name) => name === "qemu-guest-agent"),
+  },
+  { libvirt: hypervisor, holdfast },
+  { dependsOn: rule },
+);
+const runner = new ActionsRunner(
+  "runner",
+  {
+    runnerName: name,
+    owner,
+    forgeUrl,
+    scope: config["forge.scope"],
+    forgeHost: plan.forgeHost && { ...plan.forgeHost, host: plan.forgeHostAddress ?? new URL(forgeUrl).hostname },
+    labels: config["runner.labels"],
+    capacity: config["runner.capacity"],
+    drainSeconds: config["runner.drainSeconds"],
+    execution: plan.execution,
+    vm: {
+      vmId: vm.vmId,
+      vm: {
+        ...(plan.address ? { host: plan.address } : {}),
+        port: 22,
+        user: "root",
+        hostKey: vm.hostKey,
+        stack: host.stack,
+      },
+      hypervisor: host,
+      dialErrorLimit: config["vm.dialErrorLimit"],
+    },
+  },
+  vm.domain,
+  { provider: holdfast },
+);
+
+/** The fleet contract of this runner. */
+export const fleet: pulumi.Output<Fleet> = pulumi.all([runner.uuid, runner.address]).apply(([uuid, address]) =>
+  produce(fleetContract, {
+    contract: "fleet@1",
+    host: host.host,
+    address,
+    runner: { uuid, name, labels: config["runner.labels"], forgeUrl },
+    mode: plan.mode,
+  }),
+);

@@ -1,0 +1,116 @@
+/**
+ * Decides everything about a runner from its configuration and, where there is one, the site contract. Pure.
+ */
+import { ConfigError, type ConfigOf, type Problem } from "../components/config/strict.ts";
+import type { Fleet } from "../components/contracts/fleet.ts";
+import type { Site } from "../components/contracts/site.ts";
+import { ownerMark } from "../components/owner/mark.ts";
+import type { Execution } from "../components/runner/plan.ts";
+import type { SshTarget } from "../components/ssh/connection.ts";
+import type { Network } from "../components/vm/cloud-init.ts";
+import { planNetwork } from "../components/vm/plan.ts";
+import type { runnersConfig } from "./config.ts";
+
+/** Values of the configuration. */
+export type RunnersConfig = ConfigOf<typeof runnersConfig>;
+
+/** A runner stack, decided. */
+export interface RunnerPlan {
+  owner: string;
+  name: string;
+  host: SshTarget;
+  /** Where the forge is: its URL, or an address at which to ask. */
+  forge: { url: string } | { address: string };
+  /** The forge host, when registration goes over SSH on it. */
+  forgeHost: (Omit<SshTarget, "host"> & { command: string }) | undefined;
+  /** Address of the forge host; empty: the host in the forge's URL. */
+  forgeHostAddress: string | undefined;
+  network: Network;
+  /** Static address of the VM; undefined with DHCP. */
+  address: string | undefined;
+  execution: Execution;
+  mode: Fleet["mode"];
+}
+
+/**
+ * @param place project and stack of the running program.
+ * @throws one error with everything that does not fit together.
+ */
+export function planRunnerStack(
+  config: RunnersConfig,
+  site: Site | undefined,
+  place: { project: string; stack: string },
+): RunnerPlan {
+  const problems: Problem[] = [];
+  const report = (key: string, reason: string) => problems.push({ key, reason });
+  if (site && config["site.id"] !== "site" && config["site.id"] !== site.siteId) {
+    report("site.id", `differs from the site contract's ${site.siteId}`);
+  }
+  const url = config["forge.url"] ?? site?.authorities.forge?.url;
+  const address = config["forge.address"] ?? site?.authorities.forge?.address;
+  if (!url && !address)
+    report("forge.address", "is required: pulumi config set forge.address <address of the forge host>");
+  if (Boolean(config["runner.binary.url"]) !== Boolean(config["runner.binary.sha256"])) {
+    report(
+      config["runner.binary.url"] ? "runner.binary.sha256" : "runner.binary.url",
+      "is required: the two belong together",
+    );
+  }
+  const bridge = site?.networks.find((network) => network.bridge === config["vm.bridge"]);
+  if (site && site.networks.length > 0 && !bridge) {
+    report(
+      "vm.bridge",
+      `is not a bridge of the site, which has ${site.networks.map((network) => network.bridge).join(", ")}`,
+    );
+  }
+  const network = planNetwork(
+    { cidr: config["vm.ipCidr"], gateway: config["vm.gateway"], dns: config["vm.dns"] },
+    bridge,
+  );
+  if ("problems" in network) problems.push(...network.problems);
+  const owner = markOf({ site: site?.siteId ?? config["site.id"], ...place }, report);
+  if (problems.length > 0 || "problems" in network) throw new ConfigError(place.project, place.stack, problems);
+  return {
+    owner,
+    name: config["vm.name"] ?? `runner-${place.stack}`,
+    host: {
+      host: config["host.address"],
+      port: config["host.port"],
+      user: config["host.user"],
+      hostKey: config["host.hostKey"],
+      stack: `${place.project}/${place.stack}`,
+    },
+    forge: url ? { url } : { address: address ?? "" },
+    forgeHost: config["forge.token"] ? undefined : forgeHost(config, place),
+    forgeHostAddress: address,
+    network: network.network,
+    address: config["vm.ipCidr"].split("/")[0] || undefined,
+    execution: execution(config),
+    mode: "active",
+  };
+}
+
+function forgeHost(config: RunnersConfig, place: { project: string; stack: string }): RunnerPlan["forgeHost"] {
+  return {
+    port: config["forge.ssh.port"],
+    user: config["forge.ssh.user"],
+    hostKey: config["forge.ssh.hostKey"],
+    command: config["forge.ssh.command"],
+    stack: `${place.project}/${place.stack}`,
+  };
+}
+
+function execution(config: RunnersConfig): Execution {
+  const url = config["runner.binary.url"];
+  const sha256 = config["runner.binary.sha256"];
+  return url && sha256 ? { kind: "binary", url, sha256 } : { kind: "container", image: config["runner.image"] };
+}
+
+function markOf(owner: Parameters<typeof ownerMark>[0], report: (key: string, reason: string) => void): string {
+  try {
+    return ownerMark(owner);
+  } catch (error) {
+    report("site.id", (error as Error).message);
+    return "";
+  }
+}
