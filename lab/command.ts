@@ -1,6 +1,7 @@
 /**
  * Running a command in some part of the site, with an error that says which command failed and how.
  */
+import { createInterface } from "node:readline";
 import { execa } from "execa";
 import { Failure } from "../toolchain/failure.ts";
 
@@ -22,6 +23,8 @@ export interface CommandOptions {
   signal?: AbortSignal;
   /** Hands output on to this process's as it comes, instead of returning it. Default false. */
   stream?: boolean;
+  /** Told every line of standard output as it comes. */
+  onLine?: (line: string) => void;
 }
 
 /** How a command ended. */
@@ -41,7 +44,7 @@ export async function runCommand(
 ): Promise<CommandResult> {
   const [file, ...args] = command;
   const output = options.stream ? "inherit" : "pipe";
-  const result = await execa(file, args, {
+  const running = execa(file, args, {
     ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
     stdout: output,
     stderr: output,
@@ -54,6 +57,8 @@ export async function runCommand(
     reject: false,
     maxBuffer: 100_000_000,
   });
+  if (options.onLine && running.stdout) createInterface(running.stdout).on("line", options.onLine);
+  const result = await running;
   const [stdout, stderr] = [String(result.stdout ?? ""), String(result.stderr ?? "")];
   const exitCode = result.exitCode ?? -1;
   if (exitCode === 0 || options.check === false) return { exitCode, stdout, stderr };

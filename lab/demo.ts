@@ -1,0 +1,179 @@
+/**
+ * The main job of the lab: foundation, then a fenced runner on crunchy, then a workflow that turns green on it, with
+ * proof of where it ran. Everything in it can be run again; what stands is left as it is.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { ensureToolchain } from "../toolchain/index.ts";
+import { note, step } from "../toolchain/progress.ts";
+import { standInPath } from "./forge.ts";
+import { ForgeClient, type ForgeJob } from "./forge-client.ts";
+import { type Site, siteUp } from "./site.ts";
+import { until } from "./wait.ts";
+import { configureStack, openWorkspace, pulumi, type Workspace } from "./workspace.ts";
+
+/** Address of the runner's VM on the lab's LAN, and its name. */
+export const runnerVm = { address: "198.51.100.15", name: "foundation-runner-02" } as const;
+
+const repository = "fenced-job";
+const workflowPath = ".forgejo/workflows/where.yml";
+/** Inside the VM; on tmpfs, so that another boot has another one. */
+const nonceFile = "/run/holdfast-nonce";
+
+/** What the demo proved. */
+export interface Proof {
+  job: ForgeJob;
+  /** The lines of the job's log that say where it ran. */
+  lines: string[];
+}
+
+/** Brings up toolchain and site and opens the operator's clone on its workstation. */
+export async function openSite(name: string): Promise<Workspace> {
+  const toolchain = await ensureToolchain(["pulumi", "libvirt", "gitea"]);
+  const site = await step(`Site ${name}`, () => siteUp({ name }));
+  return openWorkspace(site, toolchain);
+}
+
+/** States the site as the foundation's contract. */
+export async function deployFoundation(workspace: Workspace): Promise<void> {
+  const { network, forge } = workspace.site;
+  const lan = {
+    name: "lan",
+    bridge: "br0",
+    cidr: network.cidr,
+    gateway: network.gateway,
+    dns: [network.gateway],
+    dhcp: network.dhcp,
+  };
+  await step("pulumi up: foundation/shared", async (report) => {
+    await configureStack(workspace, ".", "shared", {
+      "site.id": "lab",
+      networks: JSON.stringify([lan]),
+      authorities: JSON.stringify({ forge: { url: forge.url, address: forge.address, secretKey: "forge.token" } }),
+    });
+    report.detail(await up(workspace, ".", "shared"));
+  });
+}
+
+/** Configuration of the runner stack in the lab: the seed's keys, smaller sizes, the stand-in for the runner program. */
+export function runnerConfiguration(site: Site): Record<string, string> {
+  const runner = standInPath("forgejo-runner");
+  return {
+    "site.id": "lab",
+    "site.stack": "shared",
+    "host.address": site.hosts.crunchy.address,
+    "forge.address": site.forge.address,
+    "vm.name": runnerVm.name,
+    "vm.ipCidr": `${runnerVm.address}/24`,
+    "vm.type": site.virtType,
+    "vm.vcpus": "2",
+    "vm.memoryMb": "1024",
+    "vm.diskGb": "8",
+    "vm.image.url": pathToFileURL(site.guestImage.path).href,
+    "vm.image.sha256": site.guestImage.sha256,
+    "runner.labels": "fenced:host",
+    "runner.drainSeconds": "30",
+    "runner.binary.url": pathToFileURL(runner).href,
+    "runner.binary.sha256": createHash("sha256").update(readFileSync(runner)).digest("hex"),
+  };
+}
+
+/** Makes VM and runner on crunchy. */
+export async function deployRunner(workspace: Workspace): Promise<void> {
+  const { site } = workspace;
+  await step("pulumi up: runners/crunchy", async (report) => {
+    note("stand-in: forgejo-runner is the lab's own program, because the official one cannot be had without internet");
+    const token = readFileSync(site.forge.tokenFile, "utf8").trim();
+    await configureStack(workspace, "runners", "crunchy", runnerConfiguration(site), { "forge.token": token });
+    report.detail(await up(workspace, "runners", "crunchy"));
+  });
+}
+
+/** Runs `pulumi up` and gives its own summary, for example `11 created`. */
+async function up(workspace: Workspace, project: string, stack: string): Promise<string> {
+  const result = await pulumi(workspace, project, ["up", "--yes", "--skip-preview", "--stack", stack], {
+    check: false,
+    timeoutMs: 20 * 60_000,
+    onLine: (line) => {
+      if (/ (created|updated|replaced|deleted) \(|warning:|error:/.test(line)) note(line.trim().replace(/\s+/g, " "));
+    },
+  });
+  if (result.exitCode !== 0) throw new Error(`pulumi up of ${project} failed:\n${result.stdout}\n${result.stderr}`);
+  return (
+    /Resources:\n([\s\S]*?)\n\n/
+      .exec(result.stdout)?.[1]
+      ?.trim()
+      .replace(/\s*\n\s*/g, ", ") ?? ""
+  );
+}
+
+/** Pushes the workflow if its last run does not already prove that it ran on today's VM, and waits for green. */
+export async function proveFencedJob(workspace: Workspace): Promise<Proof> {
+  const forge = new ForgeClient(workspace.site);
+  const nonce = await vmNonce(workspace);
+  const earlier = await findProof(forge, nonce);
+  if (earlier) return earlier;
+  return step("Job with runs-on: fenced", async () => {
+    await forge.createRepository(repository);
+    await forge.putFile(repository, workflowPath, workflow(randomBytes(4).toString("hex")), "Ask where jobs run");
+    return until(
+      {
+        what: "a green job with the VM's nonce",
+        boundMs: 120_000,
+        everyMs: 500,
+        lookAt: `${workspace.site.forge.url} (npm run lab -- shell)`,
+      },
+      async () => {
+        const jobs = await forge.jobs(repository);
+        const red = jobs[0]?.conclusion === "failure" ? jobs[0] : undefined;
+        if (red) throw new Error(`job ${red.id} turned red:\n${await forge.jobLog(repository, red.id)}`);
+        return findProof(forge, nonce);
+      },
+    );
+  });
+}
+
+async function findProof(forge: ForgeClient, nonce: string): Promise<Proof | undefined> {
+  const jobs = await forge.jobs(repository).catch(() => []);
+  for (const job of jobs.filter(({ conclusion }) => conclusion === "success").slice(0, 3)) {
+    const lines = ((await forge.jobLog(repository, job.id)) ?? "")
+      .split("\n")
+      .filter((line) => line.includes("holdfast: "));
+    if (lines.some((line) => line.includes(nonce))) return { job, lines };
+  }
+  return undefined;
+}
+
+/** A secret of this boot of the VM, made inside it: only a job that really ran there can know it. */
+async function vmNonce({ site, env }: Workspace): Promise<string> {
+  const script = `[ -s ${nonceFile} ] || od -An -N16 -tx1 /dev/urandom | tr -d ' \\n' > ${nonceFile}; cat ${nonceFile}`;
+  const knownHosts = `${env.HOME}/.config/holdfast/known_hosts/runners/crunchy`;
+  const options = [
+    "StrictHostKeyChecking=yes",
+    `UserKnownHostsFile=${knownHosts}`,
+    "BatchMode=yes",
+    "ConnectTimeout=10",
+  ];
+  const result = await site.workstation.run("ssh", [
+    ...["-i", site.workstation.sshKeyPath, "-F", "none"],
+    ...options.flatMap((option) => ["-o", option]),
+    `root@${runnerVm.address}`,
+    script,
+  ]);
+  return result.stdout.trim();
+}
+
+function workflow(seed: string): string {
+  return `# Says where it runs. ${seed}
+on: [push]
+jobs:
+  where:
+    runs-on: fenced
+    steps:
+      - run: |
+          echo "holdfast: nonce $(cat ${nonceFile})"
+          echo "holdfast: kernel $(uname -sr)"
+          echo "holdfast: host $(hostname)"
+`;
+}
