@@ -2,9 +2,10 @@
  * One cgroup per site, one below it per part. The kernel keeps every process of a part in it, whatever happens to the
  * process that started it, and ends them all with one write: nothing is ever looked up by name or by an old id.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Failure } from "../toolchain/failure.ts";
+import { identify, isAlive } from "./processes.ts";
 import { until } from "./wait.ts";
 
 /** Where cgroup v2 is mounted: at /sys/fs/cgroup on most machines, below it on a hybrid one. `undefined`: nowhere. */
@@ -32,6 +33,7 @@ export function makeCgroup(site: string, part: string): string {
 /** Kills everything in a cgroup and below it, waits until it is gone, and removes it. Nothing there: nothing done. */
 export async function removeCgroup(path: string): Promise<void> {
   if (!existsSync(path)) return;
+  const members = membersOf(path).map(identify);
   writeFileSync(join(path, "cgroup.kill"), "1");
   const wait = {
     what: `the end of the processes in ${path}`,
@@ -39,8 +41,21 @@ export async function removeCgroup(path: string): Promise<void> {
     everyMs: 10,
     lookAt: `${path}/cgroup.procs`,
   };
-  await until(wait, () => !isPopulated(path));
+  // A process leaves its cgroup before it has let go of its namespaces: wait for both.
+  await until(wait, () => !isPopulated(path) && !members.some(isAlive));
   removeTree(path);
+}
+
+/** The ids of all processes in a cgroup and below it. */
+function membersOf(path: string): number[] {
+  const own = readFileSync(join(path, "cgroup.procs"), "utf8").split("\n").filter(Boolean).map(Number);
+  return [...own, ...childrenOf(path).flatMap(membersOf)];
+}
+
+function childrenOf(path: string): string[] {
+  return readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(path, entry.name));
 }
 
 /** Whether any process lives in a cgroup or below it. */
@@ -50,6 +65,6 @@ export function isPopulated(path: string): boolean {
 
 /** A cgroup's files cannot be deleted, only its directories, from below. */
 function removeTree(path: string): void {
-  for (const name of readdirSync(path)) if (statSync(join(path, name)).isDirectory()) removeTree(join(path, name));
+  for (const child of childrenOf(path)) removeTree(child);
   rmdirSync(path);
 }

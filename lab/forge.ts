@@ -29,8 +29,8 @@ const dataInside = "/var/lib/forgejo";
 export interface ForgeProgram {
   /** The Gitea binary. Absolute. */
   binary: string;
-  /** The directory with its templates and options. Absolute. */
-  staticRoot: string;
+  /** The directory with its templates and options; `undefined` for a server that has them built in. Absolute. */
+  staticRoot: string | undefined;
 }
 
 /** The SSH side of the forge: a root with only sshd in it. */
@@ -111,7 +111,7 @@ async function startServer(layout: Layout, program: ForgeProgram): Promise<void>
   const config = layout.path("forge", "app.ini");
   const text = existsSync(config) ? readFileSync(config, "utf8") : serverConfig(layout);
   // Where the program's templates are may have changed since the file was written.
-  writePrivately(config, text.replace(/^STATIC_ROOT_PATH *=.*$/m, `STATIC_ROOT_PATH = ${program.staticRoot}`));
+  writePrivately(config, text.replace(/^STATIC_ROOT_PATH *=.*$/m, `STATIC_ROOT_PATH = ${program.staticRoot ?? ""}`));
   const env = { ...process.env, HOME: layout.path("forge", "data") };
   await startDaemon({
     command: "ip",

@@ -1,9 +1,14 @@
 /**
  * The forge's program, from the toolchain.
  */
+import { Failure } from "../toolchain/failure.ts";
+import { ensureToolchain } from "../toolchain/index.ts";
 import type { ForgeProgram } from "./forge.ts";
 
-/** Finds, downloads or builds the pinned Gitea. */
+/** Finds, downloads or builds the pinned Gitea. Minutes when it has to be built, milliseconds afterwards. */
 export async function ensureGitea(): Promise<ForgeProgram> {
-  return { binary: "/tmp/b/bin/gitea", staticRoot: "/root/go/pkg/mod/code.gitea.io/gitea@v1.26.0" };
+  const toolchain = await ensureToolchain(["gitea"]);
+  const binary = toolchain.binary("gitea");
+  if (!binary.startsWith("/")) throw new Failure(`the toolchain's gitea has a relative path: ${binary}.`);
+  return { binary, staticRoot: toolchain.giteaStaticRoot };
 }

@@ -8,7 +8,7 @@ import { cgroupPath, removeCgroup } from "./cgroups.ts";
 import { kubeRouterUnit } from "./faults.ts";
 import { ensureKey, publicKey } from "./keys.ts";
 import { isPluggedIn, plugIn } from "./lan.ts";
-import { type HostName, type Layout, network } from "./layout.ts";
+import { type HostName, type Layout, macOf, network } from "./layout.ts";
 import { ip, removeNamespace } from "./namespaces.ts";
 import {
   bootRoot,
@@ -45,7 +45,7 @@ export async function bootHost(system: RootSystem, host: HostName): Promise<void
   const address = network.hosts[host];
   await ip(
     [
-      "link add br0 type bridge stp_state 0 forward_delay 0",
+      `link add br0 address ${macOf(host)} type bridge stp_state 0 forward_delay 0`,
       "link set eth0 master br0",
       `addr add ${address}/24 dev br0`,
       "link set br0 up",

@@ -4,7 +4,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { execa } from "execa";
 import { cgroupPath, makeCgroup, removeCgroup } from "./cgroups.ts";
-import { type Layout, network, type Part } from "./layout.ts";
+import { type Layout, macOf, network, type Part } from "./layout.ts";
 import { hasInterface, ip, makeNamespace, namespaceExists, netnsExec, setResolver } from "./namespaces.ts";
 import { isAlive, recordedProcess, startDaemon } from "./processes.ts";
 
@@ -76,7 +76,7 @@ export async function plugIn(layout: Layout, part: Part, address?: string): Prom
   // Made inside the namespaces, so that no interface ever appears in the machine's own network.
   await ip(
     [
-      `link add p-${part} type veth peer name eth0 netns ${own}`,
+      `link add p-${part} type veth peer name eth0 address ${macOf(part)} netns ${own}`,
       `link set p-${part} master sw`,
       `link set p-${part} up`,
     ],

@@ -22,6 +22,11 @@ export type HostName = keyof typeof network.hosts;
 /** A part of a site: each has its own network namespace and cgroup. */
 export type Part = "lan" | "ws" | "forge" | HostName;
 
+/** A part's MAC address: the same after every boot, as a real card's is, so that neighbours' tables stay right. */
+export function macOf(part: Part): string {
+  return `02:48:46:00:00:${(parts.indexOf(part) + 1).toString(16).padStart(2, "0")}`;
+}
+
 /** All parts, in the order in which they are made: the switch first, since the others are plugged into it. */
 export const parts: readonly Part[] = ["lan", "ws", "forge", "crunchy"];
 

@@ -144,5 +144,9 @@ export async function execInRoot(
   const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   const env = { PATH: path, LC_ALL: "C.UTF-8", HOME: "/root", ...options.env };
   const shown = [command, ...args];
-  return runCommand(system.part, ["nsenter", ...enter, ...shown], shown, { ...options, env, extendEnv: false });
+  const { timeoutMs, ...others } = options;
+  // Killing nsenter would leave the command behind, which holds its output open: it is ended from inside.
+  const bound = timeoutMs ? ["timeout", "--foreground", "--signal=KILL", String(timeoutMs / 1000)] : [];
+  const merged = { ...others, env, extendEnv: false, ...(timeoutMs ? { timeoutMs: timeoutMs + 5_000 } : {}) };
+  return runCommand(system.part, ["nsenter", ...enter, ...bound, ...shown], shown, merged);
 }
