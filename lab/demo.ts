@@ -139,7 +139,8 @@ async function findProof(forge: ForgeClient, nonce: string): Promise<Proof | und
   for (const job of jobs.filter(({ conclusion }) => conclusion === "success").slice(0, 3)) {
     const lines = ((await forge.jobLog(repository, job.id)) ?? "")
       .split("\n")
-      .filter((line) => line.includes("holdfast: "));
+      .map((line) => line.replace(/^\S+Z /, "").trim())
+      .filter((line) => line.startsWith("holdfast: "));
     if (lines.some((line) => line.includes(nonce))) return { job, lines };
   }
   return undefined;
