@@ -8,38 +8,62 @@ const name = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
 export const foundationConfig = {
   "site.id": textField(
-    { description: "Id of the site, part of every owner mark. Never change it while anything stands.", example: "home" },
+    {
+      description: "Id of the site, part of every owner mark. Never change it while anything stands.",
+      example: "home",
+    },
     name,
     "lower-case letters, digits and single hyphens",
   ),
   "site.env": withDefault(
-    textField({ description: "Environment of this stack.", example: "dev" }, name, "lower-case letters, digits and single hyphens"),
+    textField(
+      { description: "Environment of this stack.", example: "dev" },
+      name,
+      "lower-case letters, digits and single hyphens",
+    ),
     "shared",
   ),
   "site.zone": withDefault(
-    textField({ description: "Zone within the site, part of address identities.", example: "lan" }, name, "lower-case letters, digits and single hyphens"),
+    textField(
+      { description: "Zone within the site, part of address identities.", example: "lan" },
+      name,
+      "lower-case letters, digits and single hyphens",
+    ),
     "lan",
   ),
   networks: withDefault(
     structure(
-      { description: "Networks of the site with bridge, CIDR, gateway, DNS, DHCP range and VLAN.", example: "(written in the stack file)" },
+      {
+        description: "Networks of the site with bridge, CIDR, gateway, DNS, DHCP range and VLAN.",
+        example: "(written in the stack file)",
+      },
       siteParts.networks,
     ),
     "[]",
   ),
   authorities: withDefault(
     structure(
-      { description: "Forge, NetBox and Proxmox: URL, SSH address and which secret key has their credential.", example: "(written in the stack file)" },
+      {
+        description: "Forge, NetBox and Proxmox: URL, SSH address and which secret key has their credential.",
+        example: "(written in the stack file)",
+      },
       siteParts.authorities,
     ),
     "{}",
   ),
   "gcp.projects": withDefault(
-    structure({ description: "GCP project ids by role: host, control, workload.", example: "(written in the stack file)" }, siteParts.gcpProjects),
+    structure(
+      { description: "GCP project ids by role: host, control, workload.", example: "(written in the stack file)" },
+      siteParts.gcpProjects,
+    ),
     "{}",
   ),
   "naming.prefix": withDefault(
-    textField({ description: "Prefix of physical names; empty for none.", example: "dev" }, /^([a-z0-9]+(-[a-z0-9]+)*)?$/, "lower-case letters, digits and single hyphens"),
+    textField(
+      { description: "Prefix of physical names; empty for none.", example: "dev" },
+      /^([a-z0-9]+(-[a-z0-9]+)*)?$/,
+      "lower-case letters, digits and single hyphens",
+    ),
     "",
   ),
 };

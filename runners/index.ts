@@ -2,7 +2,6 @@
  * One runner on one libvirt host: reads configuration and site contract, looks at the host, makes VM and runner, exports
  * `fleet@1`.
  */
-import * as libvirt from "@pulumi/libvirt";
 import * as pulumi from "@pulumi/pulumi";
 import { loadConfig } from "../components/config/strict.ts";
 import { consume, produce } from "../components/contracts/contract.ts";
@@ -13,7 +12,7 @@ import { BridgeForwardRule, HoldfastProvider, preflight } from "../components/pl
 import { ActionsRunner } from "../components/runner/actions-runner.ts";
 import { operatorPublicKey } from "../components/ssh/operator-key.ts";
 import { imagePath } from "../components/vm/image.ts";
-import { libvirtUri } from "../components/vm/libvirt-uri.ts";
+import { libvirtProvider } from "../components/vm/libvirt-provider.ts";
 import { LibvirtVm } from "../components/vm/libvirt-vm.ts";
 import { runnersConfig } from "./config.ts";
 import { planRunnerStack } from "./plan.ts";
@@ -32,7 +31,7 @@ await preflight(
 );
 const forgeUrl = "url" in plan.forge ? plan.forge.url : await findForge(plan.forge.address);
 
-const hypervisor = new libvirt.Provider("libvirt", { uri: libvirtUri(host) });
+const hypervisor = libvirtProvider("libvirt", host);
 const image = { url: config["vm.image.url"], sha256: config["vm.image.sha256"] };
 const rule = new BridgeForwardRule("bridge-forward", { host, bridge, owner }, { provider: holdfast });
 const vm = new LibvirtVm(
