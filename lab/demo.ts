@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { ensureToolchain } from "../toolchain/index.ts";
 import { note, step } from "../toolchain/progress.ts";
+import type { CommandOptions, CommandResult } from "./command.ts";
 import { standInPath } from "./forge.ts";
 import { ForgeClient, type ForgeJob } from "./forge-client.ts";
 import { type Site, siteUp } from "./site.ts";
@@ -147,22 +148,22 @@ async function findProof(forge: ForgeClient, nonce: string): Promise<Proof | und
 }
 
 /** A secret of this boot of the VM, made inside it: only a job that really ran there can know it. */
-async function vmNonce({ site, env }: Workspace): Promise<string> {
+async function vmNonce(workspace: Workspace): Promise<string> {
   const script = `[ -s ${nonceFile} ] || od -An -N16 -tx1 /dev/urandom | tr -d ' \\n' > ${nonceFile}; cat ${nonceFile}`;
+  return (await onVm(workspace, script)).stdout.trim();
+}
+
+/** Runs a shell command in the runner's VM, its host key checked against what the stack pinned. */
+export function onVm({ site, env }: Workspace, script: string, options: CommandOptions = {}): Promise<CommandResult> {
   const knownHosts = `${env.HOME}/.config/holdfast/known_hosts/runners/crunchy`;
-  const options = [
+  const settings = [
     "StrictHostKeyChecking=yes",
     `UserKnownHostsFile=${knownHosts}`,
     "BatchMode=yes",
     "ConnectTimeout=10",
   ];
-  const result = await site.workstation.run("ssh", [
-    ...["-i", site.workstation.sshKeyPath, "-F", "none"],
-    ...options.flatMap((option) => ["-o", option]),
-    `root@${runnerVm.address}`,
-    script,
-  ]);
-  return result.stdout.trim();
+  const login = ["-i", site.workstation.sshKeyPath, "-F", "none", ...settings.flatMap((setting) => ["-o", setting])];
+  return site.workstation.run("ssh", [...login, `root@${runnerVm.address}`, script], options);
 }
 
 function workflow(seed: string): string {

@@ -2,7 +2,7 @@
  * A libvirt host of the site: Debian 13 with systemd, libvirtd and sshd, its NIC enslaved to the bridge `br0`.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { note } from "../toolchain/progress.ts";
 import { cgroupPath, removeCgroup } from "./cgroups.ts";
 import { kubeRouterUnit } from "./faults.ts";
@@ -109,9 +109,4 @@ function imagesPool(host: string): string {
   const uuid = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
   const path = "/var/lib/libvirt/images";
   return `<pool type='dir'><name>images</name><uuid>${uuid}</uuid><target><path>${path}</path></target></pool>\n`;
-}
-
-/** Whether a host has ever run on this site: whether it has a disk. */
-export function hasDisk(layout: Layout, host: HostName): boolean {
-  return existsSync(layout.path(host, "seeded"));
 }

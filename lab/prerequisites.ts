@@ -13,7 +13,7 @@ const tools: Record<string, string> = {
   mmdebstrap: "mmdebstrap",
   "qemu-img": "qemu-utils",
   virsh: "libvirt-clients",
-  genisoimage: "genisoimage",
+  genisoimage: "genisoimage", // for the libvirt provider, which runs on the workstation
   "/usr/lib/grub/i386-pc/boot.img": "grub-pc-bin",
   "grub-mkimage": "grub-common",
   cpio: "cpio",
@@ -35,7 +35,7 @@ const tools: Record<string, string> = {
  * What this machine lacks, each as a phrase for a person; empty when the lab can run. Quick, and changes nothing.
  * Missing packages are named `package NAME`: those `ensurePrerequisites` can install.
  */
-export function missingPrerequisites(): string[] {
+export function missingPrerequisites(hasTool: (tool: string) => boolean = isInstalled): string[] {
   if (process.platform !== "linux") return ["Linux"];
   const missing: string[] = [];
   if (process.getuid?.() !== 0) missing.push("root");
@@ -44,13 +44,16 @@ export function missingPrerequisites(): string[] {
   if (!/\boverlay$/m.test(readFileSync("/proc/filesystems", "utf8")) && !existsSync("/sbin/modprobe"))
     missing.push("overlay file systems in the kernel");
   if (!cgroupMount()) missing.push("a writable cgroup v2 hierarchy");
-  return [...missing, ...missingPackages().map((name) => `package ${name}`)];
+  return [...missing, ...packagesOf(Object.keys(tools).filter((tool) => !hasTool(tool)))];
 }
 
-function missingPackages(): string[] {
-  const found = (tool: string) =>
-    tool.startsWith("/") ? existsSync(tool) : searchPath().some((directory) => existsSync(join(directory, tool)));
-  return Object.keys(tools).flatMap((tool) => (found(tool) ? [] : [tools[tool] ?? tool]));
+function packagesOf(missing: string[]): string[] {
+  return missing.map((tool) => `package ${tools[tool] ?? tool}`);
+}
+
+function isInstalled(tool: string): boolean {
+  if (tool.startsWith("/")) return existsSync(tool);
+  return searchPath().some((directory) => existsSync(join(directory, tool)));
 }
 
 /** Root's tools are in sbin, which the path of a person's shell may lack. */

@@ -3,7 +3,6 @@
  */
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { setTimeout as delay } from "node:timers/promises";
 import { Failure } from "../toolchain/failure.ts";
 
 /** One process of this machine's one boot. */
@@ -95,20 +94,4 @@ export async function startDaemon(daemon: Daemon): Promise<ProcessIdentity> {
 /** The command line that runs a command inside a cgroup: a shell moves itself there and becomes the command. */
 export function insideCgroup(cgroup: string, command: string, args: readonly string[]): [string, string[]] {
   return ["/bin/sh", ["-c", 'echo 0 >"$0" && exec "$@"', `${cgroup}/cgroup.procs`, command, ...args]];
-}
-
-/** Ends one process: SIGTERM, and SIGKILL after `graceMs` milliseconds. Does nothing when it is no longer that one. */
-export async function endProcess(identity: ProcessIdentity | undefined, graceMs = 2_000): Promise<void> {
-  if (identity === undefined) return;
-  for (const [signal, boundMs] of [
-    ["SIGTERM", graceMs],
-    ["SIGKILL", 5_000],
-  ] as const) {
-    if (!isAlive(identity)) return;
-    process.kill(identity.pid, signal);
-    const deadline = performance.now() + boundMs;
-    while (isAlive(identity) && performance.now() < deadline) await delay(20);
-  }
-  if (isAlive(identity))
-    throw new Failure(`process ${identity.pid} survives SIGKILL.`, `look at /proc/${identity.pid}/stack`);
 }

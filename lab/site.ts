@@ -47,7 +47,7 @@ export interface SiteHost {
   hostKey: string;
   /** Ends everything on it at once, VMs included, as a power cut does. Its disk stays. */
   powerCut(): Promise<void>;
-  /** Boots it (again) from its disk and waits until libvirt and sshd answer. */
+  /** Boots it from its disk and waits until libvirt and sshd answer: about a second. A running one is cut off first. */
   boot(): Promise<void>;
   /** Runs a command on it, past SSH. A failing command throws unless `check` is false. */
   exec(command: string, args?: readonly string[], options?: CommandOptions): Promise<CommandResult>;
@@ -120,7 +120,9 @@ export async function siteUp(options: SiteOptions): Promise<Site> {
     await ensureSecrets(layout);
     if (!lanStands(layout)) await step("Plugging in the LAN switch", () => makeLan(layout));
     if (!(await isPluggedIn(layout, "ws"))) await makeWorkstation(layout);
-    await Promise.all([ensureHost(host), ensureForge(forge, prepared.program)]);
+    // Both have ended, one way or the other, before another process may work on the site.
+    const made = await Promise.allSettled([ensureHost(host), ensureForge(forge, prepared.program)]);
+    for (const one of made) if (one.status === "rejected") throw one.reason;
     refreshStandIn(forge);
     writePrivately(layout.path("ssh", "known_hosts"), knownHosts(layout));
   });
