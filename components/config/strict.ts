@@ -72,7 +72,7 @@ export class ConfigError extends pulumi.RunError {
 
 function unknownKeys(shape: ConfigShape, raw: Readonly<Record<string, string>>): Problem[] {
   return Object.keys(raw)
-    .filter((key) => !(key in shape))
+    .filter((key) => !Object.hasOwn(shape, key))
     .map((key) => {
       const flat = Object.keys(shape).filter((known) => known.startsWith(`${key}.`));
       if (flat.length > 0) {

@@ -61,7 +61,9 @@ export async function connect(target: SshTarget, patience: Patience): Promise<Ss
       if (error instanceof HostKeyMismatch) throw error;
       if (attempt >= patience.dialErrorLimit) {
         const tries = attempt > 1 ? ` after ${attempt} tries` : "";
-        throw new Error(`cannot reach ${place} over SSH${tries}: ${reason}`, { cause: error });
+        throw new Error(`cannot reach ${place} over SSH${tries}: ${reason}; is it up, and reachable from here?`, {
+          cause: error,
+        });
       }
       patience.onWait?.(`waiting for SSH on ${place}, try ${attempt} of ${patience.dialErrorLimit}: ${reason}`);
       await pause(patience.pauseSeconds * 1000, undefined, { signal: patience.signal });

@@ -1,0 +1,202 @@
+/**
+ * The fenced runner end to end: real engine, real providers, real libvirt, a real VM and a real forge (Gitea); the runner
+ * program is a stand-in. One VM is booted and shared, so the tests run in their order and leave it as they found it; the
+ * last one takes everything away. Not proven here: KVM, the official runner and its container image, Forgejo itself.
+ */
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { deployFoundation, deployRunner, onVm, openSite, proveFencedJob, runnerVm } from "../../lab/demo.ts";
+import { kubeRouter } from "../../lab/faults.ts";
+import { ForgeClient, type ForgeJob } from "../../lab/forge-client.ts";
+import { missingPrerequisites } from "../../lab/prerequisites.ts";
+import { siteDown } from "../../lab/site.ts";
+import { until } from "../../lab/wait.ts";
+import { pulumi, type Workspace } from "../../lab/workspace.ts";
+
+const siteName = "t-fleet";
+const rule = ["FORWARD", "-i", "br0", "-o", "br0", "-m", "physdev", "--physdev-is-bridged", "-j", "ACCEPT"];
+/** A secret output in an export that shows secrets. */
+function secretOf(exported: string, type: string, output: string): string {
+  const { deployment } = JSON.parse(exported) as {
+    deployment: { resources: { type: string; outputs?: Record<string, { plaintext?: string }> }[] };
+  };
+  const found = deployment.resources.find((resource) => resource.type.endsWith(type))?.outputs?.[output]?.plaintext;
+  return JSON.parse(found ?? '""') as string;
+}
+
+const missing = missingPrerequisites().filter((what) => !what.startsWith("package "));
+
+describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
+  let workspace: Workspace;
+  let forge: ForgeClient;
+
+  beforeAll(async () => {
+    await siteDown(siteName);
+    workspace = await openSite(siteName);
+    forge = new ForgeClient(workspace.site);
+    await deployFoundation(workspace);
+    await deployRunner(workspace);
+  });
+
+  afterAll(() => siteDown(siteName));
+
+  const runners = (...args: string[]) =>
+    pulumi(workspace, "runners", [...args, "--stack", "crunchy"], { check: false, timeoutMs: 600_000 });
+  const onHost = (...command: string[]) =>
+    workspace.site.hosts.crunchy.exec(command[0] ?? "", command.slice(1), { check: false });
+
+  /** Pushes a workflow of one job and waits until `done` holds for it. */
+  async function runJob(repository: string, label: string, command: string, done: (job: ForgeJob) => boolean) {
+    await forge.createRepository(repository);
+    const text = `on: [push]\njobs:\n  one:\n    runs-on: ${label}\n    steps:\n      - run: ${command}\n`;
+    await forge.putFile(repository, ".forgejo/workflows/one.yml", text);
+    return until({ what: `job of ${repository}`, boundMs: 90_000, everyMs: 300, lookAt: "the forge's log" }, async () =>
+      (await forge.jobs(repository)).find(done),
+    );
+  }
+
+  it("turns a job green that ran inside the VM, as the nonce of the VM in the forge's log shows", async () => {
+    const proof = await proveFencedJob(workspace);
+    expect(proof.lines.join("\n")).toMatch(/nonce [0-9a-f]{32}/);
+    expect(proof.lines.join("\n")).toContain(`host ${runnerVm.name}`);
+    expect(proof.job.runnerName).toBe(runnerVm.name);
+  });
+
+  it("turns a job red that fails", async () => {
+    const job = await runJob("red", "fenced", "exit 3", ({ status }) => status === "completed");
+    expect(job.conclusion).toBe("failure");
+  });
+
+  it("leaves a job queued that asks for a label which no runner has", async () => {
+    const queued = await runJob("queued", "nobody-has-this", "true", ({ status }) => status !== "");
+    // A job that is pushed later and runs: the runner had its chance.
+    await runJob("later", "fenced", "true", ({ conclusion }) => conclusion === "success");
+    const now = (await forge.jobs("queued")).find(({ id }) => id === queued.id);
+    expect(now?.status).toBe("queued");
+    expect(now?.runnerName).toBeUndefined();
+  });
+
+  it("previews clean, and a second up registers nothing anew", async () => {
+    const before = await forge.runners();
+    expect((await runners("preview", "--expect-no-changes")).stdout).toMatch(/\d+ unchanged/);
+    expect((await runners("up", "--yes", "--skip-preview")).stdout).toMatch(/Resources:\n\s+\d+ unchanged/);
+    expect((await forge.runners()).map(({ id }) => id)).toEqual(before.map(({ id }) => id));
+    expect(before).toHaveLength(1);
+  });
+
+  it("exports fleet@1 with the runner that the forge knows", async () => {
+    const { stdout } = await runners("stack", "output", "fleet", "--json");
+    expect(JSON.parse(stdout)).toMatchObject({
+      contract: "fleet@1",
+      address: runnerVm.address,
+      host: workspace.site.hosts.crunchy.address,
+      runner: { name: runnerVm.name, labels: ["fenced:host"], forgeUrl: workspace.site.forge.url },
+    });
+  });
+
+  it("boots a machine that the real cloud-init finds valid, with root's password locked and our host key", async () => {
+    expect((await onVm(workspace, "cloud-init schema --system 2>&1")).stdout).toMatch(/Valid schema/);
+    expect((await onVm(workspace, "passwd -S root")).stdout).toMatch(/^root L/);
+    expect((await onVm(workspace, "systemctl is-active qemu-guest-agent docker")).stdout).toBe("active\nactive");
+    const xml = (await onHost("virsh", "dumpxml", runnerVm.name)).stdout;
+    expect(xml).toContain("<console type='pty'");
+    expect(xml).toContain("<description>Made by holdfast for lab.runners.crunchy</description>");
+    expect((await onHost("virsh", "dominfo", runnerVm.name)).stdout).toMatch(/Autostart:\s+enable/);
+  });
+
+  it("keeps every secret out of the state, and the minting token out of the VM", async () => {
+    const { stdout: clear } = await runners("stack", "export", "--show-secrets");
+    const runnerToken = secretOf(clear, "RunnerRegistration", "token");
+    const apiToken = readFileSync(workspace.site.forge.tokenFile, "utf8").trim();
+    const { stdout: state } = await runners("stack", "export");
+    expect(runnerToken).not.toBe("");
+    expect(clear).toContain(apiToken);
+    for (const secret of [runnerToken, apiToken, "PRIVATE KEY"]) expect(state).not.toContain(secret);
+    expect((await onVm(workspace, "stat -c '%a %U' /var/lib/forgejo-runner/.runner")).stdout).toBe(
+      "600 forgejo-runner",
+    );
+    // Standard input: the search must not put what it searches for into an argument list.
+    const search = "grep -rlsF -f - /etc /var/lib/forgejo-runner /var/lib/cloud /var/log /run /root | head";
+    expect((await onVm(workspace, search, { input: `${apiToken}\n` })).stdout).toBe("");
+  });
+
+  it("opens the bridge that kube-router closes, and opens it again after a flush", async () => {
+    const connect = ["2", "bash", "-c", `</dev/tcp/${runnerVm.address}/22`];
+    const reaches = async () =>
+      (await workspace.site.workstation.run("timeout", connect, { check: false })).exitCode === 0;
+    expect(await reaches()).toBe(true);
+    await kubeRouter(workspace.site.hosts.crunchy);
+    expect(await reaches()).toBe(false);
+    const wait = {
+      what: "the rule after a flush",
+      boundMs: 75_000,
+      everyMs: 500,
+      lookAt: "libvirt-bridge-forward.timer",
+    };
+    await until(wait, async () => (await onHost("iptables", "-C", ...rule)).exitCode === 0);
+    expect(await reaches()).toBe(true);
+  });
+
+  it("sees a stopped timer and a stopped runner in preview, and heals both", async () => {
+    await onHost("systemctl", "stop", "libvirt-bridge-forward.timer");
+    await onVm(workspace, "systemctl stop forgejo-runner");
+    const preview = await runners("preview", "--diff");
+    expect(preview.stdout).toContain("libvirt-bridge-forward.timer does not run");
+    expect(preview.stdout).toContain("the runner is not running");
+    expect((await runners("up", "--yes", "--skip-preview")).exitCode).toBe(0);
+    expect((await onHost("systemctl", "is-active", "libvirt-bridge-forward.timer")).stdout).toBe("active");
+    expect((await runners("preview", "--expect-no-changes")).exitCode).toBe(0);
+  });
+
+  it("registers again when the registration was deleted on the forge", async () => {
+    const [old] = await forge.runners();
+    await forge.deleteRunner(old?.id ?? 0);
+    expect((await runners("preview")).stdout).toMatch(/RunnerRegistration\s+runner-registration\s+create/);
+    expect((await runners("up", "--yes", "--skip-preview")).exitCode).toBe(0);
+    const now = await forge.runners();
+    expect(now).toHaveLength(1);
+    expect(now[0]?.id).not.toBe(old?.id);
+    await runJob("again", "fenced", "true", ({ conclusion }) => conclusion === "success");
+  });
+
+  it("stops at once, naming the host, when the host is down; the foundation does not notice", async () => {
+    const host = workspace.site.hosts.crunchy;
+    await host.powerCut();
+    try {
+      for (const args of [["preview"], ["up", "--yes"], ["refresh", "--yes"]]) {
+        const foundation = await pulumi(workspace, ".", [...args, "--stack", "shared"], { check: false });
+        expect(foundation.exitCode, foundation.stdout).toBe(0);
+        // The bound is part of the promise: a command that is killed by it has said nothing.
+        const runner = await pulumi(workspace, "runners", [...args, "--stack", "crunchy"], {
+          check: false,
+          timeoutMs: 20_000,
+        });
+        expect(runner.exitCode).toBeGreaterThan(0);
+        expect(runner.stdout + runner.stderr).toMatch(new RegExp(`(error|cannot reach).*${host.address}`));
+      }
+    } finally {
+      await host.boot();
+    }
+    await until(
+      { what: "the VM after the host's boot", boundMs: 180_000, everyMs: 1000, lookAt: "virsh console" },
+      async () => (await onVm(workspace, "true", { check: false })).exitCode === 0,
+    );
+    expect((await runners("up", "--yes", "--skip-preview")).exitCode).toBe(0);
+  });
+
+  it("takes everything away: drains, deregisters, then removes the VM, its volumes and the timer", async () => {
+    const result = await runners("destroy", "--yes", "--skip-preview");
+    expect(result.exitCode, result.stdout).toBe(0);
+    const order = ["runner-service", "runner-registration", "vm-domain", "bridge-forward"].map((name) =>
+      result.stdout.search(new RegExp(`${name} deleted`)),
+    );
+    expect(order).not.toContain(-1);
+    expect(order).toEqual([...order].sort((a, b) => a - b));
+    expect(await forge.runners()).toEqual([]);
+    expect((await onHost("virsh", "-q", "list", "--all")).stdout.trim()).toBe("");
+    expect((await onHost("virsh", "-q", "vol-list", "images")).stdout.trim()).toBe("");
+    expect((await onHost("iptables", "-C", ...rule)).exitCode).not.toBe(0);
+    const left = "ls /etc/systemd/system /etc /usr/local/lib | grep -e bridge-forward -e holdfast";
+    expect((await onHost("sh", "-c", left)).stdout).toBe("");
+  });
+});

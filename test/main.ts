@@ -1,0 +1,79 @@
+/**
+ * `npm test`: every ring of tests, after making the tools that they need. The last line is `N passed, N failed, N skipped`.
+ * `npm test -- unit engine` runs only these rings.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { missingPrerequisites } from "../lab/prerequisites.ts";
+import { Failure, runMain } from "../toolchain/failure.ts";
+import { ensureToolchain } from "../toolchain/index.ts";
+import { step } from "../toolchain/progress.ts";
+
+const rings = ["static", "unit", "component", "engine", "lab"] as const;
+type Ring = (typeof rings)[number];
+
+/** What came of some tests. */
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+await runMain(async () => {
+  const asked = process.argv.slice(2);
+  const unknown = asked.filter((name) => !rings.includes(name as Ring));
+  if (unknown.length > 0) throw new Failure(`there is no ring ${unknown.join(", ")}`, `npm test -- ${rings.join(" ")}`);
+  const wanted: Ring[] = asked.length > 0 ? (asked as Ring[]) : [...rings];
+  const counts: Count[] = [];
+  if (wanted.includes("static")) counts.push(await checkStatics());
+  // Packages are installed by the lab itself; anything else that is missing skips its tests.
+  const missing = wanted.includes("lab") ? missingPrerequisites().filter((what) => !what.startsWith("package ")) : [];
+  if (missing.length > 0) process.stderr.write(`ring lab is skipped, this machine lacks: ${missing.join(", ")}\n`);
+  if (wanted.includes("engine")) await ensureToolchain(["pulumi"]);
+  if (wanted.includes("lab") && missing.length === 0) await ensureToolchain(["pulumi", "libvirt", "gitea"]);
+  const projects = wanted.filter((name) => name !== "static");
+  if (projects.length > 0) counts.push(await runVitest(projects));
+  const total = (key: keyof Count) => counts.reduce((sum, count) => sum + count[key], 0);
+  process.exitCode = total("failed") > 0 || total("passed") === 0 ? 1 : 0;
+  process.stdout.write(`\n${total("passed")} passed, ${total("failed")} failed, ${total("skipped")} skipped\n`);
+});
+
+/** What is checked without running anything: format and lint, types, and files that are derived from others. */
+async function checkStatics(): Promise<Count> {
+  const checks: [string, string[]][] = [
+    ["format and lint", ["biome", "ci", "."]],
+    ["types", ["tsc", "--noEmit"]],
+    ["derived files", ["tsx", "stacks/write-schemas.ts", "--check"]],
+  ];
+  const count: Count = { passed: 0, failed: 0, skipped: 0 };
+  for (const [name, [command = "", ...args]] of checks) {
+    const { exitCode, all } = await step(name, () =>
+      execa(command, args, { reject: false, all: true, preferLocal: true }),
+    );
+    count[exitCode === 0 ? "passed" : "failed"] += 1;
+    if (exitCode !== 0) process.stderr.write(`✗ ${name}\n${all}\n`);
+  }
+  return count;
+}
+
+async function runVitest(projects: Ring[]): Promise<Count> {
+  const directory = mkdtempSync(join(tmpdir(), "holdfast-test-"));
+  const report = join(directory, "report.json");
+  try {
+    const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+    const chosen = projects.flatMap((name) => ["--project", name]);
+    const { exitCode } = await execa("vitest", [...args, ...chosen], {
+      reject: false,
+      stdio: "inherit",
+      preferLocal: true,
+    });
+    const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(readFileSync(report, "utf8"));
+    // A file that could not be loaded has no tests to count, but has failed.
+    const failed = exitCode === 0 ? numFailedTests : Math.max(numFailedTests, 1);
+    return { passed: numPassedTests, failed, skipped: numPendingTests + numTodoTests };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
