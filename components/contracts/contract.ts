@@ -43,14 +43,20 @@ export async function consume<S extends z.ZodType>(
   return undefined;
 }
 
+/**
+ * What a StackReference resource reads, by the function behind it: an answer to a function can be caught and explained,
+ * while a failing resource ends the program with the engine's words alone.
+ */
 async function readStack<S extends z.ZodType>(contract: Contract<S>, stack: string): Promise<z.output<S>> {
   const name = `organization/${contract.producer}/${stack}`;
-  const make = `make it with: pulumi up --stack ${stack} in ${contract.producer === "foundation" ? "the top folder" : `${contract.producer}/`}`;
-  const reference = new pulumi.StackReference(`${contract.producer}-${stack}`, { name });
-  const details = await reference.getOutputDetails(contract.output).catch((error: Error) => {
-    throw new pulumi.RunError(`cannot read stack ${name}: ${error.message}; ${make}`);
-  });
-  const value: unknown = details.value ?? details.secretValue;
+  const folder = contract.producer === "foundation" ? "the top folder" : `${contract.producer}/`;
+  const make = `make it with: pulumi up --stack ${stack} in ${folder}`;
+  const { outputs } = await pulumi.runtime
+    .invoke("pulumi:pulumi:readStackOutputs", { name })
+    .catch((error: Error): { outputs: Record<string, unknown> } => {
+      throw new pulumi.RunError(`cannot read stack ${name}: ${error.message}; ${make}`);
+    });
+  const value: unknown = outputs[contract.output];
   if (value === undefined || value === null) {
     throw new pulumi.RunError(`stack ${name} exports no ${contract.output} (${contract.version}); ${make}`);
   }
@@ -63,7 +69,22 @@ function readFile<S extends z.ZodType>(contract: Contract<S>, file: string): z.o
       `there is no contract file ${file}; write it on the producer's side: pulumi stack output ${contract.output} --json > ${file}`,
     );
   }
-  return checked(contract, JSON.parse(readFileSync(file, "utf8")), `file ${file} holds`);
+  return checked(contract, parsed(file), `file ${file} holds`);
+}
+
+/** The file's JSON. The parser's own words are left out: they quote what they stumbled over. */
+function parsed(file: string): unknown {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw new pulumi.RunError(`cannot read contract file ${file}: ${(error as Error).message}`);
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new pulumi.RunError(`contract file ${file} is not JSON`);
+  }
 }
 
 function checked<S extends z.ZodType>(contract: Contract<S>, value: unknown, where: string): z.output<S> {

@@ -26,13 +26,17 @@ export const network = z.strictObject({
 
 /** Something that others ask for an answer: how to reach it, and which configuration key of the consumer has its secret. */
 const authority = z.strictObject({
-  url: z.url({ protocol: /^https?$/, error: "expected http(s)://…" }),
+  url: z
+    .url({ protocol: /^https?$/, error: "expected http(s)://…" })
+    .refine((url) => !/\/\/[^/]*@/.test(url), "expected no user or password in it"),
   /** Address for SSH, where that is needed. */
   address: z.string().min(1).optional(),
   /** Name of the secret configuration key, for example `forge.token`. Never a value. */
   secretKey: z
     .string()
-    .regex(/^[\w.-]+$/, "expected the name of a configuration key, not a secret")
+    .max(40, "expected the name of a configuration key, not a secret")
+    // With a dot in it: no token of Gitea, Forgejo or NetBox passes for one.
+    .regex(/^[a-z][A-Za-z0-9-]*(\.[A-Za-z0-9-]+)+$/, "expected the name of a configuration key, not a secret")
     .optional(),
 });
 

@@ -54,5 +54,7 @@ export function domainDescription(mark: string): string {
 /** The mark in a domain's XML, or undefined when it has none. */
 export function domainOwner(xml: string): string | undefined {
   const description = /<description>([^<]*)<\/description>/.exec(xml)?.[1]?.trim();
-  return description?.startsWith(descriptionPrefix) ? description.slice(descriptionPrefix.length) : undefined;
+  if (!description?.startsWith(descriptionPrefix)) return undefined;
+  const mark = description.slice(descriptionPrefix.length);
+  return parseOwnerMark(mark) ? mark : undefined;
 }

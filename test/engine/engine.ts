@@ -1,0 +1,82 @@
+/**
+ * The real engine for tests: a backend, a home and a passphrase of their own, thrown away afterwards.
+ */
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { ensureToolchain } from "../../toolchain/index.ts";
+
+const checkout = join(import.meta.dirname, "../..");
+
+/** How a Pulumi command ended. */
+export interface EngineResult {
+  exitCode: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** A throw-away workspace with the real engine. */
+export class Engine {
+  private constructor(
+    /** The clone that the projects run in. */
+    readonly directory: string,
+    /** Environment of every command. */
+    readonly env: Record<string, string>,
+  ) {}
+
+  /** Opens a workspace with a clone of the projects, and no plugin but those that a project names by path. */
+  static async open(): Promise<Engine> {
+    const toolchain = await ensureToolchain(["pulumi"]);
+    const root = mkdtempSync(join(tmpdir(), "holdfast-engine-"));
+    const directory = join(root, "clone");
+    mkdirSync(directory);
+    for (const part of [
+      "Pulumi.yaml",
+      "package.json",
+      "foundation",
+      "components",
+      "provider",
+      "toolchain",
+      "test/engine/programs",
+    ]) {
+      cpSync(join(checkout, part), join(directory, part), { recursive: true });
+    }
+    symlinkSync(join(checkout, "node_modules"), join(directory, "node_modules"));
+    for (const part of ["state", "home"]) mkdirSync(join(root, part));
+    return new Engine(directory, {
+      ...toolchain.env,
+      HOME: join(root, "home"),
+      PULUMI_BACKEND_URL: `file://${join(root, "state")}`,
+      PULUMI_CONFIG_PASSPHRASE: "only for this test",
+    });
+  }
+
+  /** Runs Pulumi in a folder of the clone. Never throws for a failing command; bounded by two minutes. */
+  async pulumi(project: string, ...args: string[]): Promise<EngineResult> {
+    const result = await execa("pulumi", [...args, "--non-interactive", "--color", "never"], {
+      cwd: join(this.directory, project),
+      env: { ...process.env, ...this.env },
+      reject: false,
+      stdin: "ignore",
+      timeout: 120_000,
+    });
+    return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
+  }
+
+  /** Like `pulumi`, for commands that have to work: a failure shows what Pulumi said. */
+  async must(project: string, ...args: string[]): Promise<string> {
+    const result = await this.pulumi(project, ...args);
+    if (result.exitCode !== 0) throw new Error(`pulumi ${args.join(" ")} failed:\n${result.stdout}\n${result.stderr}`);
+    return result.stdout;
+  }
+
+  /** The checkpoint as it lies on disk, secrets encrypted. */
+  async state(project: string, stack: string): Promise<string> {
+    return this.must(project, "stack", "export", "--stack", stack);
+  }
+
+  close(): void {
+    rmSync(join(this.directory, ".."), { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,9 @@
+import * as pulumi from "@pulumi/pulumi";
+import { consume } from "../../../../components/contracts/contract.ts";
+import { siteContract } from "../../../../components/contracts/site.ts";
+
+const config = new pulumi.Config();
+const site = await consume(siteContract, { stack: config.get("stack"), file: config.get("file") });
+
+export const siteId = site?.siteId;
+export const bridges = site?.networks.map((network) => network.bridge);

@@ -1,0 +1,20 @@
+import * as pulumi from "@pulumi/pulumi";
+import { HoldfastProvider, HostKey, RunnerRegistration } from "../../../../components/plugin/resources.ts";
+
+const config = new pulumi.Config();
+const provider = new HoldfastProvider("holdfast", { forgeToken: config.requireSecret("token") });
+const key = new HostKey("machine", { comment: "vm" }, { provider });
+const registration = new RunnerRegistration(
+  "runner",
+  {
+    forgeUrl: config.require("url"),
+    scope: config.get("scope") ?? "",
+    name: config.require("name"),
+    owner: "test.registration.dev",
+  },
+  { provider, dependsOn: key, deleteBeforeReplace: true },
+);
+
+export const uuid = registration.uuid;
+export const token = registration.token;
+export const publicKey = key.publicKey;
