@@ -10,6 +10,8 @@ import { cacheDirectory } from "../../toolchain/cache.ts";
 import { Failure } from "../../toolchain/failure.ts";
 import { withLock } from "../../toolchain/lock.ts";
 import { step } from "../../toolchain/progress.ts";
+import { cgroupPath, removeCgroup } from "../cgroups.ts";
+import { insideCgroup } from "../processes.ts";
 
 /** The image that the site's VMs boot from. */
 export interface GuestImage {
@@ -59,7 +61,8 @@ async function ensureImage(image: keyof typeof recipes, finish: (built: string) 
   const work = cacheDirectory("lab", "images", `${image}.work`);
   await withLock(work, async () => {
     if (existsSync(product)) return;
-    rmSync(work, { recursive: true, force: true }); // what a killed build left
+    await removeCgroup(buildCgroup(image, work)); // a build outlives the process that started it, when that is killed
+    rmSync(work, { recursive: true, force: true });
     mkdirSync(work, { mode: 0o700 });
     const { title, expectation } = recipes[image];
     await step(`Building the ${title}`, () => build(image, work), expectation);
@@ -70,7 +73,12 @@ async function ensureImage(image: keyof typeof recipes, finish: (built: string) 
   return product;
 }
 
-/** Runs a recipe in mount and process namespaces of its own: if this process dies, so do the build and its mounts. */
+/** The cgroup of the one build that may work in this directory. No site's name has a dot in it. */
+function buildCgroup(image: string, work: string): string {
+  return cgroupPath(`build.${image}-${createHash("sha256").update(work).digest("hex").slice(0, 8)}`);
+}
+
+/** Runs a recipe in mount and process namespaces of its own, so that ending it leaves no mount, and in a cgroup. */
 async function build(image: keyof typeof recipes, work: string): Promise<void> {
   const log = join(cacheDirectory("lab", "images"), `${image}.build.log`);
   writeFileSync(log, "", { mode: 0o600 });
@@ -78,13 +86,16 @@ async function build(image: keyof typeof recipes, work: string): Promise<void> {
   const own = ["--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"];
   const recipe = [scriptPath(recipes[image].files[0]), await debianMirror(), work, join(work, "product")];
   const env = { LC_ALL: "C.UTF-8" };
-  const result = await execa("unshare", [...own, "bash", ...recipe], {
+  const cgroup = buildCgroup(image, work);
+  mkdirSync(cgroup, { recursive: true });
+  const result = await execa(...insideCgroup(cgroup, "unshare", [...own, "bash", ...recipe]), {
     stdin: "ignore",
     stdout: output,
     stderr: output,
     env,
     reject: false,
   });
+  await removeCgroup(cgroup);
   if (result.exitCode === 0) return;
   const last = readFileSync(log, "utf8").trimEnd().split("\n").slice(-3).join(" | ");
   throw new Failure(`the ${recipes[image].title} could not be built: ${last}`, `look at ${log}`);
