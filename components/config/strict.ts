@@ -4,6 +4,7 @@
  */
 import * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
+import { ProgramError } from "../program-error.ts";
 
 /** Text that somebody still has to replace. */
 const placeholder = /(CHANGE_ME|REPLACE_|YOUR_)\w*/;
@@ -63,7 +64,7 @@ export function loadConfig<S extends ConfigShape>(shape: S): ConfigOf<S> {
 }
 
 /** Every problem of a stack's configuration, in one error. */
-export class ConfigError extends pulumi.RunError {
+export class ConfigError extends ProgramError {
   constructor(project: string, stack: string, problems: readonly Problem[]) {
     const lines = problems.map(({ key, reason }) => `  - ${project}:${key}: ${reason}`);
     super(`configuration of stack ${stack} cannot be used, nothing was changed:\n${lines.join("\n")}`);

@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
+import { ProgramError } from "../program-error.ts";
 
 /** A contract: its name with version, the stack output that carries it, and its shape. */
 export interface Contract<S extends z.ZodType> {
@@ -54,18 +55,18 @@ async function readStack<S extends z.ZodType>(contract: Contract<S>, stack: stri
   const { outputs } = await pulumi.runtime
     .invoke("pulumi:pulumi:readStackOutputs", { name })
     .catch((error: Error): { outputs: Record<string, unknown> } => {
-      throw new pulumi.RunError(`cannot read stack ${name}: ${error.message}; ${make}`);
+      throw new ProgramError(`cannot read stack ${name}: ${error.message}; ${make}`);
     });
   const value: unknown = outputs[contract.output];
   if (value === undefined || value === null) {
-    throw new pulumi.RunError(`stack ${name} exports no ${contract.output} (${contract.version}); ${make}`);
+    throw new ProgramError(`stack ${name} exports no ${contract.output} (${contract.version}); ${make}`);
   }
   return checked(contract, value, `stack ${name} exports`);
 }
 
 function readFile<S extends z.ZodType>(contract: Contract<S>, file: string): z.output<S> {
   if (!existsSync(file)) {
-    throw new pulumi.RunError(
+    throw new ProgramError(
       `there is no contract file ${file}; write it on the producer's side: pulumi stack output ${contract.output} --json > ${file}`,
     );
   }
@@ -78,12 +79,12 @@ function parsed(file: string): unknown {
   try {
     text = readFileSync(file, "utf8");
   } catch (error) {
-    throw new pulumi.RunError(`cannot read contract file ${file}: ${(error as Error).message}`);
+    throw new ProgramError(`cannot read contract file ${file}: ${(error as Error).message}`);
   }
   try {
     return JSON.parse(text);
   } catch {
-    throw new pulumi.RunError(`contract file ${file} is not JSON`);
+    throw new ProgramError(`contract file ${file} is not JSON`);
   }
 }
 
@@ -93,5 +94,5 @@ function checked<S extends z.ZodType>(contract: Contract<S>, value: unknown, whe
   const problems = result.error.issues.map(
     (issue) => `  - ${[contract.output, ...issue.path.map(String)].join(".")}: ${issue.message}`,
   );
-  throw new pulumi.RunError(`${where} something that is not ${contract.version}:\n${problems.join("\n")}`);
+  throw new ProgramError(`${where} something that is not ${contract.version}:\n${problems.join("\n")}`);
 }

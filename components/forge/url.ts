@@ -1,6 +1,8 @@
 /**
  * Finds a forge's base URL when only its address is known: by asking, never by guessing.
  */
+import { ProgramError } from "../program-error.ts";
+
 const boundMs = 5_000;
 
 /** Where a forge may answer, in the order in which an answer is preferred. */
@@ -17,7 +19,9 @@ export async function findForge(address: string, candidates = candidateUrls(addr
   const found = answers.find(({ reason }) => reason === undefined);
   if (found) return found.url;
   const tried = answers.map(({ url, reason }) => `\n  - ${url}: ${reason}`).join("");
-  throw new Error(`no forge answers at ${address}; set its base URL: pulumi config set forge.url https://…${tried}`);
+  throw new ProgramError(
+    `no forge answers at ${address}; set its base URL: pulumi config set forge.url https://…${tried}`,
+  );
 }
 
 async function probe(url: string): Promise<string | undefined> {

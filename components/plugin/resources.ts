@@ -2,6 +2,7 @@
  * The plugin `holdfast` as programs see it: its provider, its resources and its functions, typed.
  */
 import * as pulumi from "@pulumi/pulumi";
+import { ProgramError } from "../program-error.ts";
 
 /** Where to connect over SSH; see `SshTarget` in components/ssh. */
 export interface SshTargetArgs {
@@ -119,5 +120,5 @@ export interface PreflightArgs {
  * @throws when it cannot be reached or lacks something, listing all of it; nothing was changed then.
  */
 export function preflight(args: PreflightArgs, opts: pulumi.InvokeOptions): Promise<{ address: string }> {
-  return pulumi.runtime.invoke("holdfast:host:preflight", args, opts);
+  return pulumi.runtime.invoke("holdfast:host:preflight", args, opts).catch(ProgramError.rethrow);
 }

@@ -2,6 +2,7 @@
  * The operator's own key: its public half goes onto the VMs that we make.
  */
 import ssh2 from "ssh2";
+import { ProgramError } from "../program-error.ts";
 import { credentials, keyPathVariable } from "./connection.ts";
 
 /**
@@ -10,13 +11,21 @@ import { credentials, keyPathVariable } from "./connection.ts";
  * @throws when only an agent is there: it holds many keys, and which of them is meant must be said.
  */
 export function operatorPublicKey(): string {
-  const { privateKey } = credentials();
+  const { privateKey } = readCredentials();
   const key =
     privateKey === undefined ? new Error("only an agent is there") : ssh2.utils.parseKey(privateKey as Buffer);
   if (key instanceof Error) {
-    throw new Error(
+    throw new ProgramError(
       `cannot tell which public key to put onto the VM: set vm.authorizedKeys, or export ${keyPathVariable}`,
     );
   }
   return `${key.type} ${key.getPublicSSH().toString("base64")}`;
+}
+
+function readCredentials(): ReturnType<typeof credentials> {
+  try {
+    return credentials();
+  } catch (error) {
+    return ProgramError.rethrow(error as Error);
+  }
 }

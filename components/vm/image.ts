@@ -3,10 +3,13 @@
  */
 import * as pulumi from "@pulumi/pulumi";
 import { fetchPinned, type PinnedFile, pinnedPath } from "../download.ts";
+import { ProgramError } from "../program-error.ts";
 
 /**
  * Path of the verified image. A preview names the path without downloading anything.
  */
 export function imagePath(image: PinnedFile): pulumi.Output<string> {
-  return pulumi.output(pulumi.runtime.isDryRun() ? pinnedPath(image, ".qcow2") : fetchPinned(image, ".qcow2"));
+  return pulumi.output(
+    pulumi.runtime.isDryRun() ? pinnedPath(image, ".qcow2") : fetchPinned(image, ".qcow2").catch(ProgramError.rethrow),
+  );
 }
