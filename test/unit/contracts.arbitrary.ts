@@ -1,0 +1,68 @@
+/**
+ * Values that contracts may carry, for property tests.
+ */
+import fc from "fast-check";
+
+/** Lower-case letters, digits and single hyphens, as every part of an owner mark. */
+export const namePart = fc.stringMatching(/^[a-z0-9]{1,6}(-[a-z0-9]{1,4})?$/);
+
+const optional = { noNullPrototype: true } as const;
+
+const network = fc.record(
+  {
+    name: fc.string({ minLength: 1, maxLength: 12 }),
+    bridge: fc.stringMatching(/^[\w.-]{1,15}$/),
+    cidr: fc.tuple(fc.ipV4(), fc.integer({ min: 1, max: 32 })).map(([address, length]) => `${address}/${length}`),
+    gateway: fc.ipV4(),
+    dns: fc.array(fc.ipV4(), { maxLength: 3 }),
+    dhcp: fc.record({ from: fc.ipV4(), to: fc.ipV4() }, optional),
+    vlan: fc.integer({ min: 1, max: 4094 }),
+  },
+  { ...optional, requiredKeys: ["name", "bridge", "cidr"] },
+);
+
+const authority = fc.record(
+  { url: fc.domain().map((name) => `https://${name}`), address: fc.domain(), secretKey: fc.constant("forge.token") },
+  { ...optional, requiredKeys: ["url"] },
+);
+
+/** Anything that a foundation may export. */
+export const site = fc.record(
+  {
+    contract: fc.constant("site@1" as const),
+    siteId: namePart,
+    env: fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/),
+    zone: fc.string({ minLength: 1, maxLength: 8 }),
+    networks: fc.array(network, { maxLength: 3 }),
+    authorities: fc.record(
+      { forge: authority, netbox: authority, proxmox: authority },
+      { ...optional, requiredKeys: [] },
+    ),
+    gcpProjects: fc.record(
+      { host: namePart, control: namePart, workload: namePart },
+      { ...optional, requiredKeys: [] },
+    ),
+    naming: fc.record({ prefix: namePart }, { ...optional, requiredKeys: [] }),
+  },
+  optional,
+);
+
+/** Anything that a runner stack may export. */
+export const fleet = fc.record(
+  {
+    contract: fc.constant("fleet@1" as const),
+    host: fc.oneof(fc.ipV4(), fc.domain()),
+    address: fc.ipV4(),
+    runner: fc.record(
+      {
+        uuid: fc.uuid(),
+        name: namePart,
+        labels: fc.array(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 4 }),
+        forgeUrl: fc.webUrl(),
+      },
+      optional,
+    ),
+    mode: fc.constantFrom("active" as const, "standby" as const),
+  },
+  optional,
+);
