@@ -46,7 +46,7 @@ export function planRunnerStack(
   if (site && config["site.id"] !== "site" && config["site.id"] !== site.siteId) {
     report("site.id", `differs from the site contract's ${site.siteId}`);
   }
-  const url = config["forge.url"] ?? site?.authorities.forge?.url;
+  const url = config["forge.url"] ?? site?.authorities.forge?.url.replace(/\/+$/, "");
   const address = config["forge.address"] ?? site?.authorities.forge?.address;
   if (!url && !address)
     report("forge.address", "is required: pulumi config set forge.address <address of the forge host>");

@@ -4,6 +4,9 @@
  */
 import { stringify } from "yaml";
 
+/** cloud-init reads YAML 1.1, where an unquoted `on` or `no` is no text; long lines are keys and stay whole. */
+const forCloudInit = { compat: "yaml-1.1", lineWidth: 0 } as const;
+
 /** What a machine is to be at its first boot. */
 export interface Machine {
   hostName: string;
@@ -40,7 +43,7 @@ export function userData(machine: Machine): string {
     packages: machine.packages,
     runcmd: machine.services.map((service) => ["systemctl", "enable", "--now", service]),
   };
-  return `#cloud-config\n${stringify(config, { lineWidth: 0 })}`;
+  return `#cloud-config\n${stringify(config, forCloudInit)}`;
 }
 
 /**
@@ -53,12 +56,12 @@ export function networkConfig(network: Network): string {
     network.kind === "dhcp"
       ? { dhcp4: true, ...dns }
       : { dhcp4: false, addresses: [network.cidr], routes: [{ to: "default", via: network.gateway }], ...dns };
-  return stringify({ version: 2, ethernets: { lan: { match: { name: "e*" }, ...card } } }, { lineWidth: 0 });
+  return stringify({ version: 2, ethernets: { lan: { match: { name: "e*" }, ...card } } }, forCloudInit);
 }
 
 /** Metadata. A new instance id makes cloud-init run again, so it names the machine and nothing that changes. */
 export function metaData(hostName: string): string {
-  return stringify({ "instance-id": hostName, "local-hostname": hostName });
+  return stringify({ "instance-id": hostName, "local-hostname": hostName }, forCloudInit);
 }
 
 function withFinalNewline(key: string): string {

@@ -1,0 +1,180 @@
+/**
+ * What a runner stack decides from its configuration and the site contract, and everything that does not fit together in
+ * one report. That the decisions become resources is proven in the component and engine rings.
+ */
+import { expect, test } from "vitest";
+import { ConfigError, parseConfig } from "../../components/config/strict.ts";
+import { siteContract } from "../../components/contracts/site.ts";
+import { runnersConfig } from "../../runners/config.ts";
+import { planRunnerStack } from "../../runners/plan.ts";
+
+const place = { project: "runners", stack: "crunchy" };
+const digest = "a".repeat(64);
+
+function configured(raw: Record<string, string>) {
+  return parseConfig("runners", "crunchy", runnersConfig, { "host.address": "192.0.2.2", ...raw });
+}
+
+/** A home site with one bridge, unless something else is said. */
+function siteWith(changes: Record<string, unknown> = {}) {
+  return siteContract.schema.parse({
+    contract: "site@1",
+    siteId: "home",
+    env: "shared",
+    zone: "lan",
+    networks: [
+      {
+        name: "lan",
+        bridge: "br0",
+        cidr: "192.0.2.0/24",
+        gateway: "192.0.2.1",
+        dns: ["192.0.2.53"],
+        dhcp: { from: "192.0.2.100", to: "192.0.2.199" },
+      },
+    ],
+    authorities: { forge: { url: "https://forge.example.org/", address: "198.51.100.9" } },
+    gcpProjects: {},
+    naming: {},
+    ...changes,
+  });
+}
+
+/** Keys and reasons of everything that is wrong. */
+function problems(raw: Record<string, string>, site?: ReturnType<typeof siteWith>): string[] {
+  try {
+    planRunnerStack(configured(raw), site, place);
+  } catch (error) {
+    expect(error).toBeInstanceOf(ConfigError);
+    return (error as Error).message.split("\n").slice(1);
+  }
+  return [];
+}
+
+test("without a site contract, host and forge address are enough: registered over SSH, DHCP, container", () => {
+  const plan = planRunnerStack(configured({ "forge.address": "198.51.100.9" }), undefined, place);
+  expect(plan).toMatchObject({
+    owner: "site.runners.crunchy",
+    name: "runner-crunchy",
+    host: { host: "192.0.2.2", port: 22, user: "root", stack: "runners/crunchy" },
+    forge: { address: "198.51.100.9" },
+    forgeHost: { port: 22, user: "root", command: "forgejo", stack: "runners/crunchy" },
+    forgeHostAddress: "198.51.100.9",
+    network: { kind: "dhcp", dns: [] },
+    address: undefined,
+    execution: { kind: "container" },
+    mode: "active",
+  });
+});
+
+test("with an API token nothing goes over SSH to the forge host", () => {
+  const raw = { "forge.url": "https://forge.example.org", "forge.token": "secret" };
+  expect(planRunnerStack(configured(raw), undefined, place)).toMatchObject({
+    forge: { url: "https://forge.example.org" },
+    forgeHost: undefined,
+  });
+});
+
+test("the site contract fills in the site's id, forge, gateway and name servers", () => {
+  const plan = planRunnerStack(configured({ "vm.ipCidr": "192.0.2.16/24" }), siteWith(), place);
+  expect(plan).toMatchObject({
+    owner: "home.runners.crunchy",
+    forge: { url: "https://forge.example.org" },
+    forgeHostAddress: "198.51.100.9",
+    network: { kind: "static", cidr: "192.0.2.16/24", gateway: "192.0.2.1", dns: ["192.0.2.53"] },
+    address: "192.0.2.16",
+  });
+});
+
+test("what is configured goes before what the site says", () => {
+  const raw = {
+    "forge.url": "https://other.example.org",
+    "vm.ipCidr": "192.0.2.16/24",
+    "vm.gateway": "192.0.2.254",
+    "vm.dns": "9.9.9.9",
+    "vm.name": "foundation-runner-02",
+  };
+  expect(planRunnerStack(configured(raw), siteWith(), place)).toMatchObject({
+    name: "foundation-runner-02",
+    forge: { url: "https://other.example.org" },
+    network: { gateway: "192.0.2.254", dns: ["9.9.9.9"] },
+  });
+});
+
+test("everything that does not fit together is in one report", () => {
+  const raw = {
+    "site.id": "office",
+    "vm.bridge": "br7",
+    "vm.ipCidr": "192.0.2.16/24",
+    "runner.binary.url": "https://example.org/forgejo-runner",
+  };
+  expect(problems(raw, siteWith({ authorities: {} }))).toEqual([
+    "  - runners:site.id: differs from the site contract's home",
+    "  - runners:forge.address: is required: pulumi config set forge.address <address of the forge host>",
+    "  - runners:runner.binary.sha256: is required: the two belong together",
+    "  - runners:vm.bridge: is not a bridge of the site, which has br0",
+    "  - runners:vm.gateway: is required with vm.ipCidr where the site contract has none",
+  ]);
+});
+
+const forge = { "forge.address": "198.51.100.9" };
+
+test.each([
+  ["a digest without its program", { "runner.binary.sha256": digest }, "runner.binary.url: is required"],
+  [
+    "a gateway outside the network",
+    { "vm.ipCidr": "192.0.2.16/24", "vm.gateway": "198.51.100.1" },
+    "vm.gateway: is outside",
+  ],
+  [
+    "the gateway's own address",
+    { "vm.ipCidr": "192.0.2.1/24", "vm.gateway": "192.0.2.1" },
+    "vm.ipCidr: is the gateway's",
+  ],
+  [
+    "the network's own address",
+    { "vm.ipCidr": "192.0.2.0/24", "vm.gateway": "192.0.2.1" },
+    "vm.ipCidr: is the network's own",
+  ],
+  [
+    "the broadcast address",
+    { "vm.ipCidr": "192.0.2.255/24", "vm.gateway": "192.0.2.1" },
+    "vm.ipCidr: is the network's own",
+  ],
+  ["no gateway at all", { "vm.ipCidr": "192.0.2.16/24" }, "vm.gateway: is required"],
+])("%s is refused", (_what, raw, reason) => {
+  expect(problems({ ...forge, ...raw })).toEqual([expect.stringContaining(`runners:${reason}`)]);
+});
+
+test.each([
+  [
+    "outside the bridge's network",
+    "198.51.100.16/24",
+    ["vm.gateway: is outside", "vm.ipCidr: is outside 192.0.2.0/24"],
+  ],
+  [
+    "at the start of the DHCP range",
+    "192.0.2.100/24",
+    ["vm.ipCidr: lies in the DHCP range 192.0.2.100 to 192.0.2.199"],
+  ],
+  ["at the end of the DHCP range", "192.0.2.199/24", ["vm.ipCidr: lies in the DHCP range"]],
+])("an address %s is refused", (_what, cidr, reasons) => {
+  expect(problems({ "vm.ipCidr": cidr }, siteWith())).toEqual(
+    reasons.map((reason) => expect.stringContaining(`runners:${reason}`)),
+  );
+});
+
+test.each(["192.0.2.99/24", "192.0.2.200/24"])("%s, beside the DHCP range, is accepted", (cidr) => {
+  expect(problems({ "vm.ipCidr": cidr }, siteWith())).toEqual([]);
+});
+
+test("a stack name that is illegal in an owner mark is refused with an example of a legal one", () => {
+  expect(() => planRunnerStack(configured(forge), undefined, { project: "runners", stack: "Crunchy_1" })).toThrow(
+    "owner mark: stack must be lower-case letters, digits and single hyphens",
+  );
+});
+
+test("a program with its digest is run by systemd instead of the image", () => {
+  const url = "https://example.org/forgejo-runner";
+  const raw = { ...forge, "runner.binary.url": url, "runner.binary.sha256": digest };
+  expect(planRunnerStack(configured(raw), undefined, place).execution).toEqual({ kind: "binary", url, sha256: digest });
+});
