@@ -1,7 +1,7 @@
 /**
  * Downloads that are believed only when their SHA-256 is the expected one. Kept by digest outside the checkout.
  */
-import { createHash } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { createReadStream, createWriteStream, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { Readable, Transform } from "node:stream";
@@ -30,7 +30,7 @@ export async function fetchPinned(file: PinnedFile, suffix: string): Promise<str
   const path = pinnedPath(file, suffix);
   if (existsSync(path)) return path;
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const partial = `${path}.${process.pid}.partial`;
+  const partial = `${path}.${randomUUID()}.partial`;
   try {
     const found = await copyAndHash(file.url, partial);
     if (found !== file.sha256) {

@@ -3,6 +3,7 @@
  * `fleet@1`.
  */
 import * as pulumi from "@pulumi/pulumi";
+import { hostOf } from "../components/address.ts";
 import { loadConfig } from "../components/config/strict.ts";
 import { consume, produce } from "../components/contracts/contract.ts";
 import { type Fleet, fleetContract } from "../components/contracts/fleet.ts";
@@ -61,7 +62,7 @@ const runner = new ActionsRunner(
     owner,
     forgeUrl,
     scope: config["forge.scope"],
-    forgeHost: plan.forgeHost && { ...plan.forgeHost, host: plan.forgeHostAddress ?? new URL(forgeUrl).hostname },
+    forgeHost: plan.forgeHost && { ...plan.forgeHost, host: plan.forgeHostAddress ?? hostOf(forgeUrl) },
     labels: config["runner.labels"],
     capacity: config["runner.capacity"],
     drainSeconds: config["runner.drainSeconds"],
@@ -83,13 +84,17 @@ const runner = new ActionsRunner(
   { provider: holdfast },
 );
 
-/** The fleet contract of this runner. */
-export const fleet: pulumi.Output<Fleet> = pulumi.all([runner.uuid, runner.address]).apply(([uuid, address]) =>
-  produce(fleetContract, {
-    contract: "fleet@1",
-    host: host.host,
-    address,
-    runner: { uuid, name, labels: config["runner.labels"], forgeUrl },
-    mode: plan.mode,
-  }),
-);
+/** The fleet contract of this runner. Not stated by an update that was limited to other resources (`--target`). */
+export const fleet: pulumi.Output<Fleet | undefined> = pulumi
+  .all([runner.uuid, runner.address])
+  .apply(([uuid, address]) =>
+    uuid === undefined || address === undefined
+      ? undefined
+      : produce(fleetContract, {
+          contract: "fleet@1",
+          host: host.host,
+          address,
+          runner: { uuid, name, labels: config["runner.labels"], forgeUrl },
+          mode: plan.mode,
+        }),
+  );

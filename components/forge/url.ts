@@ -1,13 +1,15 @@
 /**
  * Finds a forge's base URL when only its address is known: by asking, never by guessing.
  */
+import { urlHost } from "../address.ts";
 import { ProgramError } from "../program-error.ts";
 
 const boundMs = 5_000;
 
 /** Where a forge may answer, in the order in which an answer is preferred. */
 export function candidateUrls(address: string): string[] {
-  return [`https://${address}`, `http://${address}:3000`, `http://${address}`];
+  const host = urlHost(address);
+  return [`https://${host}`, `http://${host}:3000`, `http://${host}`];
 }
 
 /**

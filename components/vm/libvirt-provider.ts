@@ -5,6 +5,7 @@
  */
 import * as libvirt from "@pulumi/libvirt";
 import type * as pulumi from "@pulumi/pulumi";
+import { urlHost } from "../address.ts";
 import { keyPathVariable, type SshTarget } from "../ssh/connection.ts";
 import { portableKnownHostsFile } from "../ssh/known-hosts.ts";
 
@@ -15,7 +16,7 @@ export function libvirtUri(host: Pick<SshTarget, "host" | "port" | "user" | "sta
     keyfile: `\${${keyPathVariable}}`,
     knownhosts: portableKnownHostsFile(host.stack),
   });
-  return `qemu+ssh://${encodeURIComponent(host.user)}@${host.host}:${host.port}/system?${options}`;
+  return `qemu+ssh://${encodeURIComponent(host.user)}@${urlHost(host.host)}:${host.port}/system?${options}`;
 }
 
 /** The explicit provider for one hypervisor; default providers are denied. */
