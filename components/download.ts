@@ -2,7 +2,8 @@
  * Downloads that are believed only when their SHA-256 is the expected one. Kept by digest outside the checkout.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { createReadStream, createWriteStream, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { open as openFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -53,12 +54,18 @@ async function copyAndHash(url: string, path: string): Promise<string> {
       done(null, chunk);
     },
   });
-  await pipeline(await open(url), meter, createWriteStream(path, { mode: 0o600 }));
+  // Made before anything can fail: a stream that opens it later could make it again after its removal.
+  const sink = await openFile(path, "wx", 0o600);
+  try {
+    await pipeline(await open(url), meter, sink.createWriteStream());
+  } finally {
+    await sink.close();
+  }
   return hash.digest("hex");
 }
 
 async function open(url: string): Promise<Readable> {
-  if (url.startsWith("file:")) return createReadStream(fileURLToPath(url));
+  if (url.startsWith("file:")) return (await openFile(fileURLToPath(url))).createReadStream();
   const response = await fetch(url).catch((error: Error) => {
     throw new Error(`cannot download ${url}: ${(error.cause as Error | undefined)?.message ?? error.message}`);
   });

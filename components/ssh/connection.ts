@@ -4,7 +4,7 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
-import ssh2, { type ConnectConfig, type Client as SshClient } from "ssh2";
+import ssh2, { type ClientCallback, type ConnectConfig, type Client as SshClient } from "ssh2";
 import { type HostKey, knownHostsFile, normalizeKey, pinKey, recordedKeys, recordKey } from "./known-hosts.ts";
 
 /** Environment variable with the path of the private key that reaches hosts and VMs. */
@@ -107,11 +107,12 @@ export class SshConnection {
         this.client.destroy();
         reject(new Error(`command on ${this.target.host} took longer than ${seconds} s: ${firstLine(command)}`));
       }, seconds * 1000);
-      this.client.exec(line, (error, channel) => {
-        if (error) {
-          clearTimeout(timer);
-          return reject(error);
-        }
+      const fail = (error: Error) => {
+        clearTimeout(timer);
+        reject(error);
+      };
+      const start: ClientCallback = (error, channel) => {
+        if (error) return fail(error);
         const stdout: Buffer[] = [];
         const stderr: Buffer[] = [];
         let code: number | undefined;
@@ -125,7 +126,13 @@ export class SshConnection {
           } else resolve({ code, stdout: text(stdout), stderr: text(stderr) });
         });
         channel.end(options.stdin ?? "");
-      });
+      };
+      try {
+        this.client.exec(line, start);
+      } catch (error) {
+        // A connection that is closed already says so by throwing.
+        fail(error as Error);
+      }
     });
   }
 
@@ -165,6 +172,7 @@ export function credentials(): Pick<ConnectConfig, "privateKey" | "agent"> {
       const privateKey = readFileSync(file);
       const parsed = ssh2.utils.parseKey(privateKey);
       if (parsed instanceof Error) throw parsed;
+      if (!parsed.isPrivateKey()) throw new Error("it holds the public half");
       return { privateKey };
     } catch (error) {
       throw new Error(
@@ -190,6 +198,10 @@ function dial(target: SshTarget, timeoutSeconds: number): Promise<SshConnection>
     const fail = (error: Error) => {
       clearTimeout(timer);
       client.destroy();
+      // A rebuilt host may have no key of the recorded kind at all: it never gets to show one.
+      if (expected.length > 0 && /no matching host key format/.test(error.message)) {
+        refusal ??= mismatch(target, file, expected, "no key of that kind");
+      }
       reject(refusal ?? describe(error));
     };
     client.on("error", fail);
@@ -219,7 +231,7 @@ function dial(target: SshTarget, timeoutSeconds: number): Promise<SshConnection>
   });
 }
 
-function mismatch(target: SshTarget, file: string, expected: HostKey[], seen: HostKey): HostKeyMismatch {
+function mismatch(target: SshTarget, file: string, expected: HostKey[], seen: string): HostKeyMismatch {
   return new HostKeyMismatch(
     `host key of ${target.host}:${target.port} changed: expected ${expected.join(" or ")}, it answered with ${seen}. ` +
       `If the host was really rebuilt, remove its line from ${file}${target.hostKey ? " and change the pinned key" : ""}; ` +

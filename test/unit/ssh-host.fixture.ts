@@ -1,0 +1,113 @@
+/**
+ * A real SSH server on loopback that answers commands from a table instead of running them, and a home directory of the
+ * test's own, so that no key and no known_hosts file of the machine is touched.
+ */
+import { mkdtempSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import ssh2, { type Connection } from "ssh2";
+import { onTestFinished, vi } from "vitest";
+
+/** A command as it arrived. */
+export interface Received {
+  user: string;
+  command: string;
+  stdin: string;
+}
+
+/** What the server does with a command: an answer, or `lost` to break the connection, or `silent` never to answer. */
+export type Answer = { code?: number; stdout?: string; stderr?: string } | "lost" | "silent";
+
+export interface StandIn {
+  host: string;
+  port: number;
+  /** Every command so far, with what came by standard input. */
+  received: Received[];
+  /** How many TCP connections were made. */
+  dials(): number;
+  stop(): Promise<void>;
+}
+
+type KeyType = "ed25519" | "rsa";
+
+/** A new key pair. */
+export function keyPair(type: KeyType = "ed25519") {
+  const pair =
+    type === "rsa"
+      ? ssh2.utils.generateKeyPairSync("rsa", { bits: 2048 })
+      : ssh2.utils.generateKeyPairSync("ed25519", { comment: "test" });
+  return { private: pair.private, public: pair.public.trim().split(" ").slice(0, 2).join(" ") };
+}
+
+/** Makes a home directory with an operator's key in it, for this test alone. */
+export function operatorHome(key = keyPair()) {
+  const home = mkdtempSync(join(tmpdir(), "holdfast-home-"));
+  const path = join(home, "id_ed25519");
+  writeFileSync(path, key.private, { mode: 0o600 });
+  vi.stubEnv("HOME", home);
+  vi.stubEnv("RUNNER_SSH_KEY_PATH", path);
+  vi.stubEnv("SSH_AUTH_SOCK", "");
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+  return { home, key, keyPath: path };
+}
+
+/** Serves until the test is over. `allowed` is the one public key that may log in; without it, any may. */
+export async function sshHost(
+  options: {
+    hostKey?: { private: string };
+    port?: number;
+    allowed?: string;
+    answer?: (command: string) => Answer;
+  } = {},
+): Promise<StandIn> {
+  const received: Received[] = [];
+  const open = new Set<Connection>();
+  let dials = 0;
+  const server = new ssh2.Server({ hostKeys: [(options.hostKey ?? keyPair()).private] }, (client) => {
+    dials++;
+    open.add(client);
+    let user = "";
+    client.on("error", () => {});
+    client.on("close", () => open.delete(client));
+    client.on("authentication", (login) => {
+      user = login.username;
+      if (login.method !== "publickey") return login.reject(["publickey"]);
+      const offered = `${login.key.algo} ${login.key.data.toString("base64")}`;
+      return options.allowed === undefined || offered === options.allowed
+        ? login.accept()
+        : login.reject(["publickey"]);
+    });
+    client.on("session", (accept) =>
+      accept().on("exec", (acceptExec, _reject, { command }) => {
+        const channel = acceptExec();
+        let stdin = "";
+        channel.on("data", (chunk: Buffer) => {
+          stdin += chunk;
+        });
+        channel.on("end", () => {
+          received.push({ user, command, stdin });
+          const answer = options.answer?.(command) ?? {};
+          if (answer === "silent") return;
+          if (answer === "lost") {
+            client.end();
+            return;
+          }
+          channel.write(answer.stdout ?? "");
+          channel.stderr.write(answer.stderr ?? "");
+          channel.exit(answer.code ?? 0);
+          channel.end();
+        });
+      }),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(options.port ?? 0, "127.0.0.1", resolve));
+  const stop = async () => {
+    for (const client of open) client.end();
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+  };
+  onTestFinished(() => stop().catch(() => {}));
+  return { host: "127.0.0.1", port: (server.address() as AddressInfo).port, received, dials: () => dials, stop };
+}
