@@ -39,6 +39,9 @@ settle_root() {
   ln -sf ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
   : >"$root/etc/apt/sources.list" # `apt-get update` succeeds at once, offline
   rm -rf "$root"/etc/apt/sources.list.d/*
+  # The lab's forge, which is its container registry too, speaks HTTP only.
+  mkdir -p "$root/etc/docker"
+  echo '{ "insecure-registries": ["forge.lab:3000"] }' >"$root/etc/docker/daemon.json"
   printf '%s\n' 'datasource_list: [ NoCloud, None ]' 'ssh_genkeytypes: [ ed25519 ]' 'manage_etc_hosts: localhost' \
     >"$root/etc/cloud/cloud.cfg.d/90_lab.cfg"
   for unit in "${masked[@]}"; do ln -sf /dev/null "$root/etc/systemd/system/$unit"; done

@@ -1,6 +1,7 @@
 /**
- * The lab's two images: the root file system of its hosts, and the cloud image of the VMs. Built once from Debian
- * packages, kept in the cache under the digest of their recipe, and put there by one rename: whole or not at all.
+ * The lab's images: the root file system of its hosts, the cloud image of the VMs, and the container image of the runner.
+ * Built once from Debian packages, kept in the cache under the digest of their recipe, and put there by one rename: whole
+ * or not at all.
  */
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -12,6 +13,7 @@ import { withLock } from "../../toolchain/lock.ts";
 import { step } from "../../toolchain/progress.ts";
 import { cgroupPath, removeCgroup } from "../cgroups.ts";
 import { insideCgroup } from "../processes.ts";
+import { type ContainerImage, packedImage, packImage } from "./oci.ts";
 
 /** The image that the site's VMs boot from. */
 export interface GuestImage {
@@ -27,6 +29,11 @@ export interface GuestImage {
 const recipes = {
   host: { files: ["host.sh"], title: "root file system of the lab's hosts", expectation: "1 min" },
   guest: { files: ["guest.sh", "guest-init.sh"], title: "cloud image of the lab's VMs", expectation: "1 min" },
+  runner: {
+    files: ["runner.sh", "oci.ts", "../stand-ins/forgejo-runner"],
+    title: "container image of the lab's runner, a stand-in",
+    expectation: "30 s",
+  },
 } as const;
 
 /** The directory tree that every lab host is an overlay of. Built when missing. */
@@ -45,6 +52,11 @@ export async function ensureGuestImage(): Promise<GuestImage> {
     kernel: join(directory, "vmlinuz"),
     initrd: join(directory, "initrd"),
   };
+}
+
+/** The container image of the runner: the lab's stand-in in it. Built when missing. */
+export async function ensureRunnerImage(): Promise<ContainerImage> {
+  return packedImage(await ensureImage("runner", packImage));
 }
 
 /** The digest that names a recipe's product in the cache: 16 hex digits over the scripts that make it. */
