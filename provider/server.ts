@@ -90,11 +90,12 @@ class Plugin {
     const found = this.catalogue.functions.find((candidate) => candidate.token === request.getTok());
     if (!found) throw unimplemented(`function ${request.getTok()}`);
     const wanted = found as unknown as ProviderFunction<Properties>;
-    const { values } = decode(request.getArgs());
+    const { values, secrets } = decode(request.getArgs());
     const failures = violations(wanted.inputs, values);
     if (failures.length > 0) return new pb.InvokeResponse().setFailuresList(failures.map(checkFailure));
     const result = await wanted.invoke(wanted.inputs.parse(values), this.operation(""));
-    return new pb.InvokeResponse().setReturn(encode(result, new Set()));
+    // Which argument is in which result nobody knows: one secret makes all of them secret.
+    return new pb.InvokeResponse().setReturn(encode(result, new Set(secrets.size > 0 ? Object.keys(result) : [])));
   }
 
   private check(request: pb.CheckRequest): pb.CheckResponse {
