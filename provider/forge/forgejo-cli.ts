@@ -17,7 +17,12 @@ export interface ForgeHost extends SshTarget {
  * @param owner the owner mark of the registration; always gives the same uuid.
  */
 export function sharedSecret(owner: string): string {
-  return createHash("sha256").update(owner).digest("hex").slice(0, 16) + randomBytes(12).toString("hex");
+  return rotated(createHash("sha256").update(owner).digest("hex"));
+}
+
+/** The same runner's secret with another credential in it. */
+export function rotated(secret: string): string {
+  return secret.slice(0, 16) + randomBytes(12).toString("hex");
 }
 
 /** Registers, or rotates the secret of, the runner that the secret identifies. Returns the uuid that Forgejo gave it. */
@@ -27,7 +32,12 @@ export async function registerBySecret(
 ): Promise<string> {
   const scope = runner.scope ? ` --scope ${shellQuote(runner.scope)}` : "";
   const command = `${host.command} forgejo-cli actions register --name ${shellQuote(runner.name)}${scope} --secret-stdin`;
-  const output = await withSsh(host, impatient, (connection) => connection.must(command, { stdin: runner.secret }));
+  const output = await withSsh(host, impatient, (connection) =>
+    connection.must(command, { stdin: runner.secret }),
+  ).catch((error: Error) => {
+    // The command's own words are in the error, and nobody promises that it keeps the secret to itself.
+    throw new Error(error.message.replaceAll(runner.secret, "[secret]"));
+  });
   const uuid = output.trim().split("\n").at(-1)?.trim() ?? "";
   if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(uuid)) {
     throw new Error(`on ${host.host}: \`${host.command} forgejo-cli actions register\` did not end with a uuid`);

@@ -26,13 +26,26 @@ export class ForgeError extends Error {
 export async function api<T>(forge: ForgeAccess, method: string, path: string, body?: unknown): Promise<T> {
   const headers: Record<string, string> = { accept: "application/json" };
   if (forge.token) headers.authorization = `token ${forge.token}`;
-  return request<T>(`${forge.url}/api/v1${path}`, method, headers, body);
+  return withholding(forge.token, request<T>(`${forge.url}/api/v1${path}`, method, headers, body));
 }
 
 /** One call of the runner protocol (Connect, JSON encoding). */
-export async function runnerCall<T>(forge: ForgeAccess, call: string, body: unknown): Promise<T> {
+export async function runnerCall<T>(
+  forge: ForgeAccess,
+  call: string,
+  body: { token?: string; [name: string]: unknown },
+): Promise<T> {
   const headers = { "connect-protocol-version": "1", accept: "application/json" };
-  return request<T>(`${forge.url}/api/actions/runner.v1.RunnerService/${call}`, "POST", headers, body);
+  const url = `${forge.url}/api/actions/runner.v1.RunnerService/${call}`;
+  return withholding(body.token, request<T>(url, "POST", headers, body));
+}
+
+/** Keeps the secret out of the error, whoever repeated it: the forge in its answer, or the HTTP client. */
+async function withholding<T>(secret: string | undefined, answer: Promise<T>): Promise<T> {
+  return answer.catch((error: Error) => {
+    if (secret) error.message = error.message.replaceAll(secret, "[secret]");
+    throw error;
+  });
 }
 
 async function request<T>(url: string, method: string, headers: Record<string, string>, body: unknown): Promise<T> {
@@ -72,5 +85,6 @@ function explain(status: number, text: string): string {
     404: "nothing there; check forge.url and forge.scope",
     405: "the forge does not know this method here; it may be another version than the one it reports",
   };
-  return `${status}${said ? ` (${said})` : ""}${next[status] ? `: ${next[status]}` : ""}`;
+  const step = next[status] ?? (status >= 500 ? "the forge itself failed; look at its log, then try again" : undefined);
+  return `${status}${said ? ` (${said})` : ""}${step ? `: ${step}` : ""}`;
 }

@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import type { Operation, ResourceKind, State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
-import { registerBySecret, sharedSecret } from "./forgejo-cli.ts";
+import { registerBySecret, rotated, sharedSecret } from "./forgejo-cli.ts";
 import type { ForgeAccess } from "./http.ts";
 import { deleteRunner, findRunner, forgeVersion, listRunners, registerRunner } from "./runners-api.ts";
 
@@ -63,7 +63,8 @@ export const runnerRegistration: ResourceKind<RegistrationInputs, RegistrationSt
       // Forgejo before 15 lists no runners: nothing was observed, so nothing is concluded.
       return { id, state, inputs: inputsOf(state) };
     }
-    const listed = await findRunner(accessTo(state, operation), state.scope, state.runnerId);
+    const forge = accessTo(state, operation);
+    const listed = await findRunner(forge, state.scope, { id: state.runnerId, name: state.name });
     return listed ? { id, state, inputs: inputsOf(state) } : undefined;
   },
 
@@ -73,11 +74,14 @@ export const runnerRegistration: ResourceKind<RegistrationInputs, RegistrationSt
 
   async delete(_id, state, operation) {
     if (state.runnerId !== undefined) {
-      return deleteRunner(accessTo(state, operation), state.scope, state.runnerId);
+      const forge = accessTo(state, operation);
+      const listed = await findRunner(forge, state.scope, { id: state.runnerId, name: state.name });
+      if (listed) await deleteRunner(forge, state.scope, listed.id);
+      return;
     }
     if (!state.forgeHost) return;
     // Without a runner list there is no delete either. A secret that nobody keeps makes the row useless for ever.
-    await registerBySecret(state.forgeHost, { ...state, secret: sharedSecret(state.owner) });
+    await registerBySecret(state.forgeHost, { ...state, secret: rotated(state.token) });
     operation.log(
       "warning",
       `runner ${state.name} (${state.uuid}) can no longer log in; its row stays on the forge until an administrator deletes it ` +
@@ -125,7 +129,7 @@ async function adopt(path: string, operation: Operation) {
       `to import a registration give the path of a copy of the runner's .runner file as its id; there is no file ${file}`,
     );
   }
-  const { uuid, token, name, address } = JSON.parse(readFileSync(file, "utf8")) as Record<string, string>;
+  const { uuid, token, name, address } = registrationIn(file);
   if (!uuid || !token || !name || !address) throw new Error(`${file} lacks uuid, token, name or address`);
   const inputs: RegistrationInputs = { forgeUrl: address.replace(/\/$/, ""), scope: "", name, owner: "imported" };
   const forge = accessTo(inputs, operation);
@@ -135,6 +139,15 @@ async function adopt(path: string, operation: Operation) {
     throw new Error(`${address} lists ${listed.length} runners named ${name}; exactly one is needed to import it`);
   }
   return { id: uuid, state: { ...inputs, uuid, token, runnerId: only.id }, inputs };
+}
+
+/** What the runner wrote about itself. The parser's own words are left out: they quote what they stumbled over. */
+function registrationIn(file: string): Record<string, string> {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as Record<string, string>;
+  } catch {
+    throw new Error(`${file} is no .runner file: it cannot be read as JSON`);
+  }
 }
 
 function accessTo(inputs: { forgeUrl: string }, operation: Operation): ForgeAccess {

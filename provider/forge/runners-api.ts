@@ -27,7 +27,11 @@ export interface ForgeVersion {
 
 /** Asks the forge what it is. Forgejo carries a `+gitea-…` suffix. */
 export async function forgeVersion(forge: ForgeAccess): Promise<ForgeVersion> {
-  const { version } = await api<{ version: string }>({ url: forge.url }, "GET", "/version");
+  const answer = await api<{ version?: unknown } | null | undefined>({ url: forge.url }, "GET", "/version");
+  const version = answer?.version;
+  if (typeof version !== "string") {
+    throw new ForgeError(`${forge.url} did not say its version; is forge.url the forge's base URL?`, undefined);
+  }
   return { product: version.includes("+gitea-") ? "forgejo" : "gitea", version };
 }
 
@@ -57,12 +61,20 @@ export async function listRunners(forge: ForgeAccess, scope: string): Promise<Li
   throw new ForgeError("the forge lists more than 10,000 runners; narrow forge.scope", undefined);
 }
 
-/** The runner with this number, or undefined when the forge has none. */
-export async function findRunner(forge: ForgeAccess, scope: string, id: number): Promise<ListedRunner | undefined> {
-  return unlessMissing(api<ListedRunner>(forge, "GET", `${runnersPath(scope)}/${id}`));
+/**
+ * The runner with this number and name, or undefined when the forge has none. A forge that was set up anew gives old
+ * numbers to other runners.
+ */
+export async function findRunner(
+  forge: ForgeAccess,
+  scope: string,
+  runner: { id: number; name: string },
+): Promise<ListedRunner | undefined> {
+  const listed = await unlessMissing(api<ListedRunner>(forge, "GET", `${runnersPath(scope)}/${runner.id}`));
+  return listed?.name === runner.name ? listed : undefined;
 }
 
-/** Removes a registration. One that is already gone is as good as removed. */
+/** Removes a registration by its number. One that is already gone is as good as removed. */
 export async function deleteRunner(forge: ForgeAccess, scope: string, id: number): Promise<void> {
   await unlessMissing(api<void>(forge, "DELETE", `${runnersPath(scope)}/${id}`));
 }

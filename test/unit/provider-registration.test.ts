@@ -1,0 +1,265 @@
+/**
+ * `holdfast:forge:RunnerRegistration` through the plugin's real server, against a small Gitea: one row per runner whatever
+ * happens, deregistration, errors that say the next step, and the minting token nowhere.
+ *
+ * Not proven here: that a real Gitea behaves like the stand-in (the engine and lab rings use a real one).
+ */
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { pendingLabel, runnerRegistration } from "../../provider/forge/runner-registration.ts";
+import type { Catalogue } from "../../provider/server.ts";
+import { nowhere } from "./loopback.fixture.ts";
+import { engineFor, raw, secret } from "./provider-client.fixture.ts";
+import { adminToken, fakeForge, type Row, registrationToken } from "./provider-forge.fixture.ts";
+
+const type = "holdfast:forge:RunnerRegistration";
+const owner = "home.runners.crunchy";
+const name = "foundation-runner-02";
+const catalogue = { version: "0", kinds: [runnerRegistration], functions: [] } as unknown as Catalogue;
+
+/** The plugin, configured with the minting token unless another configuration is given. */
+async function plugin(config: object = { forgeToken: secret(adminToken) }) {
+  const engine = await engineFor(catalogue);
+  await engine.configure(config);
+  return engine;
+}
+
+const inputs = (forgeUrl: string, scope = "") => ({ forgeUrl, scope, name, owner });
+const row = (changes: Partial<Row> = {}): Row => ({
+  id: 3,
+  name,
+  uuid: "00000000-0000-4000-8000-000000000003",
+  token: "somebody's",
+  labels: ["fenced"],
+  scope: "",
+  ...changes,
+});
+
+/** All that the engine got to see of an operation that must fail. */
+async function refusal(operation: Promise<unknown>): Promise<string> {
+  const error = await operation.then(
+    () => new Error("it was accepted"),
+    (error: Error) => error,
+  );
+  return error.message;
+}
+
+test("creating mints with POST, registers one row with the pending label, and gives the runner's own credentials", async () => {
+  const forge = await fakeForge();
+  const engine = await plugin();
+  const created = await engine.create(type, inputs(forge.url));
+  expect(created.getId()).toBe(forge.rows[0]?.uuid);
+  expect(raw(created.getProperties())).toMatchObject({
+    uuid: forge.rows[0]?.uuid,
+    token: secret("runner-token-7"),
+    runnerId: 7,
+  });
+  expect(forge.rows).toMatchObject([{ name, labels: [pendingLabel(owner)] }]);
+  expect(forge.requests).toEqual([
+    "GET /api/v1/version",
+    "GET /api/v1/admin/actions/runners",
+    "POST /api/v1/admin/actions/runners/registration-token",
+    "POST /api/actions/runner.v1.RunnerService/Register",
+  ]);
+});
+
+test.each([
+  ["", "/api/v1/admin/actions/runners"],
+  ["ecosystem", "/api/v1/orgs/ecosystem/actions/runners"],
+  ["ecosystem/site", "/api/v1/repos/ecosystem/site/actions/runners"],
+])("the scope %j is registered at its own place", async (scope, path) => {
+  const forge = await fakeForge();
+  await (await plugin()).create(type, inputs(forge.url, scope));
+  expect(forge.requests).toContain(`POST ${path}/registration-token`);
+});
+
+test("neither the minting nor the registration token is in state, outputs or inputs", async () => {
+  const forge = await fakeForge();
+  const engine = await plugin();
+  const created = await engine.create(type, inputs(forge.url));
+  const state = raw(created.getProperties());
+  const read = await engine.read(type, created.getId(), state, inputs(forge.url));
+  const updated = await engine.update(type, state, inputs(forge.url));
+  const seen = JSON.stringify([state, raw(read.getProperties()), raw(read.getInputs()), raw(updated.getProperties())]);
+  expect(seen).toContain("runner-token-7");
+  expect(seen).not.toContain(adminToken);
+  expect(seen).not.toContain(registrationToken);
+});
+
+test("a registration of ours that a killed run left half-made is removed first: no second row", async () => {
+  const forge = await fakeForge({ rows: [row({ labels: [pendingLabel(owner)] })] });
+  await (await plugin()).create(type, inputs(forge.url));
+  expect(forge.rows.map(({ id, name }) => [id, name])).toEqual([[7, name]]);
+});
+
+test.each([
+  ["of somebody else", ["fenced"]],
+  ["half-made by another stack", [pendingLabel("home.runners.brix02")]],
+  ["without labels", []],
+])("a namesake %s is refused, and stays", async (_whose, labels) => {
+  const forge = await fakeForge({ rows: [row({ labels })] });
+  const said = await refusal((await plugin()).create(type, inputs(forge.url)));
+  expect(said).toContain(`a runner named ${name} (number 3) is already registered`);
+  expect(said).toContain("choose another vm.name");
+  expect(forge.rows).toHaveLength(1);
+});
+
+test("a namesake is found behind the first page", async () => {
+  const many = Array.from({ length: 60 }, (_, index) => row({ id: 100 + index, name: `runner-${index}` }));
+  const forge = await fakeForge({ rows: [...many, row()] });
+  expect(await refusal((await plugin()).create(type, inputs(forge.url)))).toContain("already registered");
+});
+
+test("reading sees that the row is there, and that it vanished", async () => {
+  const forge = await fakeForge();
+  const engine = await plugin();
+  const created = await engine.create(type, inputs(forge.url));
+  const state = raw(created.getProperties());
+  expect((await engine.read(type, created.getId(), state, inputs(forge.url))).getId()).toBe(created.getId());
+  forge.rows.splice(0);
+  expect((await engine.read(type, created.getId(), state, inputs(forge.url))).getId()).toBe("");
+});
+
+test("deleting deregisters; a row that is gone already is as good as deleted", async () => {
+  const forge = await fakeForge();
+  const engine = await plugin();
+  const created = await engine.create(type, inputs(forge.url));
+  const state = raw(created.getProperties());
+  await engine.delete(type, created.getId(), state);
+  expect(forge.rows).toEqual([]);
+  await engine.delete(type, created.getId(), state);
+});
+
+test("a row with our number that is another runner, as after the forge was set up anew, is not ours", async () => {
+  const forge = await fakeForge();
+  const engine = await plugin();
+  const created = await engine.create(type, inputs(forge.url));
+  const state = raw(created.getProperties());
+  forge.rows.splice(0, 1, row({ id: 7, name: "somebody-else" }));
+  expect((await engine.read(type, created.getId(), state, inputs(forge.url))).getId()).toBe("");
+  await engine.delete(type, created.getId(), state);
+  expect(forge.rows).toMatchObject([{ name: "somebody-else" }]);
+});
+
+test("Forgejo is refused before anything is minted, with what to do instead", async () => {
+  const forge = await fakeForge({ version: "11.0.1+gitea-1.22.0" });
+  const said = await refusal((await plugin()).create(type, inputs(forge.url)));
+  expect(said).toContain(
+    "is Forgejo 11.0.1+gitea-1.22.0: registration there goes over SSH on the forge host; unset forge.token",
+  );
+  expect(forge.requests).toEqual(["GET /api/v1/version"]);
+});
+
+const html = "<html><title>Sign in</title></html>";
+test.each([
+  [
+    "401",
+    { status: 401, body: '{"message":"token is required"}' },
+    /401 \(token is required\).*set a valid one: pulumi config set --secret forge.token/,
+  ],
+  [
+    "403",
+    { status: 403, body: '{"message":"user should be the site admin"}' },
+    /403 \(user should be.*needs write access/,
+  ],
+  ["404", { status: 404 }, /404: nothing there; check forge.url and forge.scope/],
+  ["405", { status: 405 }, /405: the forge does not know this method here/],
+  [
+    "500",
+    { status: 500, body: '{"message":"database is locked"}' },
+    /500 \(database is locked\): the forge itself failed; look at its log/,
+  ],
+  ["502 in HTML", { status: 502, body: html }, /502: the forge itself failed; look at its log/],
+  [
+    "a page instead of JSON",
+    { status: 200, body: html },
+    /something other than JSON; is forge.url the forge's base URL/,
+  ],
+  [
+    "a redirect",
+    { status: 302, headers: { location: "https://elsewhere.invalid/" } },
+    /unexpected redirect; check forge.url/,
+  ],
+])("an answer of %s says what to do next, and never the token", async (_what, answer, expected) => {
+  const forge = await fakeForge({ fault: ({ path }) => (path.includes("/runners") ? answer : undefined) });
+  const said = await refusal((await plugin()).create(type, inputs(forge.url)));
+  expect(said).toMatch(expected);
+  expect(said).not.toContain(adminToken);
+});
+
+test("a forge that repeats the token in its answer does not make us repeat it", async () => {
+  const forge = await fakeForge({
+    fault: ({ authorization }) =>
+      authorization ? { status: 403, body: JSON.stringify({ message: `no scope for ${authorization}` }) } : undefined,
+  });
+  const said = await refusal((await plugin()).create(type, inputs(forge.url)));
+  expect(said).toContain("403 (no scope for");
+  expect(said).not.toContain(adminToken);
+});
+
+test("a token that no header can carry is not repeated either", async () => {
+  const forge = await fakeForge();
+  const bad = `${adminToken}\u0001${adminToken}`;
+  const said = await refusal((await plugin({ forgeToken: secret(bad) })).create(type, inputs(forge.url)));
+  expect(said).not.toContain(adminToken);
+});
+
+test("what answers the version with something else is no forge", async () => {
+  const forge = await fakeForge({ fault: () => ({ status: 200, body: '{"name":"something else"}' }) });
+  expect(await refusal((await plugin()).create(type, inputs(forge.url)))).toMatch(
+    /did not say its version.*forge\.url/,
+  );
+});
+
+test("a forge that is not there is named with the reason and the key to check", async () => {
+  const url = await nowhere();
+  const said = await refusal((await plugin()).create(type, inputs(url)));
+  expect(said).toContain(`cannot reach the forge: GET ${url}/api/v1/version: ECONNREFUSED; check forge.url`);
+});
+
+test("without a minting token and without a forge host the error says how to give either", async () => {
+  const forge = await fakeForge();
+  const said = await refusal((await plugin({})).create(type, inputs(forge.url)));
+  expect(said).toContain("pulumi config set --secret forge.token, or set forge.ssh.*");
+});
+
+/** A copy of a runner's registration file. */
+function runnerFile(content: string): string {
+  const path = join(mkdtempSync(join(tmpdir(), "holdfast-import-")), ".runner");
+  writeFileSync(path, content);
+  return path;
+}
+
+test("an import takes the credentials from the runner's own file and the number from the forge", async () => {
+  const forge = await fakeForge({ rows: [row()] });
+  const file = { uuid: row().uuid, token: "the-runner's-own", name, address: `${forge.url}/` };
+  const read = await (await plugin()).read(type, runnerFile(JSON.stringify(file)));
+  expect(read.getId()).toBe(row().uuid);
+  expect(raw(read.getProperties())).toMatchObject({
+    name,
+    forgeUrl: forge.url,
+    runnerId: 3,
+    token: secret("the-runner's-own"),
+  });
+  expect(raw(read.getInputs())).toMatchObject({ name, forgeUrl: forge.url });
+});
+
+test.each([
+  ["is not there", undefined, "there is no file /nowhere/.runner"],
+  ["is not JSON", `token: ${adminToken}`, "is no .runner file"],
+  ["lacks the token", '{"uuid":"1"}', "lacks uuid, token, name or address"],
+])("a file to import that %s is refused without repeating it", async (_what, content, expected) => {
+  const path = content === undefined ? "/nowhere/.runner" : runnerFile(content);
+  const said = await refusal((await plugin()).read(type, path));
+  expect(said).toContain(expected);
+  expect(said).not.toContain(adminToken);
+});
+
+test("an import of a name that the forge lists twice is refused", async () => {
+  const forge = await fakeForge({ rows: [row(), row({ id: 4 })] });
+  const file = { uuid: row().uuid, token: "own", name, address: forge.url };
+  const said = await refusal((await plugin()).read(type, runnerFile(JSON.stringify(file))));
+  expect(said).toContain(`lists 2 runners named ${name}; exactly one is needed`);
+});
