@@ -46,7 +46,9 @@ export const bridgeForward: ResourceKind<Inputs, BridgeState> = {
   },
 
   async update(_id, state, inputs) {
-    if (state.host.host !== inputs.host.host) await withSsh(state.host, impatient, (host) => remove(host, state));
+    if (state.host.host !== inputs.host.host || state.bridge !== inputs.bridge) {
+      await withSsh(state.host, impatient, (host) => remove(host, state));
+    }
     await withSsh(inputs.host, impatient, (host) => install(host, inputs));
     return inputs;
   },
@@ -73,7 +75,7 @@ async function wrongWith(host: SshConnection, { bridge, owner }: Pick<Inputs, "b
     [`the rule for ${bridge} is not in force`, `iptables -w 5 -C ${ruleArguments(bridge)}`],
     [`${timerName} does not run`, `systemctl is-active --quiet ${timerName}`],
     [`${timerName} does not start at boot`, `systemctl is-enabled --quiet ${timerName}`],
-    [`${ownersDirectory}/${owner} is missing`, `grep -qx ${shellQuote(bridge)} ${ownersDirectory}/${owner}`],
+    [`${ownersDirectory}/${owner} is missing`, `grep -qxF ${shellQuote(bridge)} ${ownersDirectory}/${owner}`],
   ];
   const probe = checks.map(([, command], index) => `${command} >/dev/null 2>&1 || echo ${index}`).join("\n");
   const failed = (await host.must(`${probe}\ntrue`)).split("\n").filter((line) => line !== "");
@@ -84,7 +86,7 @@ async function remove(host: SshConnection, { bridge, owner }: Inputs): Promise<v
   const unitPaths = Object.keys(units()).join(" ");
   await host.must(`set -e
 rm -f ${ownersDirectory}/${owner}
-if ! grep -rqx ${shellQuote(bridge)} ${ownersDirectory} 2>/dev/null; then
+if ! grep -rqxF ${shellQuote(bridge)} ${ownersDirectory} 2>/dev/null; then
   for tables in iptables ip6tables; do
     while $tables -w 5 -D ${ruleArguments(bridge)} 2>/dev/null; do :; done
   done

@@ -30,11 +30,14 @@ export async function vmAddress(
 
 /** The first IPv4 address that is not loopback, link-local or docker's own in the output of `virsh domifaddr`. */
 export function parseAddress(output: string): string | undefined {
+  let card = "";
   for (const line of output.split("\n")) {
-    const [name, , family, cidr] = line.trim().split(/\s+/);
+    const [name = "", , family, cidr] = line.trim().split(/\s+/);
+    // Further addresses of a card are listed below it with a dash for its name.
+    if (name !== "-") card = name;
     const address = cidr?.split("/")[0];
     if (family !== "ipv4" || !address || address.startsWith("127.") || address.startsWith("169.254.")) continue;
-    if (/^(docker|br-|veth|virbr)/.test(name ?? "")) continue;
+    if (/^(docker|br-|veth|virbr)/.test(card)) continue;
     return address;
   }
   return undefined;

@@ -75,8 +75,8 @@ export function settled(resource: pulumi.CustomResource): Promise<string> {
 }
 
 /** The value of an output. */
-export function resolved<T>(output: pulumi.Output<T>): Promise<pulumi.Unwrap<T>> {
+export function resolved<T>(output: pulumi.Output<T>): Promise<T> {
   return new Promise((resolve) => {
-    output.apply(resolve);
+    output.apply((value) => resolve(value as T));
   });
 }
