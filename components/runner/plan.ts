@@ -52,6 +52,8 @@ export interface PlannedFile {
 export interface RunnerPlan {
   /** Shell commands that prepare account and directory; safe to repeat. */
   prepare: string;
+  /** Gets the container's image onto the VM, unless it is there; absent where there is none. */
+  pull?: { image: string; command: string };
   files: PlannedFile[];
   /** Starts, or restarts with the new files; a job that runs is given its drain time. */
   start: string;
@@ -86,7 +88,8 @@ function binaryPlan(settings: RunnerSettings, stopSeconds: number): Omit<RunnerP
     prepare: `set -e
 id ${account} >/dev/null 2>&1 || useradd --system --home-dir ${directory} --shell /usr/sbin/nologin ${account}
 if getent group docker >/dev/null; then usermod -aG docker ${account}; fi
-install -d -m 0700 -o ${account} -g ${account} ${directory}`,
+install -d -m 0700 -o ${account} -g ${account} ${directory}
+chown -R ${owner} ${directory}`,
     files: [
       { path: `${directory}/.runner`, content: registrationFile(settings), mode: "0600", owner },
       { path: `${directory}/config.yml`, content: daemonConfig(settings, directory), mode: "0600", owner },
@@ -103,23 +106,25 @@ function containerPlan(settings: RunnerSettings, image: string, stopSeconds: num
   const owner = `${containerUser}:${containerUser}`;
   const quoted = `'${image}'`;
   return {
-    prepare: `set -e
-systemctl is-active --quiet docker || systemctl enable --now docker
+    prepare: `command -v docker >/dev/null || { echo "there is no docker: vm.packages must have docker.io" >&2; exit 1; }
+set -e
+systemctl is-active --quiet docker && systemctl is-enabled --quiet docker || systemctl enable --quiet --now docker
 install -d -m 0700 -o ${containerUser} -g ${containerUser} ${directory}
-docker image inspect ${quoted} >/dev/null 2>&1 || docker pull --quiet ${quoted}`,
+chown -R ${owner} ${directory}`,
+    pull: { image, command: `docker image inspect ${quoted} >/dev/null 2>&1 || docker pull --quiet ${quoted}` },
     files: [
       { path: `${directory}/.runner`, content: registrationFile(settings), mode: "0600", owner },
       { path: `${directory}/config.yml`, content: daemonConfig(settings, containerDirectory), mode: "0600", owner },
     ],
-    // The image's user is no member of the VM's docker group: the socket's own group is added by its number.
-    start: `set -e
-docker stop --time ${stopSeconds} ${account} >/dev/null 2>&1 || true
-docker rm ${account} >/dev/null 2>&1 || true
-docker run --detach --name ${account} --restart unless-stopped --stop-timeout ${stopSeconds} \\
+    // The image's user is no member of the VM's docker group: the socket's own group is added by its number. The log
+    // driver is one that rotates, which docker's default is not.
+    start: `docker stop -t ${stopSeconds} ${account} >/dev/null 2>&1
+docker rm ${account} >/dev/null 2>&1
+docker run --detach --name ${account} --restart unless-stopped --stop-timeout ${stopSeconds} --log-driver local \\
   --user ${owner} --group-add "$(stat -c %g /var/run/docker.sock)" \\
   --volume /var/run/docker.sock:/var/run/docker.sock --volume ${directory}:${containerDirectory} \\
   --workdir ${containerDirectory} ${quoted} forgejo-runner daemon --config ${containerDirectory}/config.yml >/dev/null`,
-    stop: `docker stop --time ${stopSeconds} ${account}; docker rm ${account}; rm -f ${directory}/.runner`,
+    stop: `docker stop -t ${stopSeconds} ${account}; docker rm ${account}; rm -f ${directory}/.runner`,
     alive: `[ "$(docker inspect -f '{{.State.Running}} {{.HostConfig.RestartPolicy.Name}}' ${account} 2>/dev/null)" = "true unless-stopped" ]`,
     log: `docker logs --since "$since" ${account} 2>&1`,
   };

@@ -39,9 +39,11 @@ settle_root() {
   ln -sf ../run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
   : >"$root/etc/apt/sources.list" # `apt-get update` succeeds at once, offline
   rm -rf "$root"/etc/apt/sources.list.d/*
-  # The lab's forge, which is its container registry too, speaks HTTP only.
+  # The lab's forge, which is its container registry too, speaks HTTP only. And Gitea 1.26.0 offers Basic beside Bearer, at
+  # which docker's own puller gives up without a login (go-gitea/gitea#37378); containerd's, docker 29's default, does not.
   mkdir -p "$root/etc/docker"
-  echo '{ "insecure-registries": ["forge.lab:3000"] }' >"$root/etc/docker/daemon.json"
+  echo '{ "insecure-registries": ["forge.lab:3000"], "features": { "containerd-snapshotter": true } }' \
+    >"$root/etc/docker/daemon.json"
   printf '%s\n' 'datasource_list: [ NoCloud, None ]' 'ssh_genkeytypes: [ ed25519 ]' 'manage_etc_hosts: localhost' \
     >"$root/etc/cloud/cloud.cfg.d/90_lab.cfg"
   for unit in "${masked[@]}"; do ln -sf /dev/null "$root/etc/systemd/system/$unit"; done

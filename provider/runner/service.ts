@@ -48,6 +48,8 @@ type ServiceState = State<ServiceInputs> & { address: string };
 const secondsBetweenDials = 3;
 const cloudInitSeconds = 600;
 const onlineSeconds = 120;
+/** 100 MB over a line of half a megabit a second. */
+const pullSeconds = 1800;
 
 export const runnerService: ResourceKind<ServiceInputs, ServiceState> = {
   type: "holdfast:runner:Service",
@@ -66,22 +68,29 @@ export const runnerService: ResourceKind<ServiceInputs, ServiceState> = {
     return { id, state: { ...state, drift: await observe(state, operation) }, inputs: rest as ServiceInputs };
   },
 
-  async update(_id, _state, inputs, operation) {
+  async update(_id, state, inputs, operation) {
+    // The old way of running it knows nothing of the new one: both would serve with the same registration.
+    if (state.execution.kind !== inputs.execution.kind) await retire(state, operation);
     return deploy(inputs, operation);
   },
 
   async delete(_id, state, operation) {
-    const plan = planRunner(state);
     try {
-      const vm = await connect({ ...state.vm, host: state.address }, impatient);
-      operation.log("status", `draining ${state.name}: a running job has ${state.drainSeconds} s to finish`);
-      await vm.run(plan.stop, { timeoutSeconds: plan.stopSeconds + 30 }).finally(() => vm.close());
+      await retire(state, operation);
     } catch (error) {
       // A dead VM cannot be drained, and must not keep its registration alive either.
       operation.log("warning", `${state.name} was not drained, its VM does not answer: ${(error as Error).message}`);
     }
   },
 };
+
+/** Drains the daemon and removes what could start it again. */
+async function retire(state: ServiceState, operation: Operation): Promise<void> {
+  const plan = planRunner(state);
+  const vm = await connect({ ...state.vm, host: state.address }, impatient);
+  operation.log("status", `draining ${state.name}: a running job has ${state.drainSeconds} s to finish`);
+  await vm.run(plan.stop, { timeoutSeconds: plan.stopSeconds + 30 }).finally(() => vm.close());
+}
 
 async function deploy(inputs: ServiceInputs, operation: Operation): Promise<ServiceState> {
   const say = (text: string) => operation.log("status", text);
@@ -98,8 +107,13 @@ async function deploy(inputs: ServiceInputs, operation: Operation): Promise<Serv
   try {
     say(`waiting for cloud-init on ${address}`);
     await cloudInitDone(vm);
-    say(`installing runner ${inputs.name} on ${address}`);
     const plan = planRunner(inputs);
+    say(`installing runner ${inputs.name} on ${address}`);
+    await vm.must(plan.prepare, { timeoutSeconds: 120 });
+    if (plan.pull) {
+      say(`pulling ${plan.pull.image} on ${address}`);
+      await pull(vm, plan.pull);
+    }
     await install(vm, inputs, plan);
     say(`waiting until the forge accepts ${inputs.name}`);
     await online(vm, inputs, plan, operation.signal);
@@ -122,8 +136,19 @@ async function cloudInitDone(vm: SshConnection): Promise<void> {
   throw new Error(`cloud-init failed; look at /var/log/cloud-init-output.log there:\n${details.stdout.trim()}`);
 }
 
+/** A pull that runs out of time goes on in the VM: docker's client there does not notice. */
+async function pull(vm: SshConnection, { image, command }: { image: string; command: string }): Promise<void> {
+  try {
+    await vm.must(command, { timeoutSeconds: pullSeconds });
+  } catch (error) {
+    throw new Error(
+      `${image} could not be pulled: ${(error as Error).message}\nSee there how far \`docker pull ${image}\` gets, then run \`pulumi up\` again; runner.image may name a registry that is nearer`,
+      { cause: error },
+    );
+  }
+}
+
 async function install(vm: SshConnection, inputs: ServiceInputs, plan: RunnerPlan): Promise<void> {
-  await vm.must(plan.prepare, { timeoutSeconds: 600 });
   if (inputs.execution.kind === "binary") await deliverBinary(vm, inputs.execution);
   for (const file of plan.files) await vm.writeFile(file.path, file.content, file.mode, file.owner);
 }
