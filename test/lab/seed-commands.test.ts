@@ -1,13 +1,17 @@
 /**
  * The seed's own deploy commands, as they are written there: no API token, no site contract, a VM with DHCP. The runner is
- * registered over SSH on the forge host. Forgejo's command line there is a stand-in; the forge that accepts the runner is a
- * real Gitea. What the lab needs besides (emulation, its own image, the stand-in runner) is set with further keys.
+ * registered over SSH on the forge host and runs as a container, from an image that is pinned by digest and pulled from a
+ * registry: the forge's own. What the lab needs besides (emulation, its own images) is set with further keys.
+ *
+ * Real here: the engine, libvirt, the VM, docker in it, the registry, and the forge that accepts the runner, a Gitea. Not
+ * proven: Forgejo's command line and the runner in the image are stand-ins; jobs in containers of their own.
  */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSite, runnerConfiguration } from "../../lab/demo.ts";
-import { ForgeClient } from "../../lab/forge-client.ts";
+import { ForgeClient, type ForgeJob } from "../../lab/forge-client.ts";
 import { missingPrerequisites } from "../../lab/prerequisites.ts";
+import { pushRunnerImage } from "../../lab/registry.ts";
 import { siteDown } from "../../lab/site.ts";
 import { until } from "../../lab/wait.ts";
 import { pulumi, type Workspace } from "../../lab/workspace.ts";
@@ -17,58 +21,115 @@ const missing = missingPrerequisites().filter((what) => !what.startsWith("packag
 
 /** What of the lab's configuration no real site needs to say. */
 const labKeys = ["vm.type", "vm.vcpus", "vm.memoryMb", "vm.diskGb", "vm.image.url", "vm.image.sha256", "runner.labels"];
-const runnerKeys = ["runner.drainSeconds", "runner.binary.url", "runner.binary.sha256"];
+const runnerKeys = ["runner.drainSeconds"];
+
+/** Asks docker whether it is there, through the socket alone. */
+const ping = [
+  "import socket",
+  "docker = socket.socket(socket.AF_UNIX)",
+  'docker.connect("/var/run/docker.sock")',
+  'docker.sendall(b"GET /_ping HTTP/1.0\\r\\n\\r\\n")',
+  'print("docker says", docker.makefile().read().split()[-1])',
+].join("; ");
 
 describe.skipIf(missing.length > 0)("the seed's deploy commands", () => {
   let workspace: Workspace;
-  const runners = (...args: string[]) => pulumi(workspace, "runners", args, { check: false, timeoutMs: 600_000 });
+  let forge: ForgeClient;
+  let fleet: { address: string; runner: { uuid: string } };
+  const runners = (args: string[], onLine?: (line: string) => void) =>
+    pulumi(workspace, "runners", args, { check: false, timeoutMs: 600_000, ...(onLine ? { onLine } : {}) });
 
   beforeAll(async () => {
     await siteDown(siteName);
     workspace = await openSite(siteName);
-    await runners("stack", "init", "crunchy");
-    await runners("config", "set", "host.address", workspace.site.hosts.crunchy.address);
-    await runners("config", "set", "forge.address", workspace.site.forge.address);
+    forge = new ForgeClient(workspace.site);
+    await runners(["stack", "init", "crunchy"]);
+    await runners(["config", "set", "host.address", workspace.site.hosts.crunchy.address]);
+    await runners(["config", "set", "forge.address", workspace.site.forge.address]);
     const lab = Object.entries(runnerConfiguration(workspace.site)).filter(([key]) =>
       [...labKeys, ...runnerKeys].includes(key),
     );
-    await runners("config", "set-all", ...lab.flatMap(([key, value]) => ["--plaintext", `${key}=${value}`]));
+    lab.push(["runner.image", await pushRunnerImage(workspace.site)]);
+    await runners(["config", "set-all", ...lab.flatMap(([key, value]) => ["--plaintext", `${key}=${value}`])]);
   });
 
   afterAll(() => siteDown(siteName));
 
-  it("bring up a runner that turns a job green, and destroy revokes its credentials", async () => {
-    const forge = new ForgeClient(workspace.site);
-    const up = await runners("up", "--yes", "--skip-preview");
+  /** Pushes a workflow of one job and waits until `done` holds for it. */
+  async function runJob(repository: string, script: string[], done: (job: ForgeJob) => boolean): Promise<ForgeJob> {
+    await forge.createRepository(repository);
+    const run = script.map((line) => `          ${line}\n`).join("");
+    const text = `on: [push]\njobs:\n  one:\n    runs-on: fenced\n    steps:\n      - run: |\n${run}`;
+    await forge.putFile(repository, ".forgejo/workflows/one.yml", text);
+    const wait = { what: `the job of ${repository}`, boundMs: 90_000, everyMs: 300, lookAt: "the forge's log" };
+    return until(wait, async () => (await forge.jobs(repository)).find(done));
+  }
+
+  it("bring up a runner as a container, as user 1000, that docker starts again", async () => {
+    const up = await runners(["up", "--yes", "--skip-preview"]);
     expect(up.exitCode, up.stdout).toBe(0);
-    const fleet = JSON.parse((await runners("stack", "output", "fleet", "--json")).stdout);
-    expect(fleet).toMatchObject({
+    const exported = JSON.parse((await runners(["stack", "output", "fleet", "--json"])).stdout);
+    expect(exported).toMatchObject({
       runner: { name: "runner-crunchy", forgeUrl: `http://${workspace.site.forge.address}:3000` },
     });
-    expect(fleet.address).toMatch(/^198\.51\.100\.1\d\d$/);
+    expect(exported.address).toMatch(/^198\.51\.100\.1\d\d$/);
+    fleet = exported;
 
-    await forge.createRepository("seed");
-    const job = "on: [push]\njobs:\n  one:\n    runs-on: fenced\n    steps:\n      - run: hostname\n";
-    await forge.putFile("seed", ".forgejo/workflows/one.yml", job);
-    const wait = { what: "a green job", boundMs: 90_000, everyMs: 300, lookAt: "the forge's log" };
-    const green = await until(wait, async () =>
-      (await forge.jobs("seed")).find(({ conclusion }) => conclusion === "success"),
+    const format = "{{.State.Running}} {{.Config.User}} {{.HostConfig.RestartPolicy.Name}} {{.Config.Image}}";
+    const image = (await runners(["config", "get", "runner.image"])).stdout.trim();
+    expect(image).toMatch(/^forge\.lab:3000\/holdfast\/forgejo-runner:stand-in@sha256:[0-9a-f]{64}$/);
+    expect(await onVm(`docker inspect -f '${format}' forgejo-runner`)).toBe(`true 1000:1000 unless-stopped ${image}`);
+    expect(await onVm("cd /var/lib/forgejo-runner && stat -c '%a %u' . .runner config.yml")).toBe(
+      "700 1000\n600 1000\n600 1000",
     );
-    expect(await forge.jobLog("seed", green.id)).toContain("runner-crunchy");
+    expect(await onVm("systemctl is-enabled docker; pgrep -u 1000 -c -f 'forgejo-runner daemon'")).toBe("enabled\n1");
+  });
 
-    const exported = (await runners("stack", "export", "--show-secrets")).stdout;
+  it("turn a job green inside that container, which can talk to docker", async () => {
+    const container = await onVm("docker inspect -f '{{.Config.Hostname}}' forgejo-runner");
+    const script = ['echo "on $(hostname) as $(id -u):$(id -g)"', `python3 -c '${ping}'`];
+    const job = await runJob("seed", script, ({ status }) => status === "completed");
+    const log = await forge.jobLog("seed", job.id);
+    expect(job.conclusion, log).toBe("success");
+    expect(log).toContain("runner-crunchy");
+    expect(container).toMatch(/^[0-9a-f]{12}$/);
+    expect(log).toContain(`on ${container} as 1000:1000`);
+    expect(log).toContain("docker says OK");
+  });
+
+  it("preview clean; destroy lets the running job finish and revokes the runner's credentials", async () => {
+    expect((await runners(["preview", "--expect-no-changes"])).exitCode).toBe(0);
+    const exported = (await runners(["stack", "export", "--show-secrets"])).stdout;
     const secret = /"plaintext": "\\"([0-9a-f]{40})\\""/.exec(exported)?.[1] ?? "";
     const declare = () => runnerCall(workspace, fleet.runner.uuid, secret);
     expect(await declare()).toBe(200);
-    expect((await runners("preview", "--expect-no-changes")).exitCode).toBe(0);
+    expect(await onVm("docker inspect forgejo-runner; docker logs forgejo-runner 2>&1")).not.toContain(secret);
 
-    const destroy = await runners("destroy", "--yes", "--skip-preview");
+    // Longer than destroy needs to get to the runner, shorter than the drain time after that.
+    const running = await runJob("drain", ["sleep 25", "echo finished"], ({ status }) => status === "in_progress");
+    let asDrained: Promise<ForgeJob[]> | undefined;
+    const destroy = await runners(["destroy", "--yes", "--skip-preview"], (line) => {
+      if (line.includes("draining")) asDrained ??= forge.jobs("drain");
+    });
     expect(destroy.exitCode, destroy.stdout).toBe(0);
     expect(destroy.stdout).toContain("can no longer log in");
+    expect((await asDrained)?.[0]?.status).toBe("in_progress");
+    expect((await forge.jobs("drain"))[0]).toMatchObject({ id: running.id, conclusion: "success" });
+    expect(await forge.jobLog("drain", running.id)).toContain("finished");
+
     expect(await declare()).toBeGreaterThanOrEqual(400);
     const history = readFileSync(`${workspace.site.pulumi.stateDirectory}/.pulumi/stacks/runners/crunchy.json`, "utf8");
     expect(history).not.toContain(secret);
   });
+
+  /** Standard output of a shell command in the VM, its host key checked against what the stack pinned. */
+  async function onVm(script: string): Promise<string> {
+    const { site, env } = workspace;
+    const knownHosts = `${env.HOME}/.config/holdfast/known_hosts/runners/crunchy`;
+    const settings = ["StrictHostKeyChecking=yes", `UserKnownHostsFile=${knownHosts}`, "BatchMode=yes"];
+    const login = ["-i", site.workstation.sshKeyPath, "-F", "none", ...settings.flatMap((setting) => ["-o", setting])];
+    return (await site.workstation.run("ssh", [...login, `root@${fleet.address}`, script])).stdout.trim();
+  }
 });
 
 /** Status of the runner protocol's Declare with these credentials. They travel by standard input. */
