@@ -5,6 +5,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { Failure } from "../toolchain/failure.ts";
 import { ensureToolchain } from "../toolchain/index.ts";
 import { note, step } from "../toolchain/progress.ts";
 import type { CommandOptions, CommandResult } from "./command.ts";
@@ -93,14 +94,20 @@ export async function deployRunner(workspace: Workspace): Promise<void> {
 
 /** Runs `pulumi up` and gives its own summary, for example `11 created`. */
 async function up(workspace: Workspace, project: string, stack: string): Promise<string> {
+  const said = new Set<string>();
   const result = await pulumi(workspace, project, ["up", "--yes", "--skip-preview", "--stack", stack], {
     check: false,
     timeoutMs: 20 * 60_000,
     onLine: (line) => {
-      if (/ (created|updated|replaced|deleted) \(|warning:|error:/.test(line)) note(line.trim().replace(/\s+/g, " "));
+      const worthwhile = / (created|updated|replaced|deleted) \(|waiting|installing|warning:|error:/.test(line);
+      const text = line.trim().replace(/\s+/g, " ");
+      // The engine repeats its lines with other seconds and other numbers of tries.
+      const gist = text.replace(/\d+/g, "");
+      if (worthwhile && !said.has(gist)) note(text);
+      said.add(gist);
     },
   });
-  if (result.exitCode !== 0) throw new Error(`pulumi up of ${project} failed:\n${result.stdout}\n${result.stderr}`);
+  if (result.exitCode !== 0) throw new Failure(`pulumi up of ${project} failed:\n${result.stdout}\n${result.stderr}`);
   return (
     /Resources:\n([\s\S]*?)\n\n/
       .exec(result.stdout)?.[1]
@@ -128,7 +135,7 @@ export async function proveFencedJob(workspace: Workspace): Promise<Proof> {
       async () => {
         const jobs = await forge.jobs(repository);
         const red = jobs[0]?.conclusion === "failure" ? jobs[0] : undefined;
-        if (red) throw new Error(`job ${red.id} turned red:\n${await forge.jobLog(repository, red.id)}`);
+        if (red) throw new Failure(`job ${red.id} turned red:\n${await forge.jobLog(repository, red.id)}`);
         return findProof(forge, nonce);
       },
     );

@@ -36,6 +36,8 @@ export interface ResourceKind<I = Properties, S extends object = State<I>> {
   readonly secrets: readonly string[];
   /** Outputs that are unknown until the resource was created. */
   readonly computed: readonly string[];
+  /** Computed outputs that an update may change, each with the inputs on which it depends. The others are stable. */
+  readonly volatile?: Readonly<Record<string, readonly string[]>>;
   /** Inputs whose change needs another resource: the old one is deleted first. */
   readonly replaceOn: readonly string[];
   create(inputs: I, operation: Operation): Promise<{ id: string; state: S }>;

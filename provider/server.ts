@@ -144,7 +144,8 @@ class Plugin {
     const olds = this.decodeState(request.getOlds());
     const inputs = decode(request.getNews());
     if (request.getPreview()) {
-      const expected = { ...preview(kind, inputs.values), ...stable(kind, olds.values) };
+      const changed = this.changedInputs(request, olds);
+      const expected = { ...preview(kind, inputs.values), ...stable(kind, olds.values, changed) };
       return new pb.UpdateResponse().setProperties(this.encodeState(kind, expected, inputs));
     }
     try {
@@ -154,6 +155,11 @@ class Plugin {
     } catch (error) {
       throw asServiceError(error, (state) => this.encodeState(kind, state, inputs));
     }
+  }
+
+  private changedInputs(request: pb.UpdateRequest, olds: Decoded): string[] {
+    const oldInputs = request.getOldInputs() ? decode(request.getOldInputs()).values : olds.values;
+    return difference(oldInputs, decode(request.getNews()).values, []).changed;
   }
 
   private async delete(request: pb.DeleteRequest): Promise<empty.Empty> {
@@ -201,9 +207,11 @@ function preview(kind: AnyKind, inputs: Properties): Properties {
   return { ...Object.fromEntries(kind.computed.map((name) => [name, UNKNOWN])), ...inputs };
 }
 
-/** Computed outputs that an update in place does not change, so that a preview need not call them unknown. */
-function stable(kind: AnyKind, olds: Properties): Properties {
-  return Object.fromEntries(kind.computed.filter((name) => name in olds).map((name) => [name, olds[name] ?? null]));
+/** Computed outputs that this update does not change, so that a preview need not call them unknown. */
+function stable(kind: AnyKind, olds: Properties, changed: readonly string[]): Properties {
+  const moves = (name: string) => kind.volatile?.[name]?.some((input) => changed.includes(input)) ?? false;
+  const names = kind.computed.filter((name) => name in olds && !moves(name));
+  return Object.fromEntries(names.map((name) => [name, olds[name] ?? null]));
 }
 
 function echoInputs(decoded: Decoded): pb.CheckResponse {

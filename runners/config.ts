@@ -22,16 +22,15 @@ const publicKey = /^(ssh-(ed25519|rsa)|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/]+=*( .*
 const loginName = /^[a-z_][a-z0-9_-]*$/;
 
 export const runnersConfig = {
-  "site.id": withDefault(
+  "site.id": optional(
     textField(
       {
-        description: "Id of the site, part of the owner mark; must equal the site contract's, where there is one.",
+        description: "Id of the site, part of the owner mark. Default: the site contract's, else `site`.",
         example: "home",
       },
       /^[a-z0-9]+(-[a-z0-9]+)*$/,
       "lower-case letters, digits and single hyphens",
     ),
-    "site",
   ),
   "site.stack": optional(
     textField(

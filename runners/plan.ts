@@ -43,8 +43,11 @@ export function planRunnerStack(
 ): RunnerPlan {
   const problems: Problem[] = [];
   const report = (key: string, reason: string) => problems.push({ key, reason });
-  if (site && config["site.id"] !== "site" && config["site.id"] !== site.siteId) {
+  if (site && config["site.id"] && config["site.id"] !== site.siteId) {
     report("site.id", `differs from the site contract's ${site.siteId}`);
+  }
+  if (config["site.stack"] && config["site.file"]) {
+    report("site.file", "is set beside site.stack; say in one way only where the site contract is");
   }
   const url = config["forge.url"] ?? site?.authorities.forge?.url.replace(/\/+$/, "");
   const address = config["forge.address"] ?? site?.authorities.forge?.address;
@@ -68,7 +71,7 @@ export function planRunnerStack(
     bridge,
   );
   if ("problems" in network) problems.push(...network.problems);
-  const owner = markOf({ site: site?.siteId ?? config["site.id"], ...place }, report);
+  const owner = markOf({ site: site?.siteId ?? config["site.id"] ?? "site", ...place }, report);
   if (problems.length > 0 || "problems" in network) throw new ConfigError(place.project, place.stack, problems);
   return {
     owner,

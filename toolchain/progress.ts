@@ -1,21 +1,29 @@
 /**
- * Progress of long work: every step says that it began, how long it took, and what it found. On a terminal the running
- * step counts its seconds; in a log each step is one line when it starts being slow and one when it is done.
+ * Progress of long work: every step says that it began, how long it took, and what it found. On a terminal the innermost
+ * running step counts its seconds; in a log it is mentioned again every half minute, with the seconds so far.
  */
 const live = process.stderr.isTTY === true && process.env.CI === undefined;
-let depth = 0;
 
-function seconds(since: number): string {
-  return `${((performance.now() - since) / 1000).toFixed(1)} s`;
+/** Milliseconds between two signs of life. */
+const interval = live ? 250 : 30_000;
+
+/** Milliseconds after which a step in a log is worth mentioning before it is done. */
+const slow = 2_000;
+
+interface Running {
+  title: string;
+  began: number;
+  depth: number;
 }
 
-function write(text: string): void {
-  process.stderr.write(text);
-}
+/** Steps that run now, in the order in which they began: the last one is shown. */
+const running: Running[] = [];
+let ticker: NodeJS.Timeout | undefined;
 
 /** Prints one line of information below the running step. */
 export function note(text: string): void {
-  write(`${live ? "\r\x1b[K" : ""}${"  ".repeat(depth + 1)}· ${text}\n`);
+  print(`${"  ".repeat(running.length)}· ${text}\n`);
+  if (live) draw();
 }
 
 /** What a step may say when it ends: shown behind its name. */
@@ -33,15 +41,12 @@ export async function step<T>(
   work: (report: StepReport) => Promise<T>,
   expectation?: string,
 ): Promise<T> {
-  const began = performance.now();
-  const indent = "  ".repeat(depth);
+  const title = expectation ? `${name} (about ${expectation})` : name;
+  const self: Running = { title, began: performance.now(), depth: running.length };
   let detail = "";
-  const title = `${name}${expectation ? ` (about ${expectation})` : ""}`;
-  const running = () => write(`${live ? "\r\x1b[K" : ""}${indent}… ${title}${live ? ` ${seconds(began)}` : "\n"}`);
-  const ticker = setInterval(running, live ? 250 : 30_000).unref();
-  const announce = live || expectation ? undefined : setTimeout(running, 2_000).unref();
-  if (live || expectation) running();
-  depth += 1;
+  running.push(self);
+  ticker ??= setInterval(draw, interval).unref();
+  const announcement = setTimeout(draw, live || expectation ? 0 : slow).unref();
   try {
     const result = await work({ detail: (text) => (detail = text) });
     finish("✓");
@@ -52,9 +57,28 @@ export async function step<T>(
   }
 
   function finish(mark: string): void {
-    depth -= 1;
-    clearInterval(ticker);
-    clearTimeout(announce);
-    write(`${live ? "\r\x1b[K" : ""}${indent}${mark} ${name}${detail ? `: ${detail}` : ""}  ${seconds(began)}\n`);
+    clearTimeout(announcement);
+    running.splice(running.indexOf(self), 1);
+    if (running.length === 0) {
+      clearInterval(ticker);
+      ticker = undefined;
+    }
+    print(`${"  ".repeat(self.depth)}${mark} ${name}${detail ? `: ${detail}` : ""}  ${seconds(self.began)}\n`);
   }
+}
+
+/** Shows the innermost running step. */
+function draw(): void {
+  const innermost = running.at(-1);
+  if (!innermost) return;
+  const { title, began, depth } = innermost;
+  print(`${"  ".repeat(depth)}… ${title}  ${seconds(began)}${live ? "" : "\n"}`);
+}
+
+function print(text: string): void {
+  process.stderr.write(`${live ? "\r\x1b[K" : ""}${text}`);
+}
+
+function seconds(since: number): string {
+  return `${((performance.now() - since) / 1000).toFixed(1)} s`;
 }

@@ -29,7 +29,8 @@ export function script(): string {
 # kube-router flushes iptables on resync. One file per owner in ${ownersDirectory} names a bridge.
 set -eu
 for tables in iptables ip6tables; do
-  command -v "$tables" >/dev/null || continue
+  # IPv6 may be switched off: then nothing of it is dropped either.
+  [ "$tables" = iptables ] || "$tables" -w 5 -nL FORWARD >/dev/null 2>&1 || continue
   cat ${ownersDirectory}/* 2>/dev/null | sort -u | while read -r bridge; do
     set -- FORWARD -i "$bridge" -o "$bridge" -m physdev --physdev-is-bridged -j ACCEPT
     "$tables" -w 5 -C "$@" 2>/dev/null || "$tables" -w 5 -I "$@"

@@ -104,11 +104,9 @@ export class LibvirtVm extends pulumi.ComponentResource {
       },
       { ...inLibvirt, deleteBeforeReplace: true },
     );
-    this.domain = new libvirt.Domain(`${name}-domain`, domainArgs(args, root.id, seed.id), {
+    this.domain = new libvirt.Domain(`${name}-domain`, domainArgs(args, [root.id, seed.id.apply(volumeKey)]), {
       ...inLibvirt,
       deleteBeforeReplace: true,
-      // Another disk or another seed is another machine: cloud-init runs on a first boot only.
-      replaceOnChanges: ["cloudinit"],
     });
     this.vmId = this.domain.id;
     this.hostKey = hostKey.publicKey;
@@ -116,7 +114,12 @@ export class LibvirtVm extends pulumi.ComponentResource {
   }
 }
 
-function domainArgs(args: LibvirtVmArgs, root: pulumi.Output<string>, seed: pulumi.Output<string>): libvirt.DomainArgs {
+/** Key of the volume in the id of a cloud-init disk, which is `<key>;<uuid>`. */
+function volumeKey(cloudInitDiskId: string): string {
+  return cloudInitDiskId.split(";")[0] ?? cloudInitDiskId;
+}
+
+function domainArgs(args: LibvirtVmArgs, disks: pulumi.Output<string>[]): libvirt.DomainArgs {
   return {
     name: args.vmName,
     description: domainDescription(args.owner),
@@ -127,8 +130,9 @@ function domainArgs(args: LibvirtVmArgs, root: pulumi.Output<string>, seed: pulu
     running: true,
     // Emulation refuses host-passthrough; libvirt's own default model is right there.
     ...(args.domainType === "kvm" ? { cpu: { mode: "host-passthrough" } } : {}),
-    disks: [{ volumeId: root }],
-    cloudinit: seed,
+    // The seed is a virtio disk like the root, not the provider's IDE drive: a guest without that driver, or one that loads
+    // it a moment too late, finds no seed, and comes up with no key and no address.
+    disks: disks.map((volumeId) => ({ volumeId })),
     networkInterfaces: [{ bridge: args.bridge, mac: macAddress(args.owner, args.vmName) }],
     // A pty, not a file: `virsh console` must work when the network does not.
     consoles: [{ type: "pty", targetType: "serial", targetPort: "0" }],

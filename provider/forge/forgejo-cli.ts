@@ -13,11 +13,11 @@ export interface ForgeHost extends SshTarget {
 }
 
 /**
- * A new secret for the runner of this owner: 16 hexadecimal characters that identify it, 24 that nobody can guess.
- * @param owner the owner mark of the registration; always gives the same uuid.
+ * A new secret for a runner: 16 hexadecimal characters that identify it, 24 that nobody can guess.
+ * @param identity owner mark and name of the runner; the same always gives the same uuid.
  */
-export function sharedSecret(owner: string): string {
-  return rotated(createHash("sha256").update(owner).digest("hex"));
+export function sharedSecret(identity: string): string {
+  return rotated(createHash("sha256").update(identity).digest("hex"));
 }
 
 /** The same runner's secret with another credential in it. */

@@ -91,7 +91,7 @@ export const runnerRegistration: ResourceKind<RegistrationInputs, RegistrationSt
 };
 
 async function registerOverSsh(inputs: RegistrationInputs, host: NonNullable<RegistrationInputs["forgeHost"]>) {
-  const secret = sharedSecret(inputs.owner);
+  const secret = sharedSecret(`${inputs.owner}/${inputs.name}`);
   const uuid = await registerBySecret(host, { name: inputs.name, scope: inputs.scope, secret });
   return { uuid, token: secret };
 }

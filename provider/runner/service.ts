@@ -56,6 +56,7 @@ export const runnerService: ResourceKind<ServiceInputs, ServiceState> = {
   inputs,
   secrets: ["token"],
   computed: ["address"],
+  volatile: { address: ["vm", "hypervisor", "domain"] },
   replaceOn: ["vmId"],
 
   async create(inputs, operation) {

@@ -1,8 +1,8 @@
 /**
  * `holdfast:ssh:HostKey`: the SSH host key of a machine that we make, so that its first contact is already checked.
  */
-import ssh2 from "ssh2";
 import { z } from "zod";
+import { generateKeyPair } from "../../components/ssh/key-pair.ts";
 import type { ResourceKind, State } from "../kind.ts";
 
 const inputs = z.strictObject({
@@ -25,9 +25,8 @@ export const hostKey: ResourceKind<Inputs, KeyState> = {
   computed: ["publicKey", "privateKey"],
   replaceOn: ["comment"],
   async create(inputs) {
-    const pair = ssh2.utils.generateKeyPairSync("ed25519", { comment: inputs.comment });
-    const publicKey = pair.public.trim();
-    return { id: publicKey.split(" ")[1] ?? "", state: { ...inputs, publicKey, privateKey: pair.private } };
+    const pair = generateKeyPair(inputs.comment);
+    return { id: pair.publicKey.split(" ")[1] ?? "", state: { ...inputs, ...pair } };
   },
   async read(id, state) {
     if (!state) throw new Error("a host key cannot be imported: its private half is known to its machine alone");

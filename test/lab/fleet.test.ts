@@ -137,6 +137,17 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
     expect(await reaches()).toBe(true);
   });
 
+  it("makes another machine of another cloud-init document: what runs drains first, the registration stays", async () => {
+    await runners("config", "set", "vm.packages", "docker.io,qemu-guest-agent,less");
+    const { stdout } = await runners("preview");
+    await runners("config", "rm", "vm.packages");
+    for (const name of ["vm-seed", "vm-domain", "runner-service"]) {
+      expect(stdout).toMatch(new RegExp(`${name}\\s+(delete|replace|create)-?replacement|${name}\\s+replace`));
+    }
+    expect(stdout).not.toMatch(/runner-registration\s+(delete|replace|create)/);
+    expect((await runners("preview", "--expect-no-changes")).exitCode).toBe(0);
+  });
+
   it("sees a stopped timer and a stopped runner in preview, and heals both", async () => {
     await onHost("systemctl", "stop", "libvirt-bridge-forward.timer");
     await onVm(workspace, "systemctl stop forgejo-runner");

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import ssh2, { type Connection } from "ssh2";
 import { onTestFinished, vi } from "vitest";
+import { generateKeyPair } from "../../components/ssh/key-pair.ts";
 
 /** A command as it arrived. */
 export interface Received {
@@ -33,10 +34,11 @@ type KeyType = "ed25519" | "rsa";
 
 /** A new key pair. */
 export function keyPair(type: KeyType = "ed25519") {
-  const pair =
-    type === "rsa"
-      ? ssh2.utils.generateKeyPairSync("rsa", { bits: 2048 })
-      : ssh2.utils.generateKeyPairSync("ed25519", { comment: "test" });
+  if (type === "ed25519") {
+    const { privateKey, publicKey } = generateKeyPair("test");
+    return { private: privateKey, public: publicKey.split(" ").slice(0, 2).join(" ") };
+  }
+  const pair = ssh2.utils.generateKeyPairSync("rsa", { bits: 2048 });
   return { private: pair.private, public: pair.public.trim().split(" ").slice(0, 2).join(" ") };
 }
 

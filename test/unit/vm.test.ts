@@ -8,6 +8,7 @@ import fc from "fast-check";
 import ssh2 from "ssh2";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
+import { generateKeyPair } from "../../components/ssh/key-pair.ts";
 import { type Machine, metaData, networkConfig, userData } from "../../components/vm/cloud-init.ts";
 import { contains, macAddress, planNetwork, vmNames } from "../../components/vm/plan.ts";
 
@@ -73,7 +74,8 @@ test("the base volume is named after the image, root and seed after the VM alone
   expect({ ...other, base: "" }).toEqual({ ...one, base: "" });
 });
 
-const hostKey = ssh2.utils.generateKeyPairSync("ed25519", { comment: "runner-02" });
+const { privateKey, publicKey } = generateKeyPair("runner-02");
+const hostKey = { private: privateKey, public: publicKey };
 /** Names that YAML 1.1, which cloud-init reads, could take for something else, and ordinary ones. */
 const name = fc.oneof(
   fc.constantFrom("on", "off", "yes", "no", "null", "true", "y", "n", "1e3", "0x1f", "012", "1:30", "~", "2024-01-01"),
