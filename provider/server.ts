@@ -133,9 +133,10 @@ class Plugin {
     const found = await kind.read(request.getId(), state, this.operation(request.getUrn()));
     if (!found) return new pb.ReadResponse();
     const inputs = state ? decode(request.getInputs()) : { values: found.inputs, secrets: new Set(kind.secrets) };
+    const drift = [...(found.state.drift ?? []), ...(state ? unfinished(inputs.values, state) : [])];
     return new pb.ReadResponse()
       .setId(found.id)
-      .setProperties(this.encodeState(kind, found.state, known))
+      .setProperties(this.encodeState(kind, { ...found.state, drift }, known))
       .setInputs(encode(inputs.values, inputs.secrets));
   }
 
@@ -200,6 +201,16 @@ class Plugin {
     const drift = (state as { drift?: string[] }).drift ?? [];
     return encode({ ...state, drift, stateVersion } as Properties, new Set([...kind.secrets, ...inputs.secrets]));
   }
+}
+
+/**
+ * After an update that failed half way the engine keeps the old inputs beside the new state, and a refresh forgets that it
+ * failed: going back to the old configuration would look clean, with half of the new one in place.
+ */
+function unfinished(inputs: Properties, state: Properties): string[] {
+  const known = Object.fromEntries(Object.keys(inputs).map((name) => [name, state[name] ?? null]));
+  const { changed } = difference(known, inputs, []);
+  return changed.length > 0 ? [`an update of ${changed.join(", ")} was begun and did not succeed`] : [];
 }
 
 /** What a preview can already say of a resource: its inputs; all that only creating it will tell is unknown. */

@@ -157,6 +157,13 @@ test("reading keeps the inputs and their secrets, marks the outputs, and carries
   expect(raw(read.getProperties())).toEqual({ ...state, password: secret(password), drift: ["it leans"] });
 });
 
+test("reading tells of an update that failed half way, which left the old inputs beside the new state", async () => {
+  const { engine } = await served();
+  await engine.create(toyType, inputs);
+  const read = await engine.read(toyType, "1", { ...state, size: 13 }, inputs);
+  expect(raw(read.getProperties()).drift).toEqual(["it leans", "an update of size was begun and did not succeed"]);
+});
+
 test("an import reads the inputs from what is there", async () => {
   const { engine } = await served();
   await engine.create(toyType, { name: "bear", size: 4 });
