@@ -43,7 +43,7 @@ function file(plan: RunnerPlan, end: string) {
 
 /** Every text of a plan that is run by a shell. */
 function commands(plan: RunnerPlan): string[] {
-  return [plan.prepare, plan.start, plan.stop, plan.alive, plan.log];
+  return [plan.prepare, plan.pull?.command ?? "", plan.start, plan.stop, plan.alive, plan.log];
 }
 
 test("the token is in .runner alone: in no command and in no other file, whatever it is", () => {
