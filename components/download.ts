@@ -10,6 +10,9 @@ import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { cacheDirectory } from "../toolchain/cache.ts";
 
+/** Bound on one download, in milliseconds: an hour fetches 600 MB over 1.4 Mbit/s. */
+const downloadMs = 3_600_000;
+
 /** What to fetch. */
 export interface PinnedFile {
   /** `https://`, `http://` or `file://`. */
@@ -66,7 +69,7 @@ async function copyAndHash(url: string, path: string): Promise<string> {
 
 async function open(url: string): Promise<Readable> {
   if (url.startsWith("file:")) return (await openFile(fileURLToPath(url))).createReadStream();
-  const response = await fetch(url).catch((error: Error) => {
+  const response = await fetch(url, { signal: AbortSignal.timeout(downloadMs) }).catch((error: Error) => {
     throw new Error(`cannot download ${url}: ${(error.cause as Error | undefined)?.message ?? error.message}`);
   });
   if (!response.ok || !response.body) throw new Error(`cannot download ${url}: the server answered ${response.status}`);

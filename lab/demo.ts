@@ -124,6 +124,7 @@ export async function proveFencedJob(workspace: Workspace): Promise<Proof> {
   if (earlier) return earlier;
   return step("Job with runs-on: fenced", async () => {
     await forge.createRepository(repository);
+    const before = new Set((await forge.jobs(repository)).map(({ id }) => id));
     await forge.putFile(repository, workflowPath, workflow(randomBytes(4).toString("hex")), "Ask where jobs run");
     return until(
       {
@@ -134,7 +135,7 @@ export async function proveFencedJob(workspace: Workspace): Promise<Proof> {
       },
       async () => {
         const jobs = await forge.jobs(repository);
-        const red = jobs[0]?.conclusion === "failure" ? jobs[0] : undefined;
+        const red = jobs.find(({ id, conclusion }) => conclusion === "failure" && !before.has(id));
         if (red) throw new Failure(`job ${red.id} turned red:\n${await forge.jobLog(repository, red.id)}`);
         return findProof(forge, nonce);
       },

@@ -77,6 +77,7 @@ export function pulumi(
   options: CommandOptions = {},
 ): Promise<CommandResult> {
   return workspace.site.workstation.run("pulumi", [...args, "--non-interactive", "--color", "never"], {
+    timeoutMs: 120_000,
     ...options,
     cwd: join(workspace.directory, project),
     env: { ...workspace.env, ...options.env },

@@ -9,3 +9,7 @@ const port = await serve(
   process.argv.slice(2).find((argument) => !argument.startsWith("-")),
 );
 process.stdout.write(`${port}\n`);
+
+// An engine that is killed says nothing: the plugin notices that it has another parent.
+const engine = process.ppid;
+setInterval(() => process.ppid === engine || process.exit(1), 1_000).unref();

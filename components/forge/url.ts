@@ -13,12 +13,14 @@ export function candidateUrls(address: string): string[] {
 }
 
 /**
- * The first candidate at which a forge answers `/api/v1/version`.
+ * The first candidate at which a forge answers `/api/v1/version`; one without TLS only where nothing listens for TLS.
  * @throws when none does, with what each of them said.
  */
 export async function findForge(address: string, candidates = candidateUrls(address)): Promise<string> {
   const answers = await Promise.all(candidates.map((url) => probe(url).then((reason) => ({ url, reason }))));
-  const found = answers.find(({ reason }) => reason === undefined);
+  // Tokens never fall back to the clear because of a bad certificate or a filtered port: only where no TLS is served at all.
+  const refused = answers.every(({ url, reason }) => !url.startsWith("https:") || reason === "ECONNREFUSED");
+  const found = answers.find(({ url, reason }) => reason === undefined && (refused || url.startsWith("https:")));
   if (found) return found.url;
   const tried = answers.map(({ url, reason }) => `\n  - ${url}: ${reason}`).join("");
   throw new ProgramError(
@@ -28,7 +30,7 @@ export async function findForge(address: string, candidates = candidateUrls(addr
 
 async function probe(url: string): Promise<string | undefined> {
   try {
-    const response = await fetch(`${url}/api/v1/version`, { signal: AbortSignal.timeout(boundMs) });
+    const response = await fetch(`${url}/api/v1/version`, { redirect: "manual", signal: AbortSignal.timeout(boundMs) });
     if (!response.ok) return `answered ${response.status}`;
     const body = (await response.json()) as { version?: unknown };
     return typeof body.version === "string" ? undefined : "answered, but not like a forge";

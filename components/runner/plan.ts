@@ -125,7 +125,7 @@ docker run --detach --name ${account} --restart unless-stopped --stop-timeout ${
   --volume /var/run/docker.sock:/var/run/docker.sock --volume ${directory}:${containerDirectory} \\
   --workdir ${containerDirectory} ${quoted} forgejo-runner daemon --config ${containerDirectory}/config.yml >/dev/null`,
     stop: `docker stop -t ${stopSeconds} ${account}; docker rm ${account}; rm -f ${directory}/.runner`,
-    alive: `[ "$(docker inspect -f '{{.State.Running}} {{.HostConfig.RestartPolicy.Name}}' ${account} 2>/dev/null)" = "true unless-stopped" ]`,
+    alive: `[ "$(docker inspect -f '{{.State.Running}} {{.State.Restarting}} {{.HostConfig.RestartPolicy.Name}}' ${account} 2>/dev/null)" = "true false unless-stopped" ]`,
     log: `docker logs --since "$since" ${account} 2>&1`,
   };
 }

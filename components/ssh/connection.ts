@@ -53,9 +53,13 @@ export class HostKeyMismatch extends Error {}
 /** Connects, trying again while the host boots: unreachable, refused, no key in place yet. Never on a wrong host key. */
 export async function connect(target: SshTarget, patience: Patience): Promise<SshConnection> {
   const place = `${target.user}@${target.host}:${target.port}`;
+  // A key that cannot be used does not get better by waiting.
+  credentials();
   for (let attempt = 1; ; attempt++) {
     try {
-      return await dial(target, patience.dialTimeoutSeconds);
+      const connection = await dial(target, patience.dialTimeoutSeconds);
+      patience.signal?.addEventListener("abort", () => connection.abort(), { once: true });
+      return connection;
     } catch (error) {
       const reason = (error as Error).message;
       if (error instanceof HostKeyMismatch) throw error;
@@ -155,6 +159,11 @@ export class SshConnection {
 
   close(): void {
     this.client.end();
+  }
+
+  /** Gives up at once: a command that runs ends as a lost connection. */
+  abort(): void {
+    this.client.destroy();
   }
 }
 

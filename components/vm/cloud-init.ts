@@ -54,7 +54,7 @@ export function networkConfig(network: Network): string {
   const dns = network.dns.length > 0 ? { nameservers: { addresses: network.dns } } : {};
   const card =
     network.kind === "dhcp"
-      ? { dhcp4: true, ...dns }
+      ? { dhcp4: true, "dhcp-identifier": "mac", ...dns }
       : { dhcp4: false, addresses: [network.cidr], routes: [{ to: "default", via: network.gateway }], ...dns };
   return stringify({ version: 2, ethernets: { lan: { match: { name: "e*" }, ...card } } }, forCloudInit);
 }

@@ -107,6 +107,8 @@ export class LibvirtVm extends pulumi.ComponentResource {
     this.domain = new libvirt.Domain(`${name}-domain`, domainArgs(args, [root.id, seed.id.apply(volumeKey)]), {
       ...inLibvirt,
       deleteBeforeReplace: true,
+      // The provider would call another bridge an update in place, and leave the card where it is.
+      replaceOnChanges: ["networkInterfaces"],
     });
     this.vmId = this.domain.id;
     this.hostKey = hostKey.publicKey;

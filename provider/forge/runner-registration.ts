@@ -7,7 +7,7 @@ import { z } from "zod";
 import type { Operation, ResourceKind, State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
 import { registerBySecret, rotated, sharedSecret } from "./forgejo-cli.ts";
-import type { ForgeAccess } from "./http.ts";
+import { type ForgeAccess, ForgeError } from "./http.ts";
 import { deleteRunner, findRunner, forgeVersion, listRunners, registerRunner } from "./runners-api.ts";
 
 const inputs = z.strictObject({
@@ -63,13 +63,18 @@ export const runnerRegistration: ResourceKind<RegistrationInputs, RegistrationSt
       // Forgejo before 15 lists no runners: nothing was observed, so nothing is concluded.
       return { id, state, inputs: inputsOf(state) };
     }
-    const forge = accessTo(state, operation);
-    const listed = await findRunner(forge, state.scope, { id: state.runnerId, name: state.name });
+    const runner = { id: state.runnerId, name: state.name };
+    const listed = await findRunner(accessTo(state, operation), state.scope, runner).catch((error: unknown) => {
+      // Not observed, so kept: a token that has expired must not stop the `up` that brings the new one.
+      if (!(error instanceof ForgeError)) throw error;
+      operation.log("warning", `registration of ${state.name} was not looked at: ${error.message}`);
+      return runner;
+    });
     return listed ? { id, state, inputs: inputsOf(state) } : undefined;
   },
 
-  async update(_id, state, inputs) {
-    return { ...state, ...inputs };
+  async update(_id, { uuid, token, runnerId }, inputs) {
+    return { ...inputs, uuid, token, runnerId };
   },
 
   async delete(_id, state, operation) {
@@ -85,7 +90,7 @@ export const runnerRegistration: ResourceKind<RegistrationInputs, RegistrationSt
     operation.log(
       "warning",
       `runner ${state.name} (${state.uuid}) can no longer log in; its row stays on the forge until an administrator deletes it ` +
-        "or cron.cleanup_offline_runners does: this forge has no API for that without forge.token",
+        "or cron.cleanup_offline_runners does: a Forgejo before 15 has no API for that",
     );
   },
 };
@@ -121,8 +126,12 @@ async function registerOverApi(inputs: RegistrationInputs, forge: ForgeAccess, o
   return registerRunner(forge, inputs.scope, inputs.name, [pending]);
 }
 
-/** Import: the id is the path of the runner's own registration file (`.runner`), the only place that has its token. */
-async function adopt(path: string, operation: Operation) {
+/**
+ * Import: the id is the path of the runner's own registration file (`.runner`), the only place that has its token, with
+ * `?scope=org` or `?scope=owner/repository` behind it where the runner is not the whole instance's.
+ */
+async function adopt(id: string, operation: Operation) {
+  const [path = "", scope = ""] = id.split("?scope=");
   const file = path.replace(/^file:(\/\/)?/, "");
   if (!existsSync(file)) {
     throw new Error(
@@ -131,9 +140,9 @@ async function adopt(path: string, operation: Operation) {
   }
   const { uuid, token, name, address } = registrationIn(file);
   if (!uuid || !token || !name || !address) throw new Error(`${file} lacks uuid, token, name or address`);
-  const inputs: RegistrationInputs = { forgeUrl: address.replace(/\/$/, ""), scope: "", name, owner: "imported" };
+  const inputs: RegistrationInputs = { forgeUrl: address.replace(/\/$/, ""), scope, name, owner: "imported" };
   const forge = accessTo(inputs, operation);
-  const listed = (await listRunners(forge, "")).filter((runner) => runner.name === name);
+  const listed = (await listRunners(forge, scope)).filter((runner) => runner.name === name);
   const [only] = listed;
   if (!only || listed.length > 1) {
     throw new Error(`${address} lists ${listed.length} runners named ${name}; exactly one is needed to import it`);

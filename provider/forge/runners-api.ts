@@ -62,16 +62,16 @@ export async function listRunners(forge: ForgeAccess, scope: string): Promise<Li
 }
 
 /**
- * The runner with this number and name, or undefined when the forge has none. A forge that was set up anew gives old
- * numbers to other runners.
+ * The runner with this number and name, or undefined when the forge's own list lacks it: a 404 proves nothing, a proxy in
+ * front of a restarting forge gives it too. A forge that was set up anew gives old numbers to other runners.
  */
 export async function findRunner(
   forge: ForgeAccess,
   scope: string,
   runner: { id: number; name: string },
 ): Promise<ListedRunner | undefined> {
-  const listed = await unlessMissing(api<ListedRunner>(forge, "GET", `${runnersPath(scope)}/${runner.id}`));
-  return listed?.name === runner.name ? listed : undefined;
+  const runners = await listRunners(forge, scope);
+  return runners.find((listed) => listed.id === runner.id && listed.name === runner.name);
 }
 
 /** Removes a registration by its number. One that is already gone is as good as removed. */

@@ -11,7 +11,7 @@ import {
   units,
 } from "../../components/bridge/forward-rule.ts";
 import { impatient, type SshConnection, shellQuote, withSsh } from "../../components/ssh/connection.ts";
-import type { ResourceKind, State } from "../kind.ts";
+import type { Operation, ResourceKind, State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
 
 const inputs = z.strictObject({
@@ -45,9 +45,9 @@ export const bridgeForward: ResourceKind<Inputs, BridgeState> = {
     return { id, state: { ...state, drift }, inputs: { host, bridge, owner } };
   },
 
-  async update(_id, state, inputs) {
+  async update(_id, state, inputs, operation) {
     if (state.host.host !== inputs.host.host || state.bridge !== inputs.bridge) {
-      await withSsh(state.host, impatient, (host) => remove(host, state));
+      await leave(state, operation);
     }
     await withSsh(inputs.host, impatient, (host) => install(host, inputs));
     return inputs;
@@ -57,6 +57,13 @@ export const bridgeForward: ResourceKind<Inputs, BridgeState> = {
     await withSsh(state.host, impatient, (host) => remove(host, state));
   },
 };
+
+/** Takes the rule away from where it is no longer wanted. A host that is gone for good must not stop the move to another. */
+async function leave(state: BridgeState, operation: Operation): Promise<void> {
+  await withSsh(state.host, impatient, (host) => remove(host, state)).catch((error: Error) =>
+    operation.log("warning", `the rule for ${state.bridge} stays on ${state.host.host}: ${error.message}`),
+  );
+}
 
 async function install(host: SshConnection, { bridge, owner }: Inputs): Promise<void> {
   await host.must(`install -d -m 0755 ${ownersDirectory} ${scriptPath.replace(/\/[^/]+$/, "")}`);

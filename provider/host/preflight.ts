@@ -2,8 +2,10 @@
  * `holdfast:host:preflight`: looks at a hypervisor before anything is changed, in previews too. Bounded, and every
  * problem is reported at once. It also pins the host key that the libvirt provider will check.
  */
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { z } from "zod";
-import { domainOwner } from "../../components/owner/mark.ts";
+import { domainOwner, parseOwnerMark } from "../../components/owner/mark.ts";
 import { impatient, type SshConnection, shellQuote, withSsh } from "../../components/ssh/connection.ts";
 import type { ProviderFunction } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
@@ -28,12 +30,16 @@ export const preflight: ProviderFunction<Inputs> = {
   token: "holdfast:host:preflight",
   inputs,
   async invoke(inputs, operation) {
-    const found = await withSsh(inputs.host, { ...impatient, signal: operation.signal }, async (host) => ({
-      libvirt: (await host.run("virsh -q -c qemu:///system version --daemon", { timeoutSeconds: 10 })).stdout.trim(),
-      problems: await problems(host, inputs),
-    }));
-    if (found.problems.length > 0) {
-      const list = found.problems.map((problem) => `\n  - ${problem}`).join("");
+    const found = await withSsh(inputs.host, { ...impatient, signal: operation.signal }, (host) =>
+      problems(host, inputs),
+    );
+    if (!onPath("mkisofs")) {
+      found.push(
+        "mkisofs is missing on this workstation, the libvirt provider needs it: sudo apt-get install genisoimage",
+      );
+    }
+    if (found.length > 0) {
+      const list = found.map((problem) => `\n  - ${problem}`).join("");
       throw new Error(`host ${inputs.host.host} is not ready, nothing was changed:${list}`);
     }
     return { address: inputs.host.host };
@@ -67,10 +73,22 @@ async function problems(host: SshConnection, wanted: Inputs): Promise<string[]> 
   }
   const metadata = await host.run(`${virsh} dumpxml --inactive ${shellQuote(wanted.domain)}`, { timeoutSeconds: 10 });
   if (metadata.code === 0 && domainOwner(metadata.stdout) !== wanted.owner) {
-    const owner = domainOwner(metadata.stdout);
-    found.push(
-      `a domain ${wanted.domain} exists and is ${owner ? `owned by ${owner}` : "not ours (it has no owner mark)"}; choose another vm.name`,
-    );
+    found.push(`a domain ${wanted.domain} exists and is ${strange(domainOwner(metadata.stdout), wanted.owner)}`);
   }
   return found;
+}
+
+/** Says whose a domain is that is not ours, and what to do; our own under another site id is the likeliest mistake. */
+function strange(mark: string | undefined, wanted: string): string {
+  if (mark === undefined) return "not ours (it has no owner mark); choose another vm.name";
+  const [theirs, ours] = [parseOwnerMark(mark), parseOwnerMark(wanted)];
+  if (theirs && ours && theirs.project === ours.project && theirs.stack === ours.stack) {
+    return `this stack's own under site.id ${theirs.site}; it is ${ours.site} now: put the old id back`;
+  }
+  return `owned by ${mark}; choose another vm.name`;
+}
+
+/** Whether this workstation's PATH has the program. */
+function onPath(program: string): boolean {
+  return (process.env.PATH ?? "").split(delimiter).some((directory) => existsSync(join(directory, program)));
 }

@@ -5,10 +5,19 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { fetchPinned } from "../../components/download.ts";
 import { binaryPath, declaredPattern, planRunner, type RunnerPlan } from "../../components/runner/plan.ts";
-import { connect, impatient, type SshConnection, shellQuote } from "../../components/ssh/connection.ts";
+import {
+  connect,
+  HostKeyMismatch,
+  impatient,
+  type Patience,
+  type SshConnection,
+  shellQuote,
+  withSsh,
+} from "../../components/ssh/connection.ts";
 import { NotReady, type Operation, type ResourceKind, type State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
 import { vmAddress } from "./vm-address.ts";
@@ -43,9 +52,15 @@ const inputs = z.strictObject({
 
 /** Inputs of a runner service. */
 export type ServiceInputs = z.infer<typeof inputs>;
-type ServiceState = State<ServiceInputs> & { address: string };
+type ServiceState = State<ServiceInputs> & {
+  address: string;
+  /** Whether the forge accepted the daemon when it was last started. A failed start must not pass for a healthy one. */
+  accepted?: boolean;
+};
 
 const secondsBetweenDials = 3;
+/** With DHCP: dials of one address before it is asked for again. */
+const dialsPerAddress = 10;
 const cloudInitSeconds = 600;
 const onlineSeconds = 120;
 /** 100 MB over a line of half a megabit a second. */
@@ -57,7 +72,8 @@ export const runnerService: ResourceKind<ServiceInputs, ServiceState> = {
   secrets: ["token"],
   computed: ["address"],
   volatile: { address: ["vm", "hypervisor", "domain"] },
-  replaceOn: ["vmId"],
+  // Another registration is another service too: the old daemon drains before its row is deleted.
+  replaceOn: ["vmId", "uuid"],
 
   async create(inputs, operation) {
     return { id: inputs.uuid, state: await deploy(inputs, operation) };
@@ -65,13 +81,14 @@ export const runnerService: ResourceKind<ServiceInputs, ServiceState> = {
 
   async read(id, state, operation) {
     if (!state) throw new Error("a runner service cannot be imported; `pulumi up` installs it over what is there");
-    const { address: _address, drift: _drift, stateVersion: _version, ...rest } = state;
-    return { id, state: { ...state, drift: await observe(state, operation) }, inputs: rest as ServiceInputs };
+    return { id, state: { ...state, drift: await observe(state, operation) }, inputs: inputsOf(state) };
   },
 
   async update(_id, state, inputs, operation) {
     // The old way of running it knows nothing of the new one: both would serve with the same registration.
     if (state.execution.kind !== inputs.execution.kind) await retire(state, operation);
+    // A VM that was only too busy to answer a refresh keeps its runner, and the job that it runs.
+    else if (isDeepStrictEqual(inputsOf(state), inputs) && (await isHealthy(state, operation))) return state;
     return deploy(inputs, operation);
   },
 
@@ -80,7 +97,7 @@ export const runnerService: ResourceKind<ServiceInputs, ServiceState> = {
       await retire(state, operation);
     } catch (error) {
       // A dead VM cannot be drained, and must not keep its registration alive either.
-      operation.log("warning", `${state.name} was not drained, its VM does not answer: ${(error as Error).message}`);
+      operation.log("warning", `${state.name} was not drained: ${(error as Error).message}`);
     }
   },
 };
@@ -88,23 +105,16 @@ export const runnerService: ResourceKind<ServiceInputs, ServiceState> = {
 /** Drains the daemon and removes what could start it again. */
 async function retire(state: ServiceState, operation: Operation): Promise<void> {
   const plan = planRunner(state);
-  const vm = await connect({ ...state.vm, host: state.address }, impatient);
+  const vm = await connect({ ...state.vm, host: state.address }, { ...impatient, signal: operation.signal });
   operation.log("status", `draining ${state.name}: a running job has ${state.drainSeconds} s to finish`);
   await vm.run(plan.stop, { timeoutSeconds: plan.stopSeconds + 30 }).finally(() => vm.close());
 }
 
 async function deploy(inputs: ServiceInputs, operation: Operation): Promise<ServiceState> {
   const say = (text: string) => operation.log("status", text);
-  const patience = {
-    dialErrorLimit: inputs.dialErrorLimit,
-    pauseSeconds: secondsBetweenDials,
-    dialTimeoutSeconds: 10,
-    signal: operation.signal,
-    onWait: say,
-  };
-  const address = await vmAddress(inputs, patience);
-  const vm = await connect({ ...inputs.vm, host: address }, patience);
-  const state: ServiceState = { ...inputs, address };
+  const vm = await dial(inputs, patienceOf(inputs, operation));
+  const address = vm.target.host;
+  const state: ServiceState = { ...inputs, address, accepted: false };
   try {
     say(`waiting for cloud-init on ${address}`);
     await cloudInitDone(vm);
@@ -118,13 +128,36 @@ async function deploy(inputs: ServiceInputs, operation: Operation): Promise<Serv
     await install(vm, inputs, plan);
     say(`waiting until the forge accepts ${inputs.name}`);
     await online(vm, inputs, plan, operation.signal);
-    return state;
+    return { ...state, accepted: true };
   } catch (error) {
     throw new NotReady(`runner ${inputs.name} on ${address}: ${(error as Error).message}`, inputs.uuid, state, {
       cause: error,
     });
   } finally {
     vm.close();
+  }
+}
+
+function patienceOf(inputs: ServiceInputs, operation: Operation): Patience {
+  return {
+    dialErrorLimit: inputs.dialErrorLimit,
+    pauseSeconds: secondsBetweenDials,
+    dialTimeoutSeconds: 10,
+    signal: operation.signal,
+    onWait: (text) => operation.log("status", text),
+  };
+}
+
+/** Dials the VM with patience. With DHCP its address is asked again now and then: a rebuilt VM may get another one. */
+async function dial(inputs: ServiceInputs, patience: Patience): Promise<SshConnection> {
+  if (inputs.vm.host) return connect({ ...inputs.vm, host: inputs.vm.host }, patience);
+  for (let left = patience.dialErrorLimit; ; left -= dialsPerAddress) {
+    const host = await vmAddress(inputs, patience);
+    try {
+      return await connect({ ...inputs.vm, host }, { ...patience, dialErrorLimit: Math.min(left, dialsPerAddress) });
+    } catch (error) {
+      if (error instanceof HostKeyMismatch || left <= dialsPerAddress) throw error;
+    }
   }
 }
 
@@ -177,22 +210,38 @@ async function online(vm: SshConnection, inputs: ServiceInputs, plan: RunnerPlan
 
 /** What a look at the VM finds wrong. A VM that does not answer is not healthy, only unobserved, and it is said so. */
 async function observe(state: ServiceState, operation: Operation): Promise<string[]> {
-  const plan = planRunner(state);
+  const target = { ...state.vm, host: state.address };
   try {
-    const vm = await connect({ ...state.vm, host: state.address }, { ...impatient, signal: operation.signal });
-    try {
-      const drift: string[] = [];
-      if ((await vm.run(plan.alive)).code !== 0) drift.push("the runner is not running, or will not start at boot");
-      for (const file of plan.files) {
-        const digest = createHash("sha256").update(file.content).digest("hex");
-        const check = await vm.run(`echo '${digest}  '${shellQuote(file.path)} | sha256sum --check --status`);
-        if (check.code !== 0) drift.push(`${file.path} was changed or removed`);
-      }
-      return drift;
-    } finally {
-      vm.close();
-    }
+    return await withSsh(target, { ...impatient, signal: operation.signal }, (vm) => wrongWith(vm, state));
   } catch (error) {
     return [`not observed: ${(error as Error).message}`];
   }
+}
+
+/** Whether a VM that is given time to answer has nothing wrong with it. */
+async function isHealthy(state: ServiceState, operation: Operation): Promise<boolean> {
+  const vm = await dial(inputsOf(state), patienceOf(state, operation));
+  try {
+    return (await wrongWith(vm, state)).length === 0;
+  } finally {
+    vm.close();
+  }
+}
+
+async function wrongWith(vm: SshConnection, state: ServiceState): Promise<string[]> {
+  const plan = planRunner(state);
+  const wrong: string[] = [];
+  if (state.accepted === false) wrong.push("the forge has not accepted the runner yet");
+  if ((await vm.run(plan.alive)).code !== 0) wrong.push("the runner is not running, or will not start at boot");
+  for (const file of plan.files) {
+    const digest = createHash("sha256").update(file.content).digest("hex");
+    const check = await vm.run(`echo '${digest}  '${shellQuote(file.path)} | sha256sum --check --status`);
+    if (check.code !== 0) wrong.push(`${file.path} was changed or removed`);
+  }
+  return wrong;
+}
+
+function inputsOf(state: ServiceState): ServiceInputs {
+  const names = Object.keys(inputs.shape) as (keyof ServiceInputs)[];
+  return Object.fromEntries(names.filter((name) => name in state).map((name) => [name, state[name]])) as ServiceInputs;
 }

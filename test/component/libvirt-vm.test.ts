@@ -128,6 +128,8 @@ test("what has one name on the host is deleted before it is replaced", async () 
   for (const name of ["vm-root", "vm-seed", "vm-domain"]) {
     expect(recorder.optionsOf(name).deleteBeforeReplace, name).toBe(true);
   }
+  // The provider takes another bridge for an update in place and does not move the card.
+  expect(recorder.optionsOf("vm-domain").replaceOnChanges).toEqual(["networkInterfaces"]);
 });
 
 test("where the image lies on this workstation is never compared", async () => {

@@ -68,6 +68,15 @@ test("what does not answer like a forge is passed over", async () => {
   expect(await findForge("198.51.100.9", [await nowhere(), html, other, nothing, real])).toBe(real);
 });
 
+test("a server whose TLS is broken is not reached without TLS instead", async () => {
+  const plain = await serveHttp(forge);
+  // Plain HTTP on the port where TLS is expected: the handshake fails, but something listens.
+  const broken = plain.replace("http:", "https:");
+  await expect(findForge("198.51.100.9", [broken, plain])).rejects.toThrow("pulumi config set forge.url");
+  const closed = (await nowhere()).replace("http:", "https:");
+  expect(await findForge("198.51.100.9", [closed, plain])).toBe(plain);
+});
+
 test("when none answers, the error says what each said and which key to set", async () => {
   const dead = await nowhere();
   const missing = await serveHttp((_request, response) => response.writeHead(404).end());

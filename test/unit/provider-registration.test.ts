@@ -122,6 +122,21 @@ test("reading sees that the row is there, and that it vanished", async () => {
   expect((await engine.read(type, created.getId(), state, inputs(forge.url))).getId()).toBe("");
 });
 
+test.each([401, 404, 502])(
+  "a forge that answers a refresh with %i has shown nothing: the row is kept",
+  async (status) => {
+    let down = false;
+    const forge = await fakeForge({
+      fault: ({ path }) => (down && path.includes("/runners") ? { status } : undefined),
+    });
+    const engine = await plugin();
+    const created = await engine.create(type, inputs(forge.url));
+    const state = raw(created.getProperties());
+    down = true;
+    expect((await engine.read(type, created.getId(), state, inputs(forge.url))).getId()).toBe(created.getId());
+  },
+);
+
 test("deleting deregisters; a row that is gone already is as good as deleted", async () => {
   const forge = await fakeForge();
   const engine = await plugin();

@@ -139,9 +139,10 @@ test.each(both)("%s: jobs do not get the docker socket", (_kind, runner) => {
 });
 
 test.each([
-  ["true unless-stopped", true],
-  ["false unless-stopped", false],
-  ["true no", false],
+  ["true false unless-stopped", true],
+  ["false false unless-stopped", false],
+  ["true true unless-stopped", false],
+  ["true false no", false],
   ["", false],
 ])("a container that docker describes as %j counts as alive: %s", (said, alive) => {
   const docker = `docker() { echo '${said}'; }\n`;

@@ -144,7 +144,7 @@ test("root is locked and opened by keys alone; no password stands anywhere", () 
 test("by DHCP the card asks for its address; name servers are named only where they were given", () => {
   expect(parse(networkConfig({ kind: "dhcp", dns: [] }))).toEqual({
     version: 2,
-    ethernets: { lan: { match: { name: "e*" }, dhcp4: true } },
+    ethernets: { lan: { match: { name: "e*" }, dhcp4: true, "dhcp-identifier": "mac" } },
   });
   expect(parse(networkConfig({ kind: "dhcp", dns: ["9.9.9.9"] })).ethernets.lan.nameservers).toEqual({
     addresses: ["9.9.9.9"],
