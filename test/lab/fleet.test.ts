@@ -152,26 +152,22 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
     expect((await runners("preview", "--expect-no-changes")).exitCode).toBe(0);
   });
 
-  it("sees a stopped timer and a stopped runner in preview, and heals both", async () => {
+  it("sees in preview what drifted (timer, daemon, registration), and heals all of it with one up", async () => {
+    const [old] = await forge.runners();
     await onHost("systemctl", "stop", "libvirt-bridge-forward.timer");
     await onVm(workspace, "systemctl stop forgejo-runner");
+    await forge.deleteRunner(old?.id ?? 0);
     const preview = await runners("preview", "--diff");
     expect(preview.stdout).toContain("libvirt-bridge-forward.timer does not run");
     expect(preview.stdout).toContain("the runner is not running");
+    expect(preview.stdout).toMatch(/\+ holdfast:forge:RunnerRegistration: \(create\)/);
     expect((await runners("up", "--yes", "--skip-preview")).exitCode).toBe(0);
     expect((await onHost("systemctl", "is-active", "libvirt-bridge-forward.timer")).stdout).toBe("active");
-    expect((await runners("preview", "--expect-no-changes")).exitCode).toBe(0);
-  });
-
-  it("registers again when the registration was deleted on the forge", async () => {
-    const [old] = await forge.runners();
-    await forge.deleteRunner(old?.id ?? 0);
-    expect((await runners("preview")).stdout).toMatch(/RunnerRegistration\s+runner-registration\s+create/);
-    expect((await runners("up", "--yes", "--skip-preview")).exitCode).toBe(0);
     const now = await forge.runners();
     expect(now).toHaveLength(1);
     expect(now[0]?.id).not.toBe(old?.id);
     await runJob("again", "fenced", "true", ({ conclusion }) => conclusion === "success");
+    expect((await runners("preview", "--expect-no-changes")).exitCode).toBe(0);
   });
 
   it("stops at once, naming the host, when the host is down; the foundation does not notice", async () => {
@@ -179,13 +175,11 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
     await host.powerCut();
     try {
       for (const args of [["preview"], ["up", "--yes"], ["refresh", "--yes"]]) {
-        const foundation = await pulumi(workspace, ".", [...args, "--stack", "shared"], { check: false });
+        const run = (project: string, stack: string, timeoutMs: number) =>
+          pulumi(workspace, project, [...args, "--stack", stack], { check: false, timeoutMs });
+        // 20 s is part of the promise: a command that is killed by its bound has said nothing.
+        const [foundation, runner] = await Promise.all([run(".", "shared", 60_000), run("runners", "crunchy", 20_000)]);
         expect(foundation.exitCode, foundation.stdout).toBe(0);
-        // The bound is part of the promise: a command that is killed by it has said nothing.
-        const runner = await pulumi(workspace, "runners", [...args, "--stack", "crunchy"], {
-          check: false,
-          timeoutMs: 20_000,
-        });
         expect(runner.exitCode).toBeGreaterThan(0);
         expect(runner.stdout + runner.stderr).toMatch(new RegExp(`(error|cannot reach).*${host.address}`));
       }

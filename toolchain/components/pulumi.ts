@@ -28,15 +28,33 @@ const engine: GoBuild = {
 };
 
 /**
- * The old host puts a proxy in front of the resource monitor which does not know RegisterPackage, so generated SDKs fail:
- * the program gets the monitor's own address instead.
+ * Two things of the old host are taken out. Its proxy in front of the resource monitor does not know RegisterPackage, so
+ * generated SDKs fail: the program gets the monitor's own address. And its pipes for synchronous calls, which today's SDK
+ * does not open, hang a finished `up` once in some hundred runs while they are cleaned up.
  */
 const host = {
   build: { source: "language-host", package: "./nodejs/cmd/pulumi-language-nodejs" } satisfies GoBuild,
   module: `github.com/pulumi/pulumi/sdk/v3@v${languageHost}`,
   patched: "nodejs/cmd/pulumi-language-nodejs/main.go",
-  from: `fmt.Sprintf("127.0.0.1:%d", handle.Port), pipes.directory()`,
-  to: `req.GetMonitorAddress(), pipes.directory()`,
+  /** From one text up to another, which stays; each stands exactly once in the file. */
+  patches: [
+    {
+      from: "\ttracingSpan := opentracing.SpanFromContext(ctx)\n\n\t// Make a connection to the real monitor",
+      until: "\t// Channel producing the final response",
+      to: "",
+    },
+    {
+      from: "\t// Forward any rpc server or pipe errors to our output channel.",
+      until: "\tnodeBin, err := exec.LookPath",
+      to: "",
+    },
+    {
+      from: `fmt.Sprintf("127.0.0.1:%d", handle.Port), pipes.directory()`,
+      until: ")",
+      to: `req.GetMonitorAddress(), ""`,
+    },
+    { from: `\t"google.golang.org/grpc/credentials/insecure"\n`, until: "", to: "" },
+  ],
   executable: "libexec/pulumi-language-nodejs",
 };
 
@@ -61,11 +79,7 @@ async function buildLanguageHost(directory: string): Promise<void> {
     const copy = join(scratch, "sdk");
     await copyWritable(await moduleDirectory(host.build.source, host.module), copy);
     const path = join(copy, host.patched);
-    const text = readFileSync(path, "utf8");
-    if (text.split(host.from).length !== 2) {
-      throw new Failure(`${host.module} has no longer the one place in ${host.patched} that is adapted: ${host.from}`);
-    }
-    writeFileSync(path, text.replace(host.from, host.to));
+    writeFileSync(path, host.patches.reduce(patched, readFileSync(path, "utf8")));
     await goBuild(host.build, join(directory, host.executable), copy);
     const bin = join(directory, "bin");
     mkdirSync(bin, { recursive: true });
@@ -75,6 +89,15 @@ async function buildLanguageHost(directory: string): Promise<void> {
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
+}
+
+function patched(text: string, { from, until, to }: (typeof host.patches)[number]): string {
+  const [before, after, ...more] = text.split(from);
+  const end = after?.indexOf(until) ?? -1;
+  if (before === undefined || after === undefined || more.length > 0 || end < 0) {
+    throw new Failure(`${host.module} has no longer the one place in ${host.patched} that is adapted: ${from.trim()}`);
+  }
+  return before + to + after.slice(end);
 }
 
 async function unpack(file: string, directory: string): Promise<void> {
