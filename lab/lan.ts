@@ -19,7 +19,13 @@ export async function makeLan(layout: Layout): Promise<void> {
   await removeCgroup(cgroupPath(layout.name, "lan"));
   await makeNamespace(lan);
   await ip(
-    ["link add sw type bridge stp_state 0 forward_delay 0", `addr add ${network.gateway}/24 dev sw`, "link set sw up"],
+    [
+      "link add sw type bridge stp_state 0 forward_delay 0",
+      `addr add ${network.gateway}/24 dev sw`,
+      "link set sw up",
+      `addr add ${network.internet}/32 dev lo`,
+      `addr add ${network.metadata}/32 dev lo`,
+    ],
     lan,
   );
   // Bridged frames pass the switch unseen by iptables; packets to anywhere else are refused at once, not dropped.
@@ -33,6 +39,21 @@ export async function makeLan(layout: Layout): Promise<void> {
     args: netnsExec(lan, "dnsmasq", ["--keep-in-foreground", `--conf-file=${layout.path("lan", "dnsmasq.conf")}`]),
     logFile: layout.path("lan", "dnsmasq.out.log"),
     recordFile: layout.path("lan", "process.json"),
+    cgroup: makeCgroup(layout.name, "lan"),
+  });
+  await startWebServer(layout);
+}
+
+/** Answers on port 80 of the gateway, the internet and the metadata service alike. */
+async function startWebServer(layout: Layout): Promise<void> {
+  const directory = layout.path("lan", "www");
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(layout.path("lan", "www", "index.html"), "holdfast lab\n");
+  await startDaemon({
+    command: "ip",
+    args: netnsExec(layout.netns("lan"), "busybox", ["httpd", "-f", "-p", "80", "-h", directory]),
+    logFile: layout.path("lan", "httpd.log"),
+    recordFile: layout.path("lan", "httpd.json"),
     cgroup: makeCgroup(layout.name, "lan"),
   });
 }

@@ -14,6 +14,9 @@ export const network = {
   workstation: "198.51.100.2",
   forge: "198.51.100.3",
   hosts: { crunchy: "198.51.100.10" },
+  /** Behind the gateway, both with a web server on port 80: a machine of the internet, and a cloud's metadata service. */
+  internet: "203.0.113.80",
+  metadata: "169.254.169.254",
 } as const;
 
 /** The hosts of a site. */
@@ -38,6 +41,8 @@ export interface Layout {
   directory: string;
   /** The network namespace of a part, for `ip netns exec`. */
   netns(part: Part): string;
+  /** The network namespace of something that is no part, such as a test's own machine. Removed with the site. */
+  namespaceOf(name: string): string;
   /** A path in the run state. */
   path(...segments: string[]): string;
 }
@@ -56,6 +61,7 @@ export function layoutOf(name: string): Layout {
     name,
     directory,
     netns: (part) => `hf-${name}-${part}`,
+    namespaceOf: (other) => `hf-${name}-${other}`,
     path: (...segments) => join(directory, ...segments),
   };
 }

@@ -1,13 +1,20 @@
 /**
  * Network namespaces, named as `ip netns` names them, so that a person can look around with `ip netns exec`.
  */
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { execa } from "execa";
 import { Failure } from "../toolchain/failure.ts";
+import type { Layout } from "./layout.ts";
 
 /** Whether the namespace exists by name. */
 export function namespaceExists(name: string): boolean {
   return existsSync(`/run/netns/${name}`);
+}
+
+/** All namespaces of a site that exist. The site `a` does not have those of a site `a-b`, which has a directory of its own. */
+export function namespacesOf(layout: Layout): string[] {
+  if (!existsSync("/run/netns")) return [];
+  return readdirSync("/run/netns").filter((name) => name === layout.namespaceOf(name.split("-").at(-1) ?? ""));
 }
 
 /** Makes a namespace with its loopback up. Whatever had the name before is removed. */

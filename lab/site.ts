@@ -25,7 +25,7 @@ import { ensureGuestImage, ensureHostImage, type GuestImage } from "./images/ima
 import { ensureKey, publicKey } from "./keys.ts";
 import { isPluggedIn, lanStands, makeLan } from "./lan.ts";
 import { type HostName, type Layout, labDirectory, layoutOf, network, type Part, parts } from "./layout.ts";
-import { namespaceExists, removeNamespace } from "./namespaces.ts";
+import { namespaceExists, namespacesOf, removeNamespace } from "./namespaces.ts";
 import { ensurePrerequisites } from "./prerequisites.ts";
 import { execInRoot, type RootSystem } from "./root-system.ts";
 import { writePrivately } from "./secrets.ts";
@@ -195,6 +195,7 @@ export async function siteDown(name: string): Promise<void> {
   const work = async () => {
     await removeCgroup(cgroupPath(name));
     for (const part of parts) await removeNamespace(layout.netns(part));
+    for (const other of namespacesOf(layout)) await removeNamespace(other);
     rmSync(layout.directory, { recursive: true, force: true });
   };
   await (existsSync(layout.directory) ? withLock(layout.directory, work) : work());

@@ -4,6 +4,7 @@
 import { readFileSync } from "node:fs";
 import { runnerRegistration } from "./forge/runner-registration.ts";
 import { bridgeForward } from "./host/bridge-forward.ts";
+import { egressFence } from "./host/egress-fence.ts";
 import { preflight } from "./host/preflight.ts";
 import { runnerService } from "./runner/service.ts";
 import type { Catalogue } from "./server.ts";
@@ -13,6 +14,6 @@ const { version } = JSON.parse(readFileSync(new URL("./package.json", import.met
 
 export const catalogue: Catalogue = {
   version,
-  kinds: [hostKey, bridgeForward, runnerRegistration, runnerService] as unknown as Catalogue["kinds"],
+  kinds: [hostKey, bridgeForward, egressFence, runnerRegistration, runnerService] as unknown as Catalogue["kinds"],
   functions: [preflight] as unknown as Catalogue["functions"],
 };

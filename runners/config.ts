@@ -16,6 +16,7 @@ import {
   wholeNumber,
   withDefault,
 } from "../components/config/fields.ts";
+import { isException } from "../components/fence/policy.ts";
 
 const sha256 = /^[0-9a-f]{64}$/;
 const publicKey = /^(ssh-(ed25519|rsa)|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/]+=*( .*)?$/;
@@ -270,6 +271,29 @@ export const runnersConfig = {
       86_400,
     ),
     "600",
+  ),
+  "runner.egress.policy": withDefault(
+    choice(
+      {
+        description:
+          "What jobs may reach. fenced: the forge, name servers and the internet, not the LAN, the hypervisor, other VMs or cloud metadata. open: everything that the VM can; for jobs that are trusted.",
+        example: "open",
+      },
+      ["fenced", "open"],
+    ),
+    "fenced",
+  ),
+  "runner.egress.allow": withDefault(
+    list(
+      {
+        description:
+          "What jobs may reach on the LAN all the same: host, host:port or host:port/udp, where host is an IPv4 address, a network or a name.",
+        example: "192.168.1.20:5000,10.9.0.0/24",
+      },
+      z.string().refine(isException, "expected host, host:port or host:port/udp"),
+      0,
+    ),
+    "",
   ),
   "runner.image": withDefault(
     textField(

@@ -9,12 +9,13 @@ import { consume, produce } from "../components/contracts/contract.ts";
 import { type Fleet, fleetContract } from "../components/contracts/fleet.ts";
 import { siteContract } from "../components/contracts/site.ts";
 import { findForge } from "../components/forge/url.ts";
-import { BridgeForwardRule, HoldfastProvider, preflight } from "../components/plugin/resources.ts";
+import { BridgeForwardRule, EgressFence, HoldfastProvider, preflight } from "../components/plugin/resources.ts";
 import { ActionsRunner } from "../components/runner/actions-runner.ts";
 import { operatorPublicKey } from "../components/ssh/operator-key.ts";
 import { imagePath } from "../components/vm/image.ts";
 import { libvirtProvider } from "../components/vm/libvirt-provider.ts";
 import { LibvirtVm } from "../components/vm/libvirt-vm.ts";
+import { macAddress } from "../components/vm/plan.ts";
 import { runnersConfig } from "./config.ts";
 import { planRunnerStack } from "./plan.ts";
 
@@ -34,7 +35,15 @@ const forgeUrl = "url" in plan.forge ? plan.forge.url : await findForge(plan.for
 
 const hypervisor = libvirtProvider("libvirt", host);
 const image = { url: config["vm.image.url"], sha256: config["vm.image.sha256"] };
+const egress = plan.egress?.(forgeUrl);
 const rule = new BridgeForwardRule("bridge-forward", { host, bridge, owner }, { provider: holdfast });
+const fence =
+  egress &&
+  new EgressFence(
+    "egress-fence",
+    { host, owner, mac: macAddress(owner, name), policy: egress },
+    { provider: holdfast },
+  );
 const vm = new LibvirtVm(
   "vm",
   {
@@ -53,7 +62,7 @@ const vm = new LibvirtVm(
     services: config["vm.packages"].filter((name) => name === "qemu-guest-agent"),
   },
   { libvirt: hypervisor, holdfast },
-  { dependsOn: rule },
+  { dependsOn: fence ? [rule, fence] : rule },
 );
 const runner = new ActionsRunner(
   "runner",
@@ -67,6 +76,7 @@ const runner = new ActionsRunner(
     capacity: config["runner.capacity"],
     drainSeconds: config["runner.drainSeconds"],
     execution: plan.execution,
+    egress,
     vm: {
       vmId: vm.vmId,
       vm: {

@@ -1,9 +1,12 @@
 /**
  * Decides everything about a runner from its configuration and, where there is one, the site contract. Pure.
  */
+import { isIPv6 } from "node:net";
+import { hostOf } from "../components/address.ts";
 import { ConfigError, type ConfigOf, type Problem } from "../components/config/strict.ts";
 import type { Fleet } from "../components/contracts/fleet.ts";
 import type { Site } from "../components/contracts/site.ts";
+import { type EgressPolicy, planEgress } from "../components/fence/policy.ts";
 import { ownerMark } from "../components/owner/mark.ts";
 import type { Execution } from "../components/runner/plan.ts";
 import type { SshTarget } from "../components/ssh/connection.ts";
@@ -29,6 +32,8 @@ export interface RunnerPlan {
   /** Static address of the VM; undefined with DHCP. */
   address: string | undefined;
   execution: Execution;
+  /** What jobs may reach, once the forge's URL is known; undefined: everything that the VM can. */
+  egress: ((forgeUrl: string) => EgressPolicy) | undefined;
   mode: Fleet["mode"];
 }
 
@@ -53,6 +58,13 @@ export function planRunnerStack(
   const address = config["forge.address"] ?? site?.authorities.forge?.address;
   if (!url && !address)
     report("forge.address", "is required: pulumi config set forge.address <address of the forge host>");
+  const fenced = config["runner.egress.policy"] === "fenced";
+  if (fenced && isIPv6(url ? hostOf(url) : (address ?? ""))) {
+    report(
+      "runner.egress.policy",
+      "closes IPv6, and the forge is an IPv6 address; give its name or IPv4 address, or set it to open",
+    );
+  }
   if (Boolean(config["runner.binary.url"]) !== Boolean(config["runner.binary.sha256"])) {
     report(
       config["runner.binary.url"] ? "runner.binary.sha256" : "runner.binary.url",
@@ -89,6 +101,7 @@ export function planRunnerStack(
     network: network.network,
     address: config["vm.ipCidr"].split("/")[0] || undefined,
     execution: execution(config),
+    egress: fenced ? egressOf(config, network.network, site) : undefined,
     mode: "active",
   };
 }
@@ -101,6 +114,12 @@ function forgeHost(config: RunnersConfig, place: { project: string; stack: strin
     command: config["forge.ssh.command"],
     stack: `${place.project}/${place.stack}`,
   };
+}
+
+function egressOf(config: RunnersConfig, network: Network, site: Site | undefined): (forgeUrl: string) => EgressPolicy {
+  const siteNetworks = (site?.networks ?? []).map(({ cidr }) => cidr);
+  const allow = config["runner.egress.allow"];
+  return (forgeUrl) => planEgress({ forgeUrl, dns: network.dns, allow, siteNetworks });
 }
 
 function execution(config: RunnersConfig): Execution {

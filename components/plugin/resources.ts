@@ -2,6 +2,7 @@
  * The plugin `holdfast` as programs see it: its provider, its resources and its functions, typed.
  */
 import * as pulumi from "@pulumi/pulumi";
+import type { EgressPolicy } from "../fence/policy.ts";
 import { ProgramError } from "../program-error.ts";
 
 /** Where to connect over SSH; see `SshTarget` in components/ssh. */
@@ -52,6 +53,22 @@ export class BridgeForwardRule extends pulumi.CustomResource {
   }
 }
 
+/** Inputs of the egress fence on a hypervisor. */
+export interface EgressFenceArgs {
+  host: SshTargetArgs;
+  owner: pulumi.Input<string>;
+  /** MAC address of the VM's card. */
+  mac: pulumi.Input<string>;
+  policy: EgressPolicy;
+}
+
+/** What keeps a VM's jobs off the LAN, on the hypervisor's bridge, with the timer that puts it back. */
+export class EgressFence extends pulumi.CustomResource {
+  constructor(name: string, args: EgressFenceArgs, opts: pulumi.CustomResourceOptions) {
+    super("holdfast:host:EgressFence", name, { ...args }, opts);
+  }
+}
+
 /** Inputs of a registration. */
 export interface RunnerRegistrationArgs {
   forgeUrl: pulumi.Input<string>;
@@ -92,6 +109,8 @@ export interface RunnerServiceArgs {
   capacity: pulumi.Input<number>;
   drainSeconds: pulumi.Input<number>;
   execution: { kind: "binary"; url: string; sha256: string } | { kind: "container"; image: string };
+  /** What jobs may reach; absent: everything that the VM can. */
+  egress?: EgressPolicy | undefined;
 }
 
 /** The runner's daemon on its VM; deleting it drains. */

@@ -31,6 +31,8 @@ export interface ActionsRunnerArgs {
   drainSeconds: number;
   /** Container image or binary. */
   execution: RunnerServiceArgs["execution"];
+  /** What jobs may reach; absent: everything that the VM can. */
+  egress?: RunnerServiceArgs["egress"];
   /** The VM and how to log in to it. */
   vm: Pick<RunnerServiceArgs, "vmId" | "vm" | "hypervisor" | "dialErrorLimit">;
 }
@@ -77,6 +79,7 @@ export class ActionsRunner extends pulumi.ComponentResource {
         capacity: args.capacity,
         drainSeconds: args.drainSeconds,
         execution: args.execution,
+        ...(args.egress ? { egress: args.egress } : {}),
       },
       // Boot, cloud-init with its packages, and a slow image pull: each has its own shorter bound inside.
       { parent: this, provider, deleteBeforeReplace: true, customTimeouts: { create: "30m", update: "30m" } },

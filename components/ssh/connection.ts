@@ -40,6 +40,16 @@ export interface Patience {
 /** One try, for hosts that are expected to be up. */
 export const impatient: Patience = { dialErrorLimit: 1, pauseSeconds: 0, dialTimeoutSeconds: 8 };
 
+/** A file on the other machine. */
+export interface RemoteFile {
+  path: string;
+  content: string | Buffer;
+  /** Octal text. Default `0600`. */
+  mode?: string;
+  /** `user:group`. Default `root:root`. */
+  owner?: string;
+}
+
 /** What a command left behind. */
 export interface CommandResult {
   code: number;
@@ -148,13 +158,21 @@ export class SshConnection {
     throw new Error(`on ${this.target.host}: \`${firstLine(command)}\` failed with ${result.code}: ${words}`);
   }
 
-  /** Writes a file atomically; the content travels by stdin. `mode` is octal text, `owner` is `user:group`. */
-  async writeFile(path: string, content: string | Buffer, mode = "0600", owner = "root:root"): Promise<void> {
-    const next = shellQuote(`${path}.holdfast-new`);
-    await this.must(
-      `set -e; umask 077; cat > ${next}; chown ${owner} ${next}; chmod ${mode} ${next}; mv -f ${next} ${shellQuote(path)}`,
-      { stdin: content, timeoutSeconds: 300 },
-    );
+  /**
+   * Writes files, in one round trip: the contents travel by stdin, one behind the other. Each file is replaced by a rename,
+   * and none before all have arrived. Directories that are missing are made, 0755.
+   */
+  async writeFiles(files: readonly RemoteFile[]): Promise<void> {
+    const contents = files.map(({ content }) => Buffer.from(content));
+    const directories = [...new Set(files.map(({ path }) => shellQuote(path.replace(/\/[^/]+$/, ""))))].join(" ");
+    const next = ({ path }: RemoteFile) => shellQuote(`${path}.holdfast-new`);
+    const stage = (file: RemoteFile, index: number) => {
+      const { mode = "0600", owner = "root:root" } = file;
+      return `head -c ${contents[index]?.length ?? 0} > ${next(file)}; chown ${owner} ${next(file)}; chmod ${mode} ${next(file)}`;
+    };
+    const place = (file: RemoteFile) => `mv -f ${next(file)} ${shellQuote(file.path)}`;
+    const lines = ["set -e", `mkdir -p -m 0755 ${directories}`, "umask 077", ...files.map(stage), ...files.map(place)];
+    await this.must(lines.join("\n"), { stdin: Buffer.concat(contents), timeoutSeconds: 300 });
   }
 
   close(): void {

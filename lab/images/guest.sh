@@ -13,7 +13,7 @@ root_sectors=$((disk_sectors - root_sector - 2048))
 packages=(
   systemd-sysv systemd-resolved dbus udev kmod linux-image-cloud-amd64 tiny-initramfs procps sudo ca-certificates
   cloud-init cloud-guest-utils netplan.io openssh-server qemu-guest-agent python3-yaml curl
-  iproute2 iptables iputils-ping e2fsprogs fdisk docker.io docker-cli
+  iproute2 iptables nftables iputils-ping e2fsprogs fdisk docker.io docker-cli
 )
 masked=(
   apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer

@@ -2,17 +2,11 @@
  * `holdfast:host:BridgeForward`: the rule that opens a VM bridge on a hypervisor, and the timer that puts it back.
  */
 import { z } from "zod";
-import {
-  ownersDirectory,
-  ruleArguments,
-  script,
-  scriptPath,
-  timerName,
-  units,
-} from "../../components/bridge/forward-rule.ts";
+import { ownersDirectory, script, scriptPath, timerName, units } from "../../components/bridge/forward-rule.ts";
 import { impatient, type SshConnection, shellQuote, withSsh } from "../../components/ssh/connection.ts";
 import type { Operation, ResourceKind, State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
+import { failedChecks, intact } from "./checks.ts";
 
 const inputs = z.strictObject({
   /** The hypervisor. */
@@ -66,10 +60,11 @@ async function leave(state: BridgeState, operation: Operation): Promise<void> {
 }
 
 async function install(host: SshConnection, { bridge, owner }: Inputs): Promise<void> {
-  await host.must(`install -d -m 0755 ${ownersDirectory} ${scriptPath.replace(/\/[^/]+$/, "")}`);
-  await host.writeFile(`${ownersDirectory}/${owner}`, `${bridge}\n`, "0644");
-  await host.writeFile(scriptPath, script(), "0755");
-  for (const [path, content] of Object.entries(units())) await host.writeFile(path, content, "0644");
+  await host.writeFiles([
+    { path: `${ownersDirectory}/${owner}`, content: `${bridge}\n`, mode: "0644" },
+    { path: scriptPath, content: script(), mode: "0755" },
+    ...Object.entries(units()).map(([path, content]) => ({ path, content, mode: "0644" })),
+  ]);
   await host.must(`systemctl daemon-reload && systemctl enable --now ${timerName} && ${scriptPath}`);
   const wrong = await wrongWith(host, { bridge, owner });
   if (wrong.length > 0)
@@ -77,26 +72,24 @@ async function install(host: SshConnection, { bridge, owner }: Inputs): Promise<
 }
 
 /** What keeps the rule from being in force, in words; nothing when it is. */
-async function wrongWith(host: SshConnection, { bridge, owner }: Pick<Inputs, "bridge" | "owner">): Promise<string[]> {
-  const checks: [string, string][] = [
-    [`the rule for ${bridge} is not in force`, `iptables -w 5 -C ${ruleArguments(bridge)}`],
-    [`${timerName} does not run`, `systemctl is-active --quiet ${timerName}`],
-    [`${timerName} does not start at boot`, `systemctl is-enabled --quiet ${timerName}`],
-    [`${ownersDirectory}/${owner} is missing`, `grep -qxF ${shellQuote(bridge)} ${ownersDirectory}/${owner}`],
-  ];
-  const probe = checks.map(([, command], index) => `${command} >/dev/null 2>&1 || echo ${index}`).join("\n");
-  const failed = (await host.must(`${probe}\ntrue`)).split("\n").filter((line) => line !== "");
-  return failed.map((index) => checks[Number(index)]?.[0] ?? index);
+function wrongWith(host: SshConnection, { bridge, owner }: Pick<Inputs, "bridge" | "owner">): Promise<string[]> {
+  return failedChecks(host, {
+    ...intact({ ...units(), [scriptPath]: script() }),
+    [`the rule for ${bridge} is not in force`]: `${scriptPath} check ${bridge}`,
+    [`${timerName} does not run`]: `systemctl is-active --quiet ${timerName}`,
+    [`${timerName} does not start at boot`]: `systemctl is-enabled --quiet ${timerName}`,
+    [`${ownersDirectory}/${owner} is missing`]: `grep -qxF ${shellQuote(bridge)} ${ownersDirectory}/${owner}`,
+  });
 }
 
 async function remove(host: SshConnection, { bridge, owner }: Inputs): Promise<void> {
   const unitPaths = Object.keys(units()).join(" ");
+  // The script there may be an older release's, which cannot remove.
+  await host.writeFiles([{ path: scriptPath, content: script(), mode: "0755" }]);
   await host.must(`set -e
 rm -f ${ownersDirectory}/${owner}
 if ! grep -rqxF ${shellQuote(bridge)} ${ownersDirectory} 2>/dev/null; then
-  for tables in iptables ip6tables; do
-    while $tables -w 5 -D ${ruleArguments(bridge)} 2>/dev/null; do :; done
-  done
+  ${scriptPath} remove ${bridge}
 fi
 if [ -z "$(ls -A ${ownersDirectory} 2>/dev/null)" ]; then
   systemctl disable --now ${timerName} 2>/dev/null || true

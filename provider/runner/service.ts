@@ -2,7 +2,6 @@
  * `holdfast:runner:Service`: the runner's daemon on its VM. Creating installs it and waits until the forge has accepted
  * it; deleting drains it, within a bound, and a VM that is dead never holds up a destroy.
  */
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
@@ -15,9 +14,10 @@ import {
   impatient,
   type Patience,
   type SshConnection,
-  shellQuote,
   withSsh,
 } from "../../components/ssh/connection.ts";
+import { failedChecks, intact } from "../host/checks.ts";
+import { egressPolicy, type FenceLayer, fenceLayerChecks, lowerFence, raiseFence } from "../host/fence-layer.ts";
 import { NotReady, type Operation, type ResourceKind, type State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
 import { vmAddress } from "./vm-address.ts";
@@ -48,6 +48,8 @@ const inputs = z.strictObject({
       image: z.string().regex(/@sha256:[0-9a-f]{64}$/, "expected name@sha256:…"),
     }),
   ]),
+  /** What jobs may reach; without it they may reach everything that the VM can. */
+  egress: egressPolicy.optional(),
 });
 
 /** Inputs of a runner service. */
@@ -102,6 +104,13 @@ export const runnerService: ResourceKind<ServiceInputs, ServiceState> = {
   },
 };
 
+/** Name of the fence on the VM, which has one owner alone. */
+const fenceName = "runner";
+
+function fenceOf(policy: NonNullable<ServiceInputs["egress"]>): FenceLayer {
+  return { owner: fenceName, kind: { layer: "vm" }, policy };
+}
+
 /** Drains the daemon and removes what could start it again. */
 async function retire(state: ServiceState, operation: Operation): Promise<void> {
   const plan = planRunner(state);
@@ -121,6 +130,8 @@ async function deploy(inputs: ServiceInputs, operation: Operation): Promise<Serv
     const plan = planRunner(inputs);
     say(`installing runner ${inputs.name} on ${address}`);
     await vm.must(plan.prepare, { timeoutSeconds: 120 });
+    // Before the runner: no job runs outside the fence.
+    await (inputs.egress ? raiseFence(vm, fenceOf(inputs.egress)) : lowerFence(vm, fenceName));
     if (plan.pull) {
       say(`pulling ${plan.pull.image} on ${address}`);
       await pull(vm, plan.pull);
@@ -184,13 +195,13 @@ async function pull(vm: SshConnection, { image, command }: { image: string; comm
 
 async function install(vm: SshConnection, inputs: ServiceInputs, plan: RunnerPlan): Promise<void> {
   if (inputs.execution.kind === "binary") await deliverBinary(vm, inputs.execution);
-  for (const file of plan.files) await vm.writeFile(file.path, file.content, file.mode, file.owner);
+  await vm.writeFiles(plan.files);
 }
 
 async function deliverBinary(vm: SshConnection, pin: { url: string; sha256: string }): Promise<void> {
   const there = await vm.run(`echo '${pin.sha256}  ${binaryPath}' | sha256sum --check --status`);
   if (there.code === 0) return;
-  await vm.writeFile(binaryPath, await readFile(await fetchPinned(pin, "")), "0755");
+  await vm.writeFiles([{ path: binaryPath, content: await readFile(await fetchPinned(pin, "")), mode: "0755" }]);
 }
 
 /** Starts the daemon and waits for its own word that the forge accepted it: the one signal that every forge version has. */
@@ -230,15 +241,12 @@ async function isHealthy(state: ServiceState, operation: Operation): Promise<boo
 
 async function wrongWith(vm: SshConnection, state: ServiceState): Promise<string[]> {
   const plan = planRunner(state);
-  const wrong: string[] = [];
-  if (state.accepted === false) wrong.push("the forge has not accepted the runner yet");
-  if ((await vm.run(plan.alive)).code !== 0) wrong.push("the runner is not running, or will not start at boot");
-  for (const file of plan.files) {
-    const digest = createHash("sha256").update(file.content).digest("hex");
-    const check = await vm.run(`echo '${digest}  '${shellQuote(file.path)} | sha256sum --check --status`);
-    if (check.code !== 0) wrong.push(`${file.path} was changed or removed`);
-  }
-  return wrong;
+  const wrong = await failedChecks(vm, {
+    "the runner is not running, or will not start at boot": plan.alive,
+    ...intact(Object.fromEntries(plan.files.map(({ path, content }) => [path, content]))),
+    ...(state.egress ? fenceLayerChecks(fenceOf(state.egress)) : {}),
+  });
+  return state.accepted === false ? ["the forge has not accepted the runner yet", ...wrong] : wrong;
 }
 
 function inputsOf(state: ServiceState): ServiceInputs {

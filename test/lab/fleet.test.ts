@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { deployFoundation, deployRunner, onVm, openSite, proveFencedJob, runnerVm } from "../../lab/demo.ts";
 import { kubeRouter } from "../../lab/faults.ts";
 import { ForgeClient, type ForgeJob } from "../../lab/forge-client.ts";
+import { network } from "../../lab/layout.ts";
 import { missingPrerequisites } from "../../lab/prerequisites.ts";
 import { siteDown } from "../../lab/site.ts";
 import { until } from "../../lab/wait.ts";
@@ -46,9 +47,15 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
     workspace.site.hosts.crunchy.exec(command[0] ?? "", command.slice(1), { check: false });
 
   /** Pushes a workflow of one job and waits until `done` holds for it. */
-  async function runJob(repository: string, label: string, command: string, done: (job: ForgeJob) => boolean) {
+  async function runJob(
+    repository: string,
+    label: string,
+    script: string | string[],
+    done: (job: ForgeJob) => boolean,
+  ) {
     await forge.createRepository(repository);
-    const text = `on: [push]\njobs:\n  one:\n    runs-on: ${label}\n    steps:\n      - run: ${command}\n`;
+    const lines = [script].flat().map((line) => `          ${line}\n`);
+    const text = `on: [push]\njobs:\n  one:\n    runs-on: ${label}\n    steps:\n      - run: |\n${lines.join("")}`;
     await forge.putFile(repository, ".forgejo/workflows/one.yml", text);
     return until({ what: `job of ${repository}`, boundMs: 90_000, everyMs: 300, lookAt: "the forge's log" }, async () =>
       (await forge.jobs(repository)).find(done),
@@ -60,6 +67,56 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
     expect(proof.lines.join("\n")).toMatch(/nonce [0-9a-f]{32}/);
     expect(proof.lines.join("\n")).toContain(`host ${runnerVm.name}`);
     expect(proof.job.runnerName).toBe(runnerVm.name);
+  });
+
+  it("fences jobs: a workflow that tries every forbidden target reaches none, from the VM and from a container on it", async () => {
+    const forbidden = [
+      ["another port of the forge's host", network.forge, 22],
+      ["the hypervisor", network.hosts.crunchy, 22],
+      ["the gateway", network.gateway, 80],
+      ["cloud metadata", network.metadata, 80],
+    ] as const;
+    const open = [
+      ["the forge", network.forge, 3000],
+      ["the internet", network.internet, 80],
+    ] as const;
+    // The targets are there: who is not fenced reaches them.
+    const dial = (address: string, port: number) => `timeout 3 bash -c "</dev/tcp/${address}/${port}" 2>/dev/null`;
+    for (const [what, address, port] of forbidden) {
+      const { exitCode } = await workspace.site.workstation.run("sh", ["-c", dial(address, port)], { check: false });
+      expect(exitCode, what).toBe(0);
+    }
+    const probe = [...forbidden, ...open].map(
+      ([what, address, port]) =>
+        `if timeout 3 bash -c '</dev/tcp/${address}/${port}' 2>/dev/null; then echo "$1: ${what} open"; else echo "$1: ${what} closed"; fi`,
+    );
+    const job = await runJob(
+      "probe",
+      "fenced",
+      [
+        ...["cat > probe.sh <<'END'", ...probe, "END", "bash probe.sh job"],
+        "files=$(ldd /bin/bash /bin/timeout | grep -o '/[^ ]*' | grep -v : | cut -c2- | sort -u)",
+        "tar -chf - -C / bin/bash bin/timeout $files | docker import - probe >/dev/null",
+        "timeout 60 docker run --rm -i probe /bin/bash -s container < probe.sh",
+      ],
+      ({ status }) => status === "completed",
+    );
+    const log = (await forge.jobLog("probe", job.id)) ?? "";
+    expect(job.conclusion, log).toBe("success");
+    for (const where of ["job", "container"]) {
+      for (const [what] of forbidden) expect(log).toContain(`${where}: ${what} closed`);
+      for (const [what] of open) expect(log).toContain(`${where}: ${what} open`);
+    }
+  });
+
+  it("holds against root on the VM, whom the bridge stops where the VM's own layer was taken away", async () => {
+    const probe = `timeout 3 bash -c '</dev/tcp/${network.hosts.crunchy}/22'`;
+    await onVm(workspace, "nft delete table inet holdfast_fence_runner");
+    expect((await onVm(workspace, probe, { check: false })).exitCode).not.toBe(0);
+    expect((await runners("preview", "--diff")).stdout).toContain("the egress fence is not in force");
+    // What the timer on the VM does every minute.
+    await onVm(workspace, "systemctl start holdfast-egress-fence.service");
+    expect((await runners("preview", "--expect-no-changes")).exitCode).toBe(0);
   });
 
   it("turns a job red that fails", async () => {

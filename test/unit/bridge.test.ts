@@ -20,7 +20,6 @@ import {
 
 /** Answers -C, -I and -D like iptables, on a list of rules in a file, and writes down every such call. */
 const standIn = `#!/bin/sh
-[ "$3" = -nL ] && exit 0
 rules="$STATE/$(basename "$0").rules"; touch "$rules"
 echo "$(basename "$0") $*" >> "$STATE/calls"
 [ "$1" = -w ] && shift 2
@@ -28,9 +27,14 @@ verb=$1; shift
 case $verb in
   -C) grep -qxF -e "$*" "$rules" ;;
   -I) { echo "$*"; cat "$rules"; } > "$rules.new" && mv "$rules.new" "$rules" ;;
+  -D) grep -qxF -e "$*" "$rules" && { grep -vxF -e "$*" "$rules" > "$rules.new"; mv "$rules.new" "$rules"; } ;;
   *) exit 2 ;;
 esac
 `;
+
+/** A host whose nftables has nothing of its own. */
+const noChains = "#!/bin/sh\nexit 0\n";
+const commands = ["iptables-nft", "ip6tables-nft", "iptables-legacy", "ip6tables-legacy"];
 
 let place: string;
 
@@ -38,9 +42,15 @@ beforeEach(() => {
   place = mkdtempSync(join(tmpdir(), "holdfast-bridge-"));
   mkdirSync(join(place, "bin"));
   mkdirSync(join(place, "owners"));
-  for (const name of ["iptables", "ip6tables"]) install(name, standIn);
-  // The script as it is, with its directory moved to where a test may write.
-  writeFileSync(join(place, "script"), script().replaceAll(ownersDirectory, join(place, "owners")), { mode: 0o755 });
+  mkdirSync(join(place, "proc"));
+  for (const name of commands) install(name, standIn);
+  install("nft", noChains);
+  writeFileSync(join(place, "proc/if_inet6"), "");
+  // The script as it is, with its directories moved to where a test may write.
+  const moved = script()
+    .replaceAll(ownersDirectory, join(place, "owners"))
+    .replaceAll("/proc/net", join(place, "proc"));
+  writeFileSync(join(place, "script"), moved, { mode: 0o755 });
 });
 
 function install(name: string, content: string): void {
@@ -52,8 +62,8 @@ function own(owner: string, bridge: string): void {
   writeFileSync(join(place, "owners", owner), `${bridge}\n`);
 }
 
-function run(): void {
-  execFileSync(join(place, "script"), {
+function run(...args: string[]): void {
+  execFileSync(join(place, "script"), args, {
     env: { PATH: `${place}/bin:${process.env.PATH}`, STATE: place },
     stdio: "pipe",
   });
@@ -70,10 +80,10 @@ test("a missing rule is looked for, then inserted at the top, in both families",
   own("home.runners.crunchy", "br0");
   run();
   expect(linesOf("calls")).toEqual([
-    `iptables -w 5 -C ${rule("br0")}`,
-    `iptables -w 5 -I ${rule("br0")}`,
-    `ip6tables -w 5 -C ${rule("br0")}`,
-    `ip6tables -w 5 -I ${rule("br0")}`,
+    `iptables-nft -w 5 -C ${rule("br0")}`,
+    `iptables-nft -w 5 -I ${rule("br0")}`,
+    `ip6tables-nft -w 5 -C ${rule("br0")}`,
+    `ip6tables-nft -w 5 -I ${rule("br0")}`,
   ]);
 });
 
@@ -82,16 +92,16 @@ test("a rule that is there is left alone, however often it runs", () => {
   run();
   run();
   run();
-  expect(linesOf("iptables.rules")).toEqual([rule("br0")]);
+  expect(linesOf("iptables-nft.rules")).toEqual([rule("br0")]);
   expect(linesOf("calls").filter((call) => call.includes(" -I "))).toHaveLength(2);
 });
 
 test("a flush, as kube-router does it, is made good by the next run", () => {
   own("home.runners.crunchy", "br0");
   run();
-  rmSync(join(place, "iptables.rules"));
+  rmSync(join(place, "iptables-nft.rules"));
   run();
-  expect(linesOf("iptables.rules")).toEqual([rule("br0")]);
+  expect(linesOf("iptables-nft.rules")).toEqual([rule("br0")]);
 });
 
 test("two owners of one bridge share one rule; another bridge gets its own", () => {
@@ -99,7 +109,7 @@ test("two owners of one bridge share one rule; another bridge gets its own", () 
   own("home.pool.crunchy", "br0");
   own("home.lab.crunchy", "br-lab.7");
   run();
-  expect(linesOf("iptables.rules").sort()).toEqual([rule("br-lab.7"), rule("br0")]);
+  expect(linesOf("iptables-nft.rules").sort()).toEqual([rule("br-lab.7"), rule("br0")]);
 });
 
 test("without owners nothing is opened", () => {
@@ -107,27 +117,36 @@ test("without owners nothing is opened", () => {
   expect(linesOf("calls")).toEqual([]);
 });
 
-test("a host without ip6tables still gets its rule", () => {
+test("without IPv6 the rule is for IPv4 alone", () => {
   own("home.runners.crunchy", "br0");
-  rmSync(join(place, "bin/ip6tables"));
-  execFileSync("/bin/sh", [join(place, "script")], { env: { PATH: `${place}/bin:${coreutils()}`, STATE: place } });
-  expect(linesOf("iptables.rules")).toEqual([rule("br0")]);
+  rmSync(join(place, "proc/if_inet6"));
+  run();
+  expect(linesOf("calls").map((call) => call.split(" ")[0])).toEqual(["iptables-nft", "iptables-nft"]);
 });
 
-/** A PATH entry with the few programs that the script and the stand-in use, and no firewall. */
-function coreutils(): string {
-  const directory = join(place, "coreutils");
-  mkdirSync(directory);
-  for (const name of ["cat", "sort", "grep", "touch", "mv", "basename"]) {
-    const real = execFileSync("/bin/sh", ["-c", `command -v ${name}`], { encoding: "utf8" }).trim();
-    writeFileSync(join(directory, name), `#!/bin/sh\nexec ${real} "$@"\n`, { mode: 0o755 });
-  }
-  return directory;
-}
+test("legacy tables get the rule where they are in use: kube-router may be there", () => {
+  own("home.runners.crunchy", "br0");
+  writeFileSync(join(place, "proc/ip_tables_names"), "nat\nfilter\n");
+  run();
+  expect(linesOf("iptables-legacy.rules")).toEqual([rule("br0")]);
+  expect(linesOf("ip6tables-legacy.rules")).toEqual([]);
+});
+
+test("a check fails while one table lacks the rule, and removing takes it out of all", () => {
+  own("home.runners.crunchy", "br0");
+  writeFileSync(join(place, "proc/ip_tables_names"), "filter\n");
+  run();
+  run("check", "br0");
+  rmSync(join(place, "iptables-legacy.rules"));
+  expect(() => run("check", "br0")).toThrow();
+  run();
+  run("remove", "br0");
+  expect(["iptables-nft.rules", "ip6tables-nft.rules", "iptables-legacy.rules"].flatMap(linesOf)).toEqual([]);
+});
 
 test("a rule that cannot be inserted is a failure, not a silence", () => {
   own("home.runners.crunchy", "br0");
-  install("iptables", "#!/bin/sh\nexit 3\n");
+  install("iptables-nft", "#!/bin/sh\nexit 3\n");
   expect(run).toThrow();
 });
 

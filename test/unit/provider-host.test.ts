@@ -5,7 +5,7 @@
  * Not proven here: a real libvirt, systemd and iptables (the lab ring has them all).
  */
 import { expect, test } from "vitest";
-import { ownersDirectory, ruleArguments, scriptPath } from "../../components/bridge/forward-rule.ts";
+import { ownersDirectory, scriptPath } from "../../components/bridge/forward-rule.ts";
 import { bridgeForward } from "../../provider/host/bridge-forward.ts";
 import { parseAddress, vmAddress } from "../../provider/runner/vm-address.ts";
 import type { Catalogue } from "../../provider/server.ts";
@@ -84,17 +84,18 @@ test("installing writes the owner's file, script and units, starts the timer, an
   const { server, host } = await hypervisor(() => ({}));
   const created = await (await plugin()).create(type, { host, bridge: "br0", owner });
   const commands = server.received.map(({ command }) => command);
-  expect(
-    server.received.find(({ command }) => command.includes(`> '${ownersDirectory}/${owner}.holdfast-new'`))?.stdin,
-  ).toBe("br0\n");
-  expect(commands.some((command) => command.includes(`mv -f '${scriptPath}.holdfast-new' '${scriptPath}'`))).toBe(true);
+  const written = server.received.find(({ command }) =>
+    command.includes(`> '${ownersDirectory}/${owner}.holdfast-new'`),
+  );
+  expect(written?.stdin).toMatch(/^br0\n#!\/bin\/sh\n/);
+  expect(written?.command).toContain(`mv -f '${scriptPath}.holdfast-new' '${scriptPath}'`);
   expect(commands.at(-2)).toContain(`systemctl enable --now libvirt-bridge-forward.timer && ${scriptPath}`);
-  expect(commands.at(-1)).toContain(`iptables -w 5 -C ${ruleArguments("br0")}`);
+  expect(commands.at(-1)).toContain(`${scriptPath} check br0`);
   expect(raw(created.getProperties())).toMatchObject({ bridge: "br0", owner, drift: [] });
 });
 
 test("what is not in force after installing is an error, in words", async () => {
-  const { host } = await hypervisor((command) => (command.includes("-C FORWARD") ? { stdout: "0\n1\n" } : {}));
+  const { host } = await hypervisor((command) => (command.includes("check br0") ? { stdout: "3\n4\n" } : {}));
   await expect((await plugin()).create(type, { host, bridge: "br0", owner })).rejects.toThrow(
     "the rule for br0 is not in force; libvirt-bridge-forward.timer does not run; look at `systemctl status",
   );
@@ -102,9 +103,7 @@ test("what is not in force after installing is an error, in words", async () => 
 
 test("a refresh reports in words what is no longer in force", async () => {
   let broken = false;
-  const { host } = await hypervisor((command) =>
-    broken && command.includes("-C FORWARD") ? { stdout: "0\n3\n" } : {},
-  );
+  const { host } = await hypervisor((command) => (broken && command.includes("check br0") ? { stdout: "3\n6\n" } : {}));
   const engine = await plugin();
   const inputs = { host, bridge: "br0", owner };
   const created = await engine.create(type, inputs);
@@ -123,8 +122,9 @@ test("another bridge closes the one that was open before", async () => {
   const before = server.received.length;
   await engine.update(type, raw(created.getProperties()), { host, bridge: "br1", owner });
   const commands = server.received.slice(before).map(({ command }) => command);
-  expect(commands[0]).toContain(`-D ${ruleArguments("br0")}`);
-  expect(commands.at(-1)).toContain(`-C ${ruleArguments("br1")}`);
+  const removal = commands.findIndex((command) => command.includes(`${scriptPath} remove br0`));
+  expect(removal).toBeGreaterThanOrEqual(0);
+  expect(commands.findIndex((command) => command.includes(`${scriptPath} check br1`))).toBeGreaterThan(removal);
 });
 
 test("the same bridge again, to mend drift, is not closed in between", async () => {
@@ -133,7 +133,7 @@ test("the same bridge again, to mend drift, is not closed in between", async () 
   const inputs = { host, bridge: "br0", owner };
   const created = await engine.create(type, inputs);
   await engine.update(type, raw(created.getProperties()), inputs);
-  expect(server.received.filter(({ command }) => command.includes(" -D "))).toEqual([]);
+  expect(server.received.filter(({ command }) => command.includes(" remove "))).toEqual([]);
 });
 
 test("removing takes the owner's file first, and rule and timer only when no other owner needs them", async () => {
@@ -145,7 +145,7 @@ test("removing takes the owner's file first, and rule and timer only when no oth
   const order = [
     `rm -f ${ownersDirectory}/${owner}`,
     "grep -rqxF 'br.0'",
-    `-D ${ruleArguments("br.0")}`,
+    `${scriptPath} remove br.0`,
     "ls -A",
     "disable --now",
   ];

@@ -178,3 +178,15 @@ test("a program with its digest is run by systemd instead of the image", () => {
   const raw = { ...forge, "runner.binary.url": url, "runner.binary.sha256": digest };
   expect(planRunnerStack(configured(raw), undefined, place).execution).toEqual({ kind: "binary", url, sha256: digest });
 });
+
+test("jobs are fenced unless it is said otherwise, and an IPv6 forge and the fence do not go together", () => {
+  const plan = (raw: Record<string, string>) => planRunnerStack(configured(raw), siteWith(), place);
+  const policy = plan({ "runner.egress.allow": "192.0.2.7:5000" }).egress?.("https://forge.example.org");
+  expect(policy?.closed).toContain("192.0.2.0/24");
+  expect(policy?.exceptions).toContainEqual({ host: "192.0.2.53", protocol: "any", port: 53 });
+  expect(policy?.exceptions).toContainEqual({ host: "192.0.2.7", protocol: "tcp", port: 5000 });
+  expect(plan({ "runner.egress.policy": "open" }).egress).toBeUndefined();
+  const ipv6 = { "forge.url": "https://[2001:db8::9]" };
+  expect(problems(ipv6, siteWith()).join()).toContain("runner.egress.policy");
+  expect(problems({ ...ipv6, "runner.egress.policy": "open" }, siteWith())).toEqual([]);
+});

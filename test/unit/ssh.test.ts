@@ -5,9 +5,10 @@
  * Not proven here: OpenSSH's own server and sudo (the lab ring uses both).
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
-import { dirname } from "node:path";
+import { tmpdir, userInfo } from "node:os";
+import { dirname, join } from "node:path";
 import ssh2 from "ssh2";
 import { expect, onTestFinished, test } from "vitest";
 import {
@@ -241,18 +242,32 @@ test("anyone but root runs commands through sudo, quoted as one word", async () 
   expect(word).toBe("echo 'it''s' && id");
 });
 
-test("a file is written aside, closed to others, and moved; its content is in no command", async () => {
+test("files are written aside in one round trip, closed to others, and moved when all are there; no content is in a command", async () => {
   operatorHome();
   const server = await sshHost();
-  await withSsh(target(server), impatient, (connection) =>
-    connection.writeFile("/etc/x.conf", "secret-content", "0640", "a:b"),
-  );
-  const [{ command, stdin } = { command: "", stdin: "" }] = server.received;
-  expect(stdin).toBe("secret-content");
+  const directory = mkdtempSync(join(tmpdir(), "holdfast-files-"));
+  const { uid, gid } = userInfo();
+  const owner = `${uid}:${gid}`;
+  const files = [
+    { path: join(directory, "etc/x.conf"), content: "secret-content", mode: "0640", owner },
+    { path: join(directory, "etc/empty"), content: "", owner },
+    { path: join(directory, "it's"), content: Buffer.from([0, 255, 10]), owner },
+  ];
+  await withSsh(target(server), impatient, (connection) => connection.writeFiles(files));
+  const [{ command, stdin } = { command: "", stdin: "" }, ...more] = server.received;
+  expect(more).toEqual([]);
+  expect(stdin).toContain("secret-content");
   expect(command).not.toContain("secret-content");
-  expect(command).toMatch(
-    /umask 077.*cat > '\/etc\/x.conf.holdfast-new'.*chown a:b.*chmod 0640.*mv -f '\/etc\/x.conf.holdfast-new' '\/etc\/x.conf'/,
-  );
+  // What the server was told, done by a real shell.
+  execFileSync("/bin/sh", ["-c", command], { input: Buffer.concat(files.map(({ content }) => Buffer.from(content))) });
+  expect(files.map(({ path }) => readFileSync(path))).toEqual(files.map(({ content }) => Buffer.from(content)));
+  expect(files.map(({ path }) => (statSync(path).mode & 0o777).toString(8))).toEqual(["640", "600", "600"]);
+  expect(
+    readdirSync(directory)
+      .concat(readdirSync(join(directory, "etc")))
+      .sort(),
+  ).toEqual(["empty", "etc", "it's", "x.conf"].sort());
+  expect(command.lastIndexOf("head -c")).toBeLessThan(command.indexOf("mv -f"));
 });
 
 test("a quoted word is one word to a shell, whatever is in it", () => {

@@ -1,0 +1,63 @@
+/**
+ * `holdfast:host:EgressFence`: the layer of the egress fence on a hypervisor's bridge, out of reach of whatever runs in the
+ * VM, and the timer that puts it back. The layer on the VM comes with the runner's service.
+ */
+import { z } from "zod";
+import { impatient, withSsh } from "../../components/ssh/connection.ts";
+import type { Operation, ResourceKind, State } from "../kind.ts";
+import { sshTarget } from "../ssh/target.ts";
+import { brokenFence, egressPolicy, type FenceLayer, lowerFence, raiseFence } from "./fence-layer.ts";
+
+const inputs = z.strictObject({
+  /** The hypervisor. */
+  host: sshTarget,
+  /** Owner mark; names the fence. */
+  owner: z.string().regex(/^[\w.-]+$/, "expected letters, digits, . _ -"),
+  /** MAC address of the VM's card. */
+  mac: z.string().regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/, "expected a MAC address in lower case"),
+  policy: egressPolicy,
+});
+
+type Inputs = z.infer<typeof inputs>;
+type FenceState = State<Inputs>;
+
+export const egressFence: ResourceKind<Inputs, FenceState> = {
+  type: "holdfast:host:EgressFence",
+  inputs,
+  secrets: [],
+  computed: [],
+  replaceOn: ["owner"],
+
+  async create(inputs) {
+    await withSsh(inputs.host, impatient, (host) => raiseFence(host, layerOf(inputs)));
+    return { id: `${inputs.host.host}/${inputs.owner}`, state: inputs };
+  },
+
+  async read(id, state) {
+    if (!state) throw new Error("the egress fence cannot be imported; `pulumi up` installs it over what is there");
+    const drift = await withSsh(state.host, impatient, (host) => brokenFence(host, layerOf(state)));
+    const { host, owner, mac, policy } = state;
+    return { id, state: { ...state, drift }, inputs: { host, owner, mac, policy } };
+  },
+
+  async update(_id, state, inputs, operation) {
+    if (state.host.host !== inputs.host.host) await leave(state, operation);
+    await withSsh(inputs.host, impatient, (host) => raiseFence(host, layerOf(inputs)));
+    return inputs;
+  },
+
+  async delete(_id, state) {
+    await withSsh(state.host, impatient, (host) => lowerFence(host, state.owner));
+  },
+};
+
+/** Takes the fence away from a host that the VM has left. A host that is gone for good must not stop the move. */
+async function leave(state: FenceState, operation: Operation): Promise<void> {
+  await withSsh(state.host, impatient, (host) => lowerFence(host, state.owner)).catch((error: Error) =>
+    operation.log("warning", `the fence of ${state.owner} stays on ${state.host.host}: ${error.message}`),
+  );
+}
+
+function layerOf({ owner, mac, policy }: Inputs): FenceLayer {
+  return { owner, kind: { layer: "bridge", mac }, policy };
+}
