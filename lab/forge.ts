@@ -164,19 +164,19 @@ async function makeAdmin(layout: Layout, program: ForgeProgram, env: NodeJS.Proc
   if (user.exitCode !== 0 && !/already exists/.test(user.stderr + user.stdout)) throw user.failure();
   const password = /generated random password is '(.*)'/.exec(user.stdout)?.[1];
   if (password) writePrivately(layout.path("forge", "password"), `${password}\n`);
-  const name = `lab-${randomBytes(4).toString("hex")}`;
-  const token = await cli(
-    "generate-access-token",
-    "--username",
-    forgeAdmin,
-    "--token-name",
-    name,
-    "--scopes",
-    "all",
-    "--raw",
-  );
-  const value = token.stdout.trim().split("\n").at(-1);
-  if (token.exitCode !== 0 || !value || !/^[0-9a-f]{40}$/.test(value)) throw token.failure();
+  // The command line writes to the database of the running server, which may hold it at that moment.
+  const wait = {
+    what: "the forge's API token",
+    boundMs: 15_000,
+    everyMs: 500,
+    lookAt: layout.path("forge", "gitea.log"),
+  };
+  const value = await until(wait, async () => {
+    const name = ["--username", forgeAdmin, "--token-name", `lab-${randomBytes(4).toString("hex")}`];
+    const token = await cli("generate-access-token", ...name, "--scopes", "all", "--raw");
+    const last = token.stdout.trim().split("\n").at(-1);
+    return token.exitCode === 0 && last && /^[0-9a-f]{40}$/.test(last) ? last : undefined;
+  });
   writePrivately(layout.path("forge", "token"), value);
 }
 

@@ -33,7 +33,6 @@ await preflight(
 );
 const forgeUrl = "url" in plan.forge ? plan.forge.url : await findForge(plan.forge.address);
 
-const hypervisor = libvirtProvider("libvirt", host);
 const image = { url: config["vm.image.url"], sha256: config["vm.image.sha256"] };
 const egress = plan.egress?.(forgeUrl);
 const rule = new BridgeForwardRule("bridge-forward", { host, bridge, owner }, { provider: holdfast });
@@ -44,6 +43,7 @@ const fence =
     { host, owner, mac: macAddress(owner, name), policy: egress },
     { provider: holdfast },
   );
+const hypervisor = libvirtProvider("libvirt", host, rule);
 const vm = new LibvirtVm(
   "vm",
   {

@@ -19,9 +19,17 @@ export function libvirtUri(host: Pick<SshTarget, "host" | "port" | "user" | "sta
   return `qemu+ssh://${encodeURIComponent(host.user)}@${urlHost(host.host)}:${host.port}/system?${options}`;
 }
 
-/** The explicit provider for one hypervisor; default providers are denied. */
-export function libvirtProvider(name: string, host: Parameters<typeof libvirtUri>[0]): libvirt.Provider {
-  return new libvirt.Provider(name, { uri: libvirtUri(host) }, { transforms: [pinVersion] });
+/**
+ * The explicit provider for one hypervisor; default providers are denied.
+ * @param after something that dials the host by our own SSH: it records the host key, without which the provider does not
+ * start. In a refresh, which runs no program, this is what lets a workstation begin that has never seen the host.
+ */
+export function libvirtProvider(
+  name: string,
+  host: Parameters<typeof libvirtUri>[0],
+  after: pulumi.Resource,
+): libvirt.Provider {
+  return new libvirt.Provider(name, { uri: libvirtUri(host) }, { transforms: [pinVersion], dependsOn: after });
 }
 
 /**

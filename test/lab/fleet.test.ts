@@ -3,7 +3,8 @@
  * program is a stand-in. One VM is booted and shared, so the tests run in their order and leave it as they found it; the
  * last one takes everything away. Not proven here: KVM, the official runner and its container image, Forgejo itself.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { deployFoundation, deployRunner, onVm, openSite, proveFencedJob, runnerVm } from "../../lab/demo.ts";
 import { kubeRouter } from "../../lab/faults.ts";
@@ -133,7 +134,8 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
     expect(now?.runnerName).toBeUndefined();
   });
 
-  it("previews clean, and a second up registers nothing anew", async () => {
+  it("previews clean, from a workstation that never saw the host too, and a second up registers nothing anew", async () => {
+    rmSync(join(workspace.env.HOME ?? "", ".config/holdfast"), { recursive: true });
     const before = await forge.runners();
     expect((await runners("preview", "--expect-no-changes")).stdout).toMatch(/\d+ unchanged/);
     expect((await runners("up", "--yes", "--skip-preview")).stdout).toMatch(/Resources:\n\s+\d+ unchanged/);

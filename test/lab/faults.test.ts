@@ -1,0 +1,183 @@
+/**
+ * Every outage against every step: `up` with nothing there, `refresh` and `destroy` with a runner that serves. Each ends
+ * within its bound with a message that names the place, loses nothing of the state, makes no second registration, leaves
+ * the foundation alone, and is healed by the same command once the outage is over. A run rewrites docs/failover.md when
+ * outcomes changed. Real parts as in fleet.test.ts; not proven: outages in the middle of a libvirt operation other than
+ * that of the engine itself.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { deployFoundation, openSite, runnerConfiguration } from "../../lab/demo.ts";
+import { ForgeClient } from "../../lab/forge-client.ts";
+import { type Outage, outages } from "../../lab/outages.ts";
+import { missingPrerequisites } from "../../lab/prerequisites.ts";
+import { siteDown } from "../../lab/site.ts";
+import { configureStack, pulumi, type Workspace } from "../../lab/workspace.ts";
+import { type FaultRow, recordFaults } from "./fault-table.ts";
+
+const siteName = "t-faults";
+const missing = missingPrerequisites().filter((what) => !what.startsWith("package "));
+/** Seconds within which a step that cannot succeed has said so; twice what was seen on an idle machine. */
+const boundSeconds = 60;
+
+describe.skipIf(missing.length > 0)("outages", () => {
+  let workspace: Workspace;
+  let forge: ForgeClient;
+  let all: Outage[];
+  const rows: FaultRow[] = [];
+
+  beforeAll(async () => {
+    await siteDown(siteName);
+    workspace = await openSite(siteName);
+    forge = new ForgeClient(workspace.site);
+    all = outages(workspace.site);
+    await deployFoundation(workspace);
+    const token = readFileSync(workspace.site.forge.tokenFile, "utf8").trim();
+    await configureStack(workspace, "runners", "crunchy", runnerConfiguration(workspace.site), {
+      "forge.token": token,
+    });
+  });
+
+  afterAll(async () => {
+    await siteDown(siteName);
+    recordFaults(rows);
+  });
+
+  const runners = (args: string[], options: Parameters<typeof pulumi>[3] = {}) =>
+    pulumi(workspace, "runners", [...args, "--stack", "crunchy"], { check: false, timeoutMs: 900_000, ...options });
+  const up = ["up", "--yes", "--skip-preview"];
+  const refresh = ["refresh", "--yes", "--skip-preview"];
+  const destroy = ["destroy", "--yes", "--skip-preview"];
+
+  /** URNs that the checkpoint holds. */
+  function resources(): string[] {
+    const file = join(workspace.site.pulumi.stateDirectory, ".pulumi/stacks/runners/crunchy.json");
+    if (!existsSync(file)) return [];
+    const { checkpoint } = JSON.parse(readFileSync(file, "utf8"));
+    return (checkpoint.latest?.resources ?? []).map(({ urn }: { urn: string }) => urn);
+  }
+
+  /** Runs a step while something is out, and lifts the outage whatever comes of it. */
+  async function during(outage: Outage, step: string[]) {
+    await outage.inject();
+    try {
+      const began = performance.now();
+      const [result, foundation] = await Promise.all([
+        runners(step, { timeoutMs: boundSeconds * 1000, ...(outage.env ? { env: outage.env } : {}) }),
+        pulumi(workspace, ".", ["preview", "--stack", "shared"], { check: false, timeoutMs: boundSeconds * 1000 }),
+      ]);
+      const seconds = (performance.now() - began) / 1000;
+      expect(foundation.exitCode, `foundation during: ${outage.name}`).toBe(0);
+      const text = result.stdout + result.stderr;
+      const message = messageOf(text);
+      rows.push({ step: step[0] ?? "", fault: outage.name, passed: result.exitCode === 0, message, seconds });
+      return { ...result, text, message };
+    } finally {
+      await outage.lift();
+    }
+  }
+
+  const names = [
+    ...["host down", "packets dropped", "libvirtd stopped", "libvirtd hung", "wrong SSH key", "host key changed"],
+    ...["disk full", "forge down", "forge answers 500"],
+  ];
+  const outage = (name: string) => all.find((one) => one.name === name) as Outage;
+
+  it.each(names)("up, %s: refused before anything is made", async (name) => {
+    const fault = outage(name);
+    const { exitCode, text } = await during(fault, up);
+    expect(exitCode, text).toBeGreaterThan(0);
+    expect(text).toContain(fault.place);
+    expect(resources().filter((urn) => /libvirt:index|RunnerRegistration|runner:Service/.test(urn))).toEqual([]);
+    expect(await forge.runners()).toEqual([]);
+  });
+
+  it("up, engine killed at a VM's creation, then at the runner's: the same command goes on, with one of everything", async () => {
+    for (const moment of [/vm-domain creating/, /runner-service creating .*waiting for SSH/]) {
+      await killAt(up, moment);
+      const { stdout } = await runners(["cancel", "--yes"]);
+      expect(stdout).toContain("has been canceled");
+    }
+    rows.push({ step: "up", fault: "engine killed", passed: false, message: "", seconds: 0 });
+  });
+
+  it("up, VM does not boot in time: says so, keeps everything, and the same command goes on", async () => {
+    await runners(["config", "set", "vm.dialErrorLimit", "1"]);
+    const began = performance.now();
+    const first = await runners(up);
+    const seconds = (performance.now() - began) / 1000;
+    await runners(["config", "set", "vm.dialErrorLimit", "100"]);
+    rows.push({ step: "up", fault: "VM never boots", passed: false, message: messageOf(first.stdout), seconds });
+    expect(first.exitCode).toBeGreaterThan(0);
+    expect(first.stdout).toContain("198.51.100.15");
+    const healed = await runners(up);
+    expect(healed.exitCode, healed.stdout).toBe(0);
+    expect(await forge.runners()).toHaveLength(1);
+    const host = workspace.site.hosts.crunchy;
+    expect((await host.exec("virsh", ["-q", "list", "--all", "--name"])).stdout.trim().split("\n")).toHaveLength(1);
+    expect((await host.exec("virsh", ["-q", "vol-list", "images"])).stdout.trim().split("\n")).toHaveLength(3);
+  });
+
+  it.each(names.filter((name) => name !== "disk full"))("refresh, %s: nothing is lost", async (name) => {
+    const before = resources();
+    const fault = outage(name);
+    const { exitCode, text } = await during(fault, refresh);
+    if (!name.startsWith("forge")) expect(exitCode, text).toBeGreaterThan(0);
+    expect(text).toContain(fault.place);
+    expect(resources()).toEqual(before);
+  });
+
+  it.each(names.filter((name) => !/disk|forge/.test(name)))("destroy, %s: nothing is lost", async (name) => {
+    const before = resources();
+    const fault = outage(name);
+    const { exitCode, text } = await during(fault, destroy);
+    expect(exitCode, text).toBeGreaterThan(0);
+    expect(text).toContain(fault.place);
+    expect(resources()).toEqual(before);
+  });
+
+  it("up after all that finds its VM again: no second registration", async () => {
+    const healed = await runners(up);
+    expect(healed.exitCode, healed.stdout).toBe(0);
+    expect(await forge.runners()).toHaveLength(1);
+  });
+
+  it.each(["forge down", "forge answers 500"])("destroy, %s: the registration and what it needs stay", async (name) => {
+    const { exitCode, text } = await during(outage(name), destroy);
+    expect(exitCode, text).toBeGreaterThan(0);
+    expect(resources().some((urn) => urn.includes("RunnerRegistration"))).toBe(true);
+    expect(await forge.runners()).toHaveLength(1);
+  });
+
+  it("destroy, engine killed: the same command goes on, and nothing is left", async () => {
+    await killAt(destroy, /vm-domain deleting/);
+    await runners(["cancel", "--yes"]);
+    const again = await runners(destroy);
+    rows.push({ step: "destroy", fault: "engine killed", passed: false, message: "", seconds: 0 });
+    expect(again.exitCode, again.stdout).toBe(0);
+    expect(await forge.runners()).toEqual([]);
+    const host = workspace.site.hosts.crunchy;
+    expect((await host.exec("virsh", ["-q", "list", "--all", "--name"])).stdout.trim()).toBe("");
+    expect((await host.exec("virsh", ["-q", "vol-list", "images"])).stdout.trim()).toBe("");
+  });
+
+  /** Starts a step and kills the engine, with SIGKILL, when a line of its display matches. */
+  async function killAt(step: string[], moment: RegExp): Promise<void> {
+    const kill = new AbortController();
+    await runners(step, { signal: kill.signal, onLine: (line) => moment.test(line) && kill.abort() });
+    expect(kill.signal.aborted, `the moment ${moment} came`).toBe(true);
+  }
+});
+
+/** The first error of Pulumi's summary, on one line. */
+function messageOf(text: string): string {
+  const diagnostics = text.slice(text.indexOf("Diagnostics:"));
+  const lines = diagnostics.split("\n").map((line) => line.trim());
+  const first = lines.findIndex(
+    (line) => /^(error|warning): /.test(line) && !/update failed|preview failed/.test(line),
+  );
+  if (first < 0) return "";
+  const detail = lines[first]?.endsWith(":") ? ` ${lines[first + 1] ?? ""}` : "";
+  return `${lines[first]}${detail}`.replace(/^(error|warning): /, "");
+}
