@@ -1,0 +1,50 @@
+/**
+ * What has to hold before a runner is made, from its configuration and its plan. Pure; the plugin looks, and so does
+ * `holdfast doctor host`.
+ */
+import { hostOf } from "../components/address.ts";
+import type { Download, PreflightArgs } from "../components/preflight/args.ts";
+import { vmNames } from "../components/vm/plan.ts";
+import type { FoundForge } from "./forge.ts";
+import type { RunnerPlan, RunnersConfig } from "./plan.ts";
+
+/**
+ * @param forge where the forge is, as far as asking for it told.
+ * @param recordedVolumes `<pool>/<name>` of every volume in the stack's state.
+ */
+export function planPreflight(
+  config: RunnersConfig,
+  plan: RunnerPlan,
+  forge: FoundForge,
+  recordedVolumes: string[],
+): PreflightArgs {
+  const forgeHost = plan.forgeHostAddress ?? ("url" in forge ? hostOf(forge.url) : undefined);
+  return {
+    host: plan.host,
+    bridge: config["vm.bridge"],
+    pool: config["vm.pool"],
+    domain: plan.name,
+    owner: plan.owner,
+    domainType: config["vm.type"],
+    volumes: vmNames(plan.name, config["vm.image.sha256"]),
+    recordedVolumes,
+    diskGb: config["vm.diskGb"],
+    ...(config["vm.ipCidr"] ? { cidr: config["vm.ipCidr"] } : {}),
+    downloads: downloads(config, plan),
+    forge: {
+      ...forge,
+      scope: config["forge.scope"],
+      ...(plan.forgeHost && forgeHost ? { forgeHost: { ...plan.forgeHost, host: forgeHost } } : {}),
+    },
+  };
+}
+
+function downloads(config: RunnersConfig, { execution }: RunnerPlan): Download[] {
+  const image = { url: config["vm.image.url"], sha256: config["vm.image.sha256"] };
+  const files: Download[] = [{ what: "the image", key: "vm.image.url", suffix: ".qcow2", ...image }];
+  if (execution.kind === "binary") {
+    const { url, sha256 } = execution;
+    files.push({ what: "the runner program", key: "runner.binary.url", suffix: "", url, sha256 });
+  }
+  return files;
+}
