@@ -2,10 +2,9 @@
  * Whether a static address can be the VM's: inside the network that the host sees on the bridge, not the host's own, and
  * not answered for by anybody else. Pure.
  */
-import { domainOwner } from "../../components/owner/mark.ts";
 import type { PreflightArgs } from "../../components/preflight/args.ts";
 import type { Check } from "../../components/preflight/check.ts";
-import { contains, macAddress } from "../../components/vm/plan.ts";
+import { contains } from "../../components/vm/plan.ts";
 import type { Answers } from "./host-probe.ts";
 
 const fix = "pulumi config set vm.ipCidr <another address>/<prefix length>";
@@ -47,7 +46,8 @@ function freeCheck(address: string, wanted: PreflightArgs, answers: Answers): Ch
   }
   const card = /lladdr ([0-9a-f:]{17})/.exec(seen.stdout)?.[1];
   const answered = card !== undefined && !seen.stdout.includes("FAILED");
-  if (answered && ourCards(wanted, answers).includes(card)) return { what, status: "ok", found: "our VM has it" };
+  if (answered && answers["our cards"]?.stdout.includes(`'${card}'`))
+    return { what, status: "ok", found: "our VM has it" };
   if (/REACHABLE|PERMANENT|answers/.test(seen.stdout)) {
     return {
       what,
@@ -60,13 +60,6 @@ function freeCheck(address: string, wanted: PreflightArgs, answers: Answers): Ch
     return { what, status: "skipped", found: `not known: whether somebody has ${address} could not be told in time` };
   }
   return { what, status: "ok", found: "nobody answers for it" };
-}
-
-/** Addresses of the cards that our own domain has, and of the one that it is going to have. */
-function ourCards(wanted: PreflightArgs, { domain }: Answers): string[] {
-  if (domain?.code !== 0 || domainOwner(domain.stdout) !== wanted.owner) return [];
-  const found = [...domain.stdout.matchAll(/<mac address='([0-9a-f:]{17})'/g)].map(([, card]) => card ?? "");
-  return [...found, macAddress(wanted.owner, wanted.domain)];
 }
 
 /** Addresses with prefix length in the output of `ip -4 -o addr show`. */

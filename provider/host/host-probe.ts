@@ -2,6 +2,7 @@
  * Asks a hypervisor many questions in one SSH round trip. Nothing on the host is changed, every question has a bound, and
  * one that libvirt would have to answer is not asked when libvirt does not.
  */
+import { domainDescription } from "../../components/owner/mark.ts";
 import type { PreflightArgs } from "../../components/preflight/args.ts";
 import { type SshConnection, shellQuote } from "../../components/ssh/connection.ts";
 import { macAddress } from "../../components/vm/plan.ts";
@@ -56,6 +57,8 @@ function plainQuestions(wanted: PreflightArgs): Record<string, string> {
     bridge: `ip -d link show dev ${bridge} type bridge | grep .`,
     "bridge addresses": `ip -4 -o addr show dev ${bridge}`,
     "own addresses": "ip -4 -o addr show",
+    // Of every domain with our mark: a VM that is about to get another name still has the address.
+    "our cards": `grep -lsF ${shellQuote(`<description>${domainDescription(wanted.owner)}</description>`)} /etc/libvirt/qemu/*.xml | xargs -r -d '\\n' grep -hs '<mac address='`,
   };
 }
 
@@ -65,7 +68,7 @@ function plainQuestions(wanted: PreflightArgs): Record<string, string> {
  */
 function neighbour(wanted: PreflightArgs, address: string): string {
   const bridge = shellQuote(wanted.bridge);
-  return `( [ -n "$(ip -4 -o addr show dev ${bridge})" ] || exit 3
+  return `( ip -4 route get ${address} | grep -v ' via ' | grep -qF ${shellQuote(` dev ${wanted.bridge} `)} || exit 3
 if command -v ping >/dev/null; then ping -c 1 -W 1 ${address} >/dev/null && echo answers
 elif command -v bash >/dev/null; then timeout 1 bash -c 'echo > /dev/udp/${address}/9'
 else exit 3; fi

@@ -70,7 +70,7 @@ export async function preflightChecks(wanted: PreflightArgs, context: PreflightC
 
 async function reachedHostChecks(wanted: PreflightArgs, signal: AbortSignal): Promise<Check[]> {
   const { user, host, port } = wanted.host;
-  const what = `commands run as root on ${host}, over SSH as ${user}, port ${port}`;
+  const what = `${user}@${host}:${port} runs commands as root`;
   const { answers, check } = await withSsh(wanted.host, { ...impatient, signal }, (connection) =>
     probeHost(connection, wanted),
   ).then(

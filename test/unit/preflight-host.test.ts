@@ -25,8 +25,8 @@ function found(answers: Record<string, Answers[string]>, changes: Parameters<typ
   return { failed: failures(checks), skipped, checks };
 }
 
-const domainXml = (mark = owner, card = "52:54:00:00:00:01") =>
-  `<domain type='kvm'>\n<name>runner-02</name>\n<description>${domainDescription(mark)}</description>\n<mac address='${card}'/></domain>`;
+const domainXml = (mark = owner) =>
+  `<domain type='kvm'>\n<name>runner-02</name>\n<description>${domainDescription(mark)}</description></domain>`;
 
 test("a prepared host has nothing that fails, and nothing that was not looked at", () => {
   const { failed, skipped, checks } = found({});
@@ -183,10 +183,11 @@ test.each([
   expect(found({ ...taken, domain: says(domainXml()) }).failed).toEqual([message]);
 });
 
-test("our own VM may have its address, by the card that its domain has", () => {
+test("our own VM may have its address, by a card of a domain with our mark, whatever that domain's name is", () => {
   const neighbour = says("192.0.2.16 lladdr 52:54:00:00:00:01 REACHABLE");
-  expect(found({ neighbour, domain: says(domainXml()) }).failed).toEqual([]);
-  expect(found({ neighbour }).failed).toHaveLength(1);
+  expect(found({ neighbour, "our cards": says("  <mac address='52:54:00:00:00:01'/>") }).failed).toEqual([]);
+  expect(found({ neighbour, "our cards": says("  <mac address='52:54:00:00:00:02'/>") }).failed).toHaveLength(1);
+  expect(found({ neighbour, domain: says(domainXml()) }).failed).toHaveLength(1);
 });
 
 test.each([
@@ -226,6 +227,8 @@ case "$*" in
 esac`;
 const ip = `case "$*" in
   "-4 -o addr show dev br0") echo "3: br0    inet 192.0.2.10/24 scope global br0" ;;
+  "-4 route get 192.0.2.16") echo "192.0.2.16 dev br0 src 192.0.2.10 uid 0" ;;
+  "-4 route get"*) echo "198.51.100.16 via 192.0.2.1 dev br0 src 192.0.2.10 uid 0" ;;
   *neigh*) echo "192.0.2.16 lladdr 00:11:22:33:44:55 REACHABLE" ;;
   *) exit 1 ;;
 esac`;
@@ -254,6 +257,10 @@ test("a libvirt that does not answer is asked once, and the rest is still told",
   expect(answers.libvirt).toEqual(no);
   expect(answers).not.toHaveProperty("pool");
   expect(answers.neighbour?.stdout).toContain("REACHABLE");
+});
+
+test("an address behind a router cannot be asked for, and nobody waits for an answer", () => {
+  expect(run({ virsh, ip, ping: "exit 0" }, { cidr: "198.51.100.16/24" }).neighbour).toEqual({ code: 3, stdout: "" });
 });
 
 test("without a login's own questions and with an address by DHCP the script asks less, and with a user more", () => {

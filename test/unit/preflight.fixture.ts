@@ -40,6 +40,7 @@ export const prepared: Answers = {
   "own addresses": ok(
     "1: lo    inet 127.0.0.1/8 scope host lo\\  valid_lft forever\n3: br0    inet 192.0.2.10/24 scope global br0\\  x",
   ),
+  "our cards": no,
   neighbour: ok("192.0.2.16 FAILED"),
   libvirt: ok("Using library: libvirt 11.3.0\nRunning against daemon: 11.3.0"),
   pool: ok("Name:           images\nState:          running\nAutostart:      yes"),
