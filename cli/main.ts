@@ -3,12 +3,15 @@
  */
 import { parseArgs } from "node:util";
 import { Failure } from "../toolchain/failure.ts";
+import { latestRun, listEvidence, verifyEvidence } from "./evidence.ts";
 
-const usage = `usage: holdfast doctor host <stack> [--json]
+const usage = `usage: holdfast doctor host <stack>             is everything there that a runner stack needs? changes nothing
+       holdfast evidence list <project> <stack>   what changed something, and how it ended
+       holdfast evidence verify <directory>       is the evidence of a run as it was written?
+       holdfast evidence verify --latest <project> <stack>
 
-  doctor host   looks at everything that a runner stack needs of its host, this workstation and the forge; changes nothing
-                exit code: 0 all is well, 1 something failed, 2 something could not be looked at
-  --json        for machines
+  --json   for machines
+  exit code: 0 all is well, 1 something failed or differs, 2 could not look
 `;
 
 /** Exit code of a command that could not look, or was not understood. */
@@ -23,20 +26,24 @@ try {
 
 async function command(argv: string[]): Promise<number> {
   const { values, positionals } = parsed(argv);
-  const [area, what, ...rest] = positionals;
-  if (values.help || area === undefined) {
+  if (values.help) {
     process.stdout.write(usage);
-    return values.help ? 0 : couldNotLook;
+    return 0;
   }
-  if (area === "doctor" && what === "host" && rest.length === 1) {
-    const { doctorHost } = await import("./doctor-host.ts");
-    return doctorHost(rest[0] ?? "", values);
-  }
-  throw new Failure(`there is no command \`holdfast ${positionals.join(" ")}\``, `one of these:\n\n${usage}`);
+  const [area, what, ...rest] = positionals;
+  const [first = "", second = ""] = rest;
+  const asked = [area, what, rest.length].join(" ");
+  // Loaded when asked for: the doctor needs Pulumi's SDK, which takes a second.
+  if (asked === "doctor host 1") return (await import("./doctor-host.ts")).doctorHost(first, values);
+  if (asked === "evidence list 2") return listEvidence(first, second, values);
+  if (asked === "evidence verify 2" && values.latest) return verifyEvidence(latestRun(first, second), values);
+  if (asked === "evidence verify 1" && !values.latest) return verifyEvidence(first, values);
+  throw new Failure(`there is no command \`holdfast ${argv.join(" ")}\``, `one of these:\n\n${usage}`);
 }
 
 function parsed(argv: string[]) {
   const options = {
+    latest: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },
   } as const;

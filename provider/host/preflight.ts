@@ -6,9 +6,9 @@ import { z } from "zod";
 import type { PreflightArgs } from "../../components/preflight/args.ts";
 import { type Check, failures } from "../../components/preflight/check.ts";
 import { impatient, withSsh } from "../../components/ssh/connection.ts";
-import type { ProviderFunction } from "../kind.ts";
+import type { Operation, ProviderFunction } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
-import { hostChecks } from "./checks-host.ts";
+import { hostChecks, libvirtVersion } from "./checks-host.ts";
 import { knownSize, workstationChecks } from "./checks-workstation.ts";
 import { type Answers, probeHost } from "./host-probe.ts";
 
@@ -38,7 +38,8 @@ export const preflight: ProviderFunction<PreflightArgs> = {
   token: "holdfast:host:preflight",
   inputs,
   async invoke(wanted, operation) {
-    const checks = await preflightChecks(wanted, { signal: operation.signal, forgeToken: operation.config.forgeToken });
+    const { signal, config, saw } = operation;
+    const checks = await preflightChecks(wanted, { signal, forgeToken: config.forgeToken, saw });
     const failed = failures(checks);
     if (failed.length > 0) {
       const list = failed.map((problem) => `\n  - ${problem}`).join("");
@@ -56,19 +57,21 @@ export interface PreflightContext {
   signal: AbortSignal;
   /** API token of the forge; secret. */
   forgeToken?: string | undefined;
+  /** Told what was met, and in which version. */
+  saw?: Operation["saw"];
 }
 
 /** Looks at host, workstation and forge side by side. Never throws: what cannot be looked at is a check too. */
 export async function preflightChecks(wanted: PreflightArgs, context: PreflightContext): Promise<Check[]> {
   const parts = await Promise.all([
-    reachedHostChecks(wanted, context.signal),
+    reachedHostChecks(wanted, context),
     workstationChecks(wanted.downloads, context.signal),
     forgeChecks(wanted, context),
   ]);
   return parts.flat();
 }
 
-async function reachedHostChecks(wanted: PreflightArgs, signal: AbortSignal): Promise<Check[]> {
+async function reachedHostChecks(wanted: PreflightArgs, { signal, saw }: PreflightContext): Promise<Check[]> {
   const { user, host, port } = wanted.host;
   const what = `${user}@${host}:${port} runs commands as root`;
   const { answers, check } = await withSsh(wanted.host, { ...impatient, signal }, (connection) =>
@@ -80,6 +83,8 @@ async function reachedHostChecks(wanted: PreflightArgs, signal: AbortSignal): Pr
       check: { what, status: "failed", found: error.message, fix: `look at it with: ssh -p ${port} ${user}@${host}` },
     }),
   );
+  const version = libvirtVersion(answers.libvirt);
+  if (version) saw?.("libvirt", version);
   const image = wanted.downloads.find(({ key }) => key === "vm.image.url");
   return [check, ...hostChecks(wanted, answers, image && knownSize(image))];
 }

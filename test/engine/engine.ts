@@ -52,6 +52,7 @@ export class Engine {
     return new Engine(directory, {
       ...toolchain.env,
       HOME: join(root, "home"),
+      XDG_STATE_HOME: join(root, "home", ".local", "state"),
       PULUMI_BACKEND_URL: `file://${join(root, "state")}`,
       PULUMI_CONFIG_PASSPHRASE: "only for this test",
     });
