@@ -14,8 +14,8 @@ const boundMs = 60_000;
 
 /** Looks, prints, and gives the exit code: 0 all is well, 1 something failed, 2 something could not be looked at. */
 export async function doctorHost(stack: string, options: { json: boolean }): Promise<number> {
-  const { config, plan, recordedVolumes } = await readRunnerStack(stack);
-  const wanted = planPreflight(config, plan, await locateForge(plan.forge), recordedVolumes);
+  const { config, plan, recorded } = await readRunnerStack(stack);
+  const wanted = planPreflight(config, plan, await locateForge(plan.forge), recorded);
   const context = { signal: AbortSignal.timeout(boundMs), forgeToken: config["forge.token"] };
   const checks = await preflightChecks(wanted, context);
   if (options.json) {

@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import { parseConfig } from "../components/config/strict.ts";
 import { checkContract, consume } from "../components/contracts/contract.ts";
 import { type Site, siteContract } from "../components/contracts/site.ts";
-import { volumesOf } from "../components/preflight/recorded-volumes.ts";
+import { type Recorded, recordedIn } from "../components/preflight/recorded.ts";
 import { ProgramError } from "../components/program-error.ts";
 import { runnersConfig } from "../runners/config.ts";
 import { planRunnerStack, type RunnerPlan, type RunnersConfig } from "../runners/plan.ts";
@@ -25,8 +25,7 @@ export interface RunnerStack {
   /** Holds the forge's token in the clear. */
   config: RunnersConfig;
   plan: RunnerPlan;
-  /** `<pool>/<name>` of every volume in the state. */
-  recordedVolumes: string[];
+  recorded: Recorded;
 }
 
 /**
@@ -42,8 +41,8 @@ export async function readRunnerStack(stack: string): Promise<RunnerStack> {
     pulumi(project, "stack", "export", "--stack", stack),
   ]);
   const { config, plan } = await understood(stack, ownValues(values), pulumi);
-  const { deployment } = JSON.parse(state) as { deployment: { resources?: Parameters<typeof volumesOf>[0] } };
-  return { config, plan, recordedVolumes: volumesOf(deployment.resources ?? []) };
+  const { deployment } = JSON.parse(state) as { deployment: { resources?: Parameters<typeof recordedIn>[0] } };
+  return { config, plan, recorded: recordedIn(deployment.resources ?? []) };
 }
 
 /** Configuration and plan as the program would have them; its own errors say all that is wrong at once. */

@@ -9,7 +9,7 @@ import { consume, produce } from "../components/contracts/contract.ts";
 import { type Fleet, fleetContract } from "../components/contracts/fleet.ts";
 import { siteContract } from "../components/contracts/site.ts";
 import { BridgeForwardRule, EgressFence, HoldfastProvider, preflight } from "../components/plugin/resources.ts";
-import { recordedVolumes } from "../components/preflight/recorded-volumes.ts";
+import { recorded } from "../components/preflight/recorded.ts";
 import { ProgramError } from "../components/program-error.ts";
 import { ActionsRunner } from "../components/runner/actions-runner.ts";
 import { operatorPublicKey } from "../components/ssh/operator-key.ts";
@@ -30,7 +30,7 @@ const bridge = config["vm.bridge"];
 
 const holdfast = new HoldfastProvider("holdfast", { forgeToken: config["forge.token"] });
 const forge = await locateForge(plan.forge);
-await preflight(planPreflight(config, plan, forge, await recordedVolumes()), { provider: holdfast });
+await preflight(planPreflight(config, plan, forge, await recorded()), { provider: holdfast });
 if ("problem" in forge) throw new ProgramError(forge.problem);
 const forgeUrl = forge.url;
 const authorizedKeys = config["vm.authorizedKeys"].length > 0 ? config["vm.authorizedKeys"] : [operatorPublicKey()];

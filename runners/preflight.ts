@@ -4,19 +4,20 @@
  */
 import { hostOf } from "../components/address.ts";
 import type { Download, PreflightArgs } from "../components/preflight/args.ts";
+import type { Recorded } from "../components/preflight/recorded.ts";
 import { vmNames } from "../components/vm/plan.ts";
 import type { FoundForge } from "./forge.ts";
 import type { RunnerPlan, RunnersConfig } from "./plan.ts";
 
 /**
  * @param forge where the forge is, as far as asking for it told.
- * @param recordedVolumes `<pool>/<name>` of every volume in the stack's state.
+ * @param recorded what the stack's state has.
  */
 export function planPreflight(
   config: RunnersConfig,
   plan: RunnerPlan,
   forge: FoundForge,
-  recordedVolumes: string[],
+  recorded: Recorded,
 ): PreflightArgs {
   const forgeHost = plan.forgeHostAddress ?? ("url" in forge ? hostOf(forge.url) : undefined);
   return {
@@ -27,13 +28,14 @@ export function planPreflight(
     owner: plan.owner,
     domainType: config["vm.type"],
     volumes: vmNames(plan.name, config["vm.image.sha256"]),
-    recordedVolumes,
+    recordedVolumes: recorded.volumes,
     diskGb: config["vm.diskGb"],
     ...(config["vm.ipCidr"] ? { cidr: config["vm.ipCidr"] } : {}),
     downloads: downloads(config, plan),
     forge: {
       ...forge,
       scope: config["forge.scope"],
+      registeredUuid: recorded.runnerUuid,
       ...(plan.forgeHost && forgeHost ? { forgeHost: { ...plan.forgeHost, host: forgeHost } } : {}),
     },
   };

@@ -24,6 +24,8 @@ export interface ForgeWanted {
   problem?: string | undefined;
   /** Whose jobs the runner takes. */
   scope: string;
+  /** The runner's uuid in the stack's state; null when the state has no registration. */
+  registeredUuid?: string | null | undefined;
   /** The forge host, where registration goes over SSH. */
   forgeHost?: (SshTarget & { command: string }) | undefined;
 }

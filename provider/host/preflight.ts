@@ -30,6 +30,7 @@ const inputs: z.ZodType<PreflightArgs> = z.strictObject({
     url: z.string().optional(),
     problem: z.string().optional(),
     scope: z.string(),
+    registeredUuid: z.string().nullable().optional(),
     forgeHost: sshTarget.extend({ command: text }).optional(),
   }),
 });

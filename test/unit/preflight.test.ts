@@ -13,7 +13,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { parseConfig } from "../../components/config/strict.ts";
 import type { Download, PreflightArgs } from "../../components/preflight/args.ts";
 import { failures } from "../../components/preflight/check.ts";
-import { volumesOf } from "../../components/preflight/recorded-volumes.ts";
+import { recordedIn } from "../../components/preflight/recorded.ts";
 import { preflight, preflightChecks } from "../../provider/host/preflight.ts";
 import type { Catalogue } from "../../provider/server.ts";
 import { runnersConfig } from "../../runners/config.ts";
@@ -213,7 +213,7 @@ function planned(
   const raw = { "host.address": "192.0.2.10", "forge.address": "192.0.2.1", ...values };
   const config = parseConfig("runners", "crunchy", runnersConfig, raw);
   const plan = planRunnerStack(config, undefined, { project: "runners", stack: "crunchy" });
-  return planPreflight(config, plan, found, ["images/x"]);
+  return planPreflight(config, plan, found, { volumes: ["images/x"], runnerUuid: null });
 }
 
 test("the program's question follows from its configuration, and holds no token", () => {
@@ -241,13 +241,16 @@ test("a runner program of one's own is looked for too", () => {
   expect(planned(binary).downloads.map(({ key }) => key)).toEqual(["vm.image.url", "runner.binary.url"]);
 });
 
-test("the volumes of a recorded state are known by pool and name", () => {
-  const recorded = new URL("../lab/recorded/release-0.1/runners.json", import.meta.url);
-  const { deployment } = JSON.parse(readFileSync(recorded, "utf8"));
-  expect(volumesOf(deployment.resources).sort()).toEqual([
+test("a recorded state says which volumes and which registration are ours", () => {
+  const state = new URL("../lab/recorded/release-0.1/runners.json", import.meta.url);
+  const { deployment } = JSON.parse(readFileSync(state, "utf8"));
+  const { volumes, runnerUuid } = recordedIn(deployment.resources);
+  expect(volumes.sort()).toEqual([
     "images/foundation-runner-02-base-d175865cc2c7.qcow2",
     "images/foundation-runner-02-seed.iso",
     "images/foundation-runner-02.qcow2",
   ]);
-  expect(volumesOf([{ type: "libvirt:index/volume:Volume" }, { outputs: { pool: "a", name: "b" } }, {}])).toEqual([]);
+  expect(runnerUuid).toBe("927d6786-706e-44b5-b3eb-695ed282861a");
+  const nothing = [{ type: "libvirt:index/volume:Volume" }, { outputs: { pool: "a", name: "b", uuid: "c" } }, {}];
+  expect(recordedIn(nothing)).toEqual({ volumes: [], runnerUuid: null });
 });
