@@ -272,9 +272,10 @@ test("whatever the secret and the text around it, nothing of the secret is left"
   );
 });
 
-test("every line of a key is a secret of its own, and the longer secret wins", () => {
+test("every line of a key is a secret of its own, so is what a URL or JSON makes of it, and the longer secret wins", () => {
   const key = "-----BEGIN KEY-----\nAAAABBBB\n-----END KEY-----\n";
   expect(redact("it read AAAABBBB", [key])).toBe("it read [secret]");
+  expect(redact('GET /?token=a%20b%2Fc and "a\\"b"', ["a b/c", 'a"b '])).toBe('GET /?token=[secret] and "[secret]"');
   expect(redact("abcdefgh", ["abcd", "abcdefgh"])).toBe("[secret]");
   expect(redact("a b c", ["a", ""])).toBe("a b c");
 });
