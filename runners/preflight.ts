@@ -27,6 +27,7 @@ export function planPreflight(
     domain: plan.name,
     owner: plan.owner,
     domainType: config["vm.type"],
+    fenced: plan.egress !== undefined,
     volumes: vmNames(plan.name, config["vm.image.sha256"]),
     recordedVolumes: recorded.volumes,
     diskGb: config["vm.diskGb"],

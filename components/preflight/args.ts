@@ -43,6 +43,8 @@ export interface PreflightArgs {
   owner: string;
   /** Domain type; kvm needs /dev/kvm on the host. */
   domainType: "kvm" | "qemu";
+  /** Whether jobs are fenced, which takes nftables on the host. */
+  fenced: boolean;
   /** Volumes that we are going to make; they may exist only if they are ours. */
   volumes: VmNames;
   /** `<pool>/<name>` of every volume in the stack's state. */

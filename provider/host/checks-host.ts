@@ -25,10 +25,7 @@ export function hostChecks(wanted: PreflightArgs, answers: Answers, imageBytes?:
     libvirtCheck(answers),
     ...(wanted.host.user === "root" ? [] : [userCheck(wanted.host.user, answers)]),
     ...(wanted.domainType === "kvm" ? [kvmCheck(answers)] : []),
-    expected("iptables is installed on the host", answers.iptables, {
-      found: "iptables is not installed on the host",
-      fix: "sudo apt-get install -y iptables",
-    }),
+    firewallCheck(wanted, answers),
     expected(`bridge ${bridge} exists`, answers.bridge, {
       found: `there is no bridge ${bridge}`,
       fix: "make one that enslaves the LAN interface, or: pulumi config set vm.bridge <name>",
@@ -73,6 +70,16 @@ function kvmCheck({ kvm }: Answers): Check {
     found: "there is no /dev/kvm",
     fix: "turn virtualisation on in the firmware, or: pulumi config set vm.type qemu (slow)",
   });
+}
+
+/** The bridge rule takes either of them; the fence takes nftables. */
+function firewallCheck({ fenced }: PreflightArgs, { iptables, nft }: Answers): Check {
+  const what = fenced ? "nftables is installed, for the fence" : "iptables or nftables is installed";
+  if (!nft || !iptables) return { what, ...unanswered };
+  const there = nft.code === 0 || (!fenced && iptables.code === 0);
+  if (there) return { what, status: "ok" };
+  const found = `${fenced ? "nftables is not" : "neither iptables nor nftables is"} installed on the host`;
+  return { what, status: "failed", found, fix: "sudo apt-get install -y nftables" };
 }
 
 function poolCheck(pool: string, answers: Answers): Check {

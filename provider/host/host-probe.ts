@@ -52,7 +52,8 @@ function plainQuestions(wanted: PreflightArgs): Record<string, string> {
   const bridge = shellQuote(wanted.bridge);
   return {
     systemd: "test -d /run/systemd/system",
-    iptables: "command -v iptables",
+    iptables: "command -v iptables || command -v iptables-nft",
+    nft: "command -v nft",
     kvm: "test -c /dev/kvm",
     bridge: `ip -d link show dev ${bridge} type bridge | grep .`,
     "bridge addresses": `ip -4 -o addr show dev ${bridge}`,

@@ -21,6 +21,7 @@ const inputs: z.ZodType<PreflightArgs> = z.strictObject({
   domain: text,
   owner: text,
   domainType: z.enum(["kvm", "qemu"]),
+  fenced: z.boolean(),
   volumes: z.strictObject({ base: text, root: text, seed: text }),
   recordedVolumes: z.array(z.string()),
   diskGb: z.number(),

@@ -43,7 +43,7 @@ test.each([
   ["systemd", { systemd: no }, "the host was not booted with systemd"],
   ["libvirt", { libvirt: no }, "libvirt does not answer; sudo systemctl enable --now libvirtd"],
   ["KVM", { kvm: no }, "there is no /dev/kvm; turn virtualisation on in the firmware, or: pulumi config set vm.type"],
-  ["iptables", { iptables: no }, "iptables is not installed on the host; sudo apt-get install -y iptables"],
+  ["nftables", { nft: no }, "nftables is not installed on the host; sudo apt-get install -y nftables"],
   ["the bridge", { bridge: no }, "there is no bridge br0; make one that enslaves"],
   ["the pool", { pool: no }, "there is no storage pool images; virsh pool-define-as images dir"],
   [
@@ -57,8 +57,17 @@ test.each([
 });
 
 test("everything that is missing is said at once", () => {
-  const { failed } = found({ bridge: no, pool: no, iptables: no, kvm: no });
+  const { failed } = found({ bridge: no, pool: no, nft: no, kvm: no });
   expect(failed).toHaveLength(4);
+});
+
+test("the bridge rule takes iptables or nftables, a fence takes nftables", () => {
+  expect(found({ nft: no }, { fenced: false }).failed).toEqual([]);
+  expect(found({ iptables: no }, { fenced: false }).failed).toEqual([]);
+  expect(found({ iptables: no }).failed).toEqual([]);
+  expect(found({ iptables: no, nft: no }, { fenced: false }).failed).toEqual([
+    "neither iptables nor nftables is installed on the host; sudo apt-get install -y nftables",
+  ]);
 });
 
 test("emulation needs no KVM", () => {

@@ -17,6 +17,7 @@ export function wanted(changes: Partial<PreflightArgs> = {}): PreflightArgs {
     domain: "runner-02",
     owner,
     domainType: "kvm",
+    fenced: true,
     volumes: { base, root: "runner-02.qcow2", seed: "runner-02-seed.iso" },
     recordedVolumes: [],
     diskGb: 40,
@@ -34,6 +35,7 @@ const no = { code: 1, stdout: "" };
 export const prepared: Answers = {
   systemd: ok(),
   iptables: ok("/usr/sbin/iptables"),
+  nft: ok("/usr/sbin/nft"),
   kvm: ok(),
   bridge: ok("3: br0: <BROADCAST>"),
   "bridge addresses": ok("3: br0    inet 192.0.2.10/24 brd 192.0.2.255 scope global br0\\       valid_lft forever"),

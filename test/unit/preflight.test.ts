@@ -220,6 +220,7 @@ test("the program's question follows from its configuration, and holds no token"
   const args = planned({ "forge.token": "planted-token", "vm.ipCidr": "192.0.2.16/24", "vm.gateway": "192.0.2.1" });
   expect(args).toMatchObject({
     domain: "runner-crunchy",
+    fenced: true,
     owner: "site.runners.crunchy",
     cidr: "192.0.2.16/24",
     recordedVolumes: ["images/x"],
