@@ -16,6 +16,7 @@ const parts = [
   "Pulumi.yaml",
   "package.json",
   "tsconfig.json",
+  "cli",
   "foundation",
   "components",
   "provider",

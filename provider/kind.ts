@@ -15,6 +15,8 @@ export interface Operation {
   config: ProviderConfig;
   /** Shows a line in the engine's display of this resource; `status` lines replace each other and are not kept. */
   log(severity: "info" | "warning" | "status", text: string): void;
+  /** Notes the version of something that was met, for the evidence of this run. */
+  saw(what: "libvirt" | "forge", version: string): void;
 }
 
 /** Configuration of the provider resource. */

@@ -10,9 +10,12 @@ import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import { violations } from "./check.ts";
 import { difference } from "./diff.ts";
 import { EngineLog } from "./engine-log.ts";
+import type { Recorder, Step } from "./evidence/recorder.ts";
+import { textsIn } from "./evidence/redact.ts";
+import { preview, stable, unfinished } from "./expectation.ts";
 import type { Operation, ProviderConfig, ProviderFunction, ResourceKind, State } from "./kind.ts";
 import { asServiceError } from "./service-error.ts";
-import { type Decoded, decode, encode, type Properties, UNKNOWN } from "./wire.ts";
+import { type Decoded, decode, encode, type Properties } from "./wire.ts";
 
 type AnyKind = ResourceKind<Properties, State<Properties>>;
 type Handler<Request, Response> = grpc.handleUnaryCall<Request, Response>;
@@ -27,12 +30,27 @@ export interface Catalogue {
   functions: readonly ProviderFunction<never>[];
 }
 
-/** Serves the catalogue on loopback. Resolves to the port, which the caller prints for the engine. */
-export async function serve(catalogue: Catalogue, engineAddress: string | undefined): Promise<number> {
+/** Something that an operation is about to change; see `Recorded`. */
+interface Change {
+  operation: Step["operation"];
+  urn: string;
+  kind: AnyKind;
+  before: Decoded[];
+}
+
+/**
+ * Serves the catalogue on loopback. Resolves to the port, which the caller prints for the engine.
+ * @param recorder leaves evidence of what is changed; without it there is none.
+ */
+export async function serve(
+  catalogue: Catalogue,
+  engineAddress: string | undefined,
+  recorder?: Recorder,
+): Promise<number> {
   const server = new grpc.Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });
   server.addService(
     provrpc.ResourceProviderService as unknown as grpc.ServiceDefinition,
-    new Plugin(catalogue, new EngineLog(engineAddress)).handlers(),
+    new Plugin(catalogue, new EngineLog(engineAddress), recorder).handlers(),
   );
   return new Promise((resolve, reject) =>
     server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) =>
@@ -43,11 +61,12 @@ export async function serve(catalogue: Catalogue, engineAddress: string | undefi
 
 class Plugin {
   private readonly cancelled = new AbortController();
-  private config: ProviderConfig = {};
+  private configured: Decoded = { values: {}, secrets: new Set() };
 
   constructor(
     private readonly catalogue: Catalogue,
     private readonly engine: EngineLog,
+    private readonly recorder: Recorder | undefined,
   ) {}
 
   handlers(): grpc.UntypedServiceImplementation {
@@ -69,7 +88,7 @@ class Plugin {
         ),
       ),
       configure: answer((request: pb.ConfigureRequest) => {
-        this.config = decode(request.getArgs()).values as ProviderConfig;
+        this.configured = decode(request.getArgs());
         return new pb.ConfigureResponse().setAcceptsecrets(true).setSupportspreview(true);
       }),
       invoke: answer((request: pb.InvokeRequest) => this.invoke(request)),
@@ -119,7 +138,11 @@ class Plugin {
       return new pb.CreateResponse().setProperties(this.encodeState(kind, preview(kind, inputs.values), inputs));
     }
     try {
-      const { id, state } = await kind.create(inputs.values, this.operation(request.getUrn()));
+      const { id, state } = await this.change(
+        { operation: "create", urn: request.getUrn(), kind, before: [inputs] },
+        (operation) => kind.create(inputs.values, operation),
+        ({ state }) => state,
+      );
       return new pb.CreateResponse().setId(id).setProperties(this.encodeState(kind, state, inputs));
     } catch (error) {
       throw asServiceError(error, (state) => this.encodeState(kind, state, inputs));
@@ -151,7 +174,11 @@ class Plugin {
     }
     try {
       const old = olds.values as State<Properties>;
-      const state = await kind.update(request.getId(), old, inputs.values, this.operation(request.getUrn()));
+      const state = await this.change(
+        { operation: "update", urn: request.getUrn(), kind, before: [olds, inputs] },
+        (operation) => kind.update(request.getId(), old, inputs.values, operation),
+        (state) => state,
+      );
       return new pb.UpdateResponse().setProperties(this.encodeState(kind, { ...state, drift: [] }, inputs));
     } catch (error) {
       throw asServiceError(error, (state) => this.encodeState(kind, state, inputs));
@@ -165,9 +192,28 @@ class Plugin {
 
   private async delete(request: pb.DeleteRequest): Promise<empty.Empty> {
     const kind = this.kind(request.getUrn());
-    const state = this.decodeState(request.getProperties()).values as State<Properties>;
-    await kind.delete(request.getId(), state, this.operation(request.getUrn()));
+    const state = this.decodeState(request.getProperties());
+    await this.change(
+      { operation: "delete", urn: request.getUrn(), kind, before: [state] },
+      (operation) => kind.delete(request.getId(), state.values as State<Properties>, operation),
+      () => undefined,
+    );
     return new empty.Empty();
+  }
+
+  /** Does what changes something outside, and leaves evidence of it. */
+  private change<T>(
+    about: Change,
+    work: (operation: Operation) => Promise<T>,
+    stateOf: (result: T) => object | undefined,
+  ): Promise<T> {
+    const operation = this.operation(about.urn);
+    if (!this.recorder) return work(operation);
+    const { kind, ...step } = about;
+    const secrets = textsIn(this.configured.values, this.configured.secrets);
+    const warn = (text: string) => operation.log("warning", text);
+    const recorded = { ...step, stateOf, signal: operation.signal, secretNames: kind.secrets, secrets, warn };
+    return this.recorder.record(recorded, () => work(operation));
   }
 
   private kind(urn: string): AnyKind {
@@ -181,8 +227,9 @@ class Plugin {
     return {
       urn,
       signal: this.cancelled.signal,
-      config: this.config,
+      config: this.configured.values as ProviderConfig,
       log: (severity, text) => this.engine.write(severity, text, urn),
+      saw: (what, version) => this.recorder?.saw(what, version),
     };
   }
 
@@ -201,28 +248,6 @@ class Plugin {
     const drift = (state as { drift?: string[] }).drift ?? [];
     return encode({ ...state, drift, stateVersion } as Properties, new Set([...kind.secrets, ...inputs.secrets]));
   }
-}
-
-/**
- * After an update that failed half way the engine keeps the old inputs beside the new state, and a refresh forgets that it
- * failed: going back to the old configuration would look clean, with half of the new one in place.
- */
-function unfinished(inputs: Properties, state: Properties): string[] {
-  const known = Object.fromEntries(Object.keys(inputs).map((name) => [name, state[name] ?? null]));
-  const { changed } = difference(known, inputs, []);
-  return changed.length > 0 ? [`an update of ${changed.join(", ")} was begun and did not succeed`] : [];
-}
-
-/** What a preview can already say of a resource: its inputs; all that only creating it will tell is unknown. */
-function preview(kind: AnyKind, inputs: Properties): Properties {
-  return { ...Object.fromEntries(kind.computed.map((name) => [name, UNKNOWN])), ...inputs };
-}
-
-/** Computed outputs that this update does not change, so that a preview need not call them unknown. */
-function stable(kind: AnyKind, olds: Properties, changed: readonly string[]): Properties {
-  const moves = (name: string) => kind.volatile?.[name]?.some((input) => changed.includes(input)) ?? false;
-  const names = kind.computed.filter((name) => name in olds && !moves(name));
-  return Object.fromEntries(names.map((name) => [name, olds[name] ?? null]));
 }
 
 function echoInputs(decoded: Decoded): pb.CheckResponse {

@@ -8,8 +8,9 @@ import { loadConfig } from "../components/config/strict.ts";
 import { consume, produce } from "../components/contracts/contract.ts";
 import { type Fleet, fleetContract } from "../components/contracts/fleet.ts";
 import { siteContract } from "../components/contracts/site.ts";
-import { findForge } from "../components/forge/url.ts";
 import { BridgeForwardRule, EgressFence, HoldfastProvider, preflight } from "../components/plugin/resources.ts";
+import { recorded } from "../components/preflight/recorded.ts";
+import { ProgramError } from "../components/program-error.ts";
 import { ActionsRunner } from "../components/runner/actions-runner.ts";
 import { operatorPublicKey } from "../components/ssh/operator-key.ts";
 import { imagePath } from "../components/vm/image.ts";
@@ -17,21 +18,22 @@ import { libvirtProvider } from "../components/vm/libvirt-provider.ts";
 import { LibvirtVm } from "../components/vm/libvirt-vm.ts";
 import { macAddress } from "../components/vm/plan.ts";
 import { runnersConfig } from "./config.ts";
+import { locateForge } from "./forge.ts";
 import { planRunnerStack } from "./plan.ts";
+import { planPreflight } from "./preflight.ts";
 
 const config = loadConfig(runnersConfig);
 const site = await consume(siteContract, { stack: config["site.stack"], file: config["site.file"] });
 const plan = planRunnerStack(config, site, { project: pulumi.getProject(), stack: pulumi.getStack() });
 const { owner, name, host } = plan;
 const bridge = config["vm.bridge"];
-const authorizedKeys = config["vm.authorizedKeys"].length > 0 ? config["vm.authorizedKeys"] : [operatorPublicKey()];
 
 const holdfast = new HoldfastProvider("holdfast", { forgeToken: config["forge.token"] });
-await preflight(
-  { host, bridge, pool: config["vm.pool"], domain: name, owner, domainType: config["vm.type"] },
-  { provider: holdfast },
-);
-const forgeUrl = "url" in plan.forge ? plan.forge.url : await findForge(plan.forge.address);
+const forge = await locateForge(plan.forge);
+await preflight(planPreflight(config, plan, forge, await recorded()), { provider: holdfast });
+if ("problem" in forge) throw new ProgramError(forge.problem);
+const forgeUrl = forge.url;
+const authorizedKeys = config["vm.authorizedKeys"].length > 0 ? config["vm.authorizedKeys"] : [operatorPublicKey()];
 
 const image = { url: config["vm.image.url"], sha256: config["vm.image.sha256"] };
 const egress = plan.egress?.(forgeUrl);

@@ -31,7 +31,7 @@ export interface ContractSource {
  * @throws listing every field that does not fit; nothing is exported then.
  */
 export function produce<S extends z.ZodType>(contract: Contract<S>, value: z.input<S>): z.output<S> {
-  return checked(contract, value, "this stack would export");
+  return checkContract(contract, value, "this stack would export");
 }
 
 /** Reads a contract from its stack or its file. Gives undefined when neither is named. */
@@ -61,7 +61,7 @@ async function readStack<S extends z.ZodType>(contract: Contract<S>, stack: stri
   if (value === undefined || value === null) {
     throw new ProgramError(`stack ${name} exports no ${contract.output} (${contract.version}); ${make}`);
   }
-  return checked(contract, value, `stack ${name} exports`);
+  return checkContract(contract, value, `stack ${name} exports`);
 }
 
 function readFile<S extends z.ZodType>(contract: Contract<S>, file: string): z.output<S> {
@@ -70,7 +70,7 @@ function readFile<S extends z.ZodType>(contract: Contract<S>, file: string): z.o
       `there is no contract file ${file}; write it on the producer's side: pulumi stack output ${contract.output} --json > ${file}`,
     );
   }
-  return checked(contract, parsed(file), `file ${file} holds`);
+  return checkContract(contract, parsed(file), `file ${file} holds`);
 }
 
 /** The file's JSON. The parser's own words are left out: they quote what they stumbled over. */
@@ -88,7 +88,12 @@ function parsed(file: string): unknown {
   }
 }
 
-function checked<S extends z.ZodType>(contract: Contract<S>, value: unknown, where: string): z.output<S> {
+/**
+ * Checks a value that was read.
+ * @param where begins the error, for example `file site.json holds`.
+ * @throws listing every field that does not fit.
+ */
+export function checkContract<S extends z.ZodType>(contract: Contract<S>, value: unknown, where: string): z.output<S> {
   const result = contract.schema.safeParse(value);
   if (result.success) return result.data;
   const problems = result.error.issues.map(

@@ -3,6 +3,7 @@
  */
 import * as pulumi from "@pulumi/pulumi";
 import type { EgressPolicy } from "../fence/policy.ts";
+import type { PreflightArgs } from "../preflight/args.ts";
 import { ProgramError } from "../program-error.ts";
 
 /** Where to connect over SSH; see `SshTarget` in components/ssh. */
@@ -123,20 +124,10 @@ export class RunnerService extends pulumi.CustomResource {
   }
 }
 
-/** What the preflight looks at. */
-export interface PreflightArgs {
-  host: { host: string; port: number; user: string; hostKey?: string | undefined; stack: string };
-  bridge: string;
-  pool: string;
-  domain: string;
-  owner: string;
-  domainType: "kvm" | "qemu";
-}
-
 /**
- * Looks at a hypervisor, in previews too, and pins its host key.
- * @returns its address, so that whatever depends on this waits for it.
- * @throws when it cannot be reached or lacks something, listing all of it; nothing was changed then.
+ * Looks at host, workstation and forge, in previews too, and pins the host's key.
+ * @returns the host's address, so that whatever depends on this waits for it.
+ * @throws when something is missing, listing all of it; nothing was changed then.
  */
 export function preflight(args: PreflightArgs, opts: pulumi.InvokeOptions): Promise<{ address: string }> {
   return pulumi.runtime.invoke("holdfast:host:preflight", args, opts).catch(ProgramError.rethrow);

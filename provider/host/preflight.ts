@@ -1,94 +1,99 @@
 /**
- * `holdfast:host:preflight`: looks at a hypervisor before anything is changed, in previews too. Bounded, and every
- * problem is reported at once. It also pins the host key that the libvirt provider will check.
+ * `holdfast:host:preflight`: looks at everything that must hold before anything is changed, in previews too. Bounded, all
+ * of it side by side, and every problem is reported at once. It also pins the host key that the libvirt provider checks.
  */
-import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
 import { z } from "zod";
-import { domainOwner, parseOwnerMark } from "../../components/owner/mark.ts";
-import { impatient, type SshConnection, shellQuote, withSsh } from "../../components/ssh/connection.ts";
-import type { ProviderFunction } from "../kind.ts";
+import type { PreflightArgs } from "../../components/preflight/args.ts";
+import { type Check, failures } from "../../components/preflight/check.ts";
+import { impatient, withSsh } from "../../components/ssh/connection.ts";
+import type { Operation, ProviderFunction } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
+import { hostChecks, libvirtVersion } from "./checks-host.ts";
+import { knownSize, workstationChecks } from "./checks-workstation.ts";
+import { type Answers, probeHost } from "./host-probe.ts";
 
-const inputs = z.strictObject({
+const text = z.string().min(1);
+
+const inputs: z.ZodType<PreflightArgs> = z.strictObject({
   host: sshTarget,
-  /** Bridge that must exist. */
-  bridge: z.string().min(1),
-  /** Storage pool that must be active. */
-  pool: z.string().min(1),
-  /** Domain that we are going to make; it may exist only if it is ours. */
-  domain: z.string().min(1),
-  /** Our owner mark. */
-  owner: z.string().min(1),
-  /** Domain type; kvm needs /dev/kvm on the host. */
+  bridge: text,
+  pool: text,
+  domain: text,
+  owner: text,
   domainType: z.enum(["kvm", "qemu"]),
+  fenced: z.boolean(),
+  volumes: z.strictObject({ base: text, root: text, seed: text }),
+  recordedVolumes: z.array(z.string()),
+  diskGb: z.number(),
+  cidr: z.string().optional(),
+  downloads: z.array(z.strictObject({ what: text, key: text, url: text, sha256: text, suffix: z.string() })),
+  forge: z.strictObject({
+    url: z.string().optional(),
+    problem: z.string().optional(),
+    scope: z.string(),
+    registeredUuid: z.string().nullable().optional(),
+    forgeHost: sshTarget.extend({ command: text }).optional(),
+  }),
 });
 
-type Inputs = z.infer<typeof inputs>;
-
-export const preflight: ProviderFunction<Inputs> = {
+export const preflight: ProviderFunction<PreflightArgs> = {
   token: "holdfast:host:preflight",
   inputs,
-  async invoke(inputs, operation) {
-    const found = await withSsh(inputs.host, { ...impatient, signal: operation.signal }, (host) =>
-      problems(host, inputs),
-    );
-    if (!onPath("mkisofs")) {
-      found.push(
-        "mkisofs is missing on this workstation, the libvirt provider needs it: sudo apt-get install genisoimage",
-      );
+  async invoke(wanted, operation) {
+    const { signal, config, saw } = operation;
+    const checks = await preflightChecks(wanted, { signal, forgeToken: config.forgeToken, saw });
+    const failed = failures(checks);
+    if (failed.length > 0) {
+      const list = failed.map((problem) => `\n  - ${problem}`).join("");
+      throw new Error(`stack ${wanted.host.stack} is not ready for ${wanted.host.host}, nothing was changed:${list}`);
     }
-    if (found.length > 0) {
-      const list = found.map((problem) => `\n  - ${problem}`).join("");
-      throw new Error(`host ${inputs.host.host} is not ready, nothing was changed:${list}`);
+    for (const { what, found } of checks.filter(({ status }) => status === "skipped")) {
+      operation.log("warning", `not checked that ${what}: ${found}`);
     }
-    return { address: inputs.host.host };
+    return { address: wanted.host.host };
   },
 };
 
-async function problems(host: SshConnection, wanted: Inputs): Promise<string[]> {
-  const found: string[] = [];
-  const expect = async (command: string, problem: string) => {
-    if ((await host.run(command, { timeoutSeconds: 10 })).code !== 0) found.push(problem);
-  };
-  const virsh = "virsh -q -c qemu:///system";
-  if ((await host.run(`${virsh} list`, { timeoutSeconds: 10 })).code !== 0) {
-    return ["libvirt does not answer: sudo systemctl enable --now libvirtd (or install libvirt-daemon-system)"];
-  }
-  await expect(
-    `ip -d link show dev ${shellQuote(wanted.bridge)} type bridge | grep -q .`,
-    `there is no bridge ${wanted.bridge}; make one that enslaves the LAN interface, or set vm.bridge`,
-  );
-  await expect(
-    `${virsh} pool-info ${shellQuote(wanted.pool)} | grep -Eq '^State: +running'`,
-    `storage pool ${wanted.pool} is missing or stopped: virsh pool-define-as ${wanted.pool} dir --target <directory> && ` +
-      `virsh pool-build ${wanted.pool}; virsh pool-start ${wanted.pool}; virsh pool-autostart ${wanted.pool}; or set vm.pool`,
-  );
-  await expect("command -v iptables", "iptables is not installed: sudo apt-get install -y iptables");
-  if (wanted.domainType === "kvm") {
-    await expect(
-      "test -c /dev/kvm",
-      "there is no /dev/kvm; turn virtualisation on in the firmware, or set vm.type to qemu (slow)",
-    );
-  }
-  const metadata = await host.run(`${virsh} dumpxml --inactive ${shellQuote(wanted.domain)}`, { timeoutSeconds: 10 });
-  if (metadata.code === 0 && domainOwner(metadata.stdout) !== wanted.owner) {
-    found.push(`a domain ${wanted.domain} exists and is ${strange(domainOwner(metadata.stdout), wanted.owner)}`);
-  }
-  return found;
+/** What the checks may use besides what they look for. */
+export interface PreflightContext {
+  signal: AbortSignal;
+  /** API token of the forge; secret. */
+  forgeToken?: string | undefined;
+  /** Told what was met, and in which version. */
+  saw?: Operation["saw"];
 }
 
-/** Says whose a domain is that is not ours, and what to do; our own under another site id is the likeliest mistake. */
-function strange(mark: string | undefined, wanted: string): string {
-  if (mark === undefined) return "not ours (it has no owner mark); choose another vm.name";
-  const [theirs, ours] = [parseOwnerMark(mark), parseOwnerMark(wanted)];
-  if (theirs && ours && theirs.project === ours.project && theirs.stack === ours.stack) {
-    return `this stack's own under site.id ${theirs.site}; it is ${ours.site} now: put the old id back`;
-  }
-  return `owned by ${mark}; choose another vm.name`;
+/** Looks at host, workstation and forge side by side. Never throws: what cannot be looked at is a check too. */
+export async function preflightChecks(wanted: PreflightArgs, context: PreflightContext): Promise<Check[]> {
+  const parts = await Promise.all([
+    reachedHostChecks(wanted, context),
+    workstationChecks(wanted.downloads, context.signal),
+    forgeChecks(wanted, context),
+  ]);
+  return parts.flat();
 }
 
-/** Whether this workstation's PATH has the program. */
-function onPath(program: string): boolean {
-  return (process.env.PATH ?? "").split(delimiter).some((directory) => existsSync(join(directory, program)));
+async function reachedHostChecks(wanted: PreflightArgs, { signal, saw }: PreflightContext): Promise<Check[]> {
+  const { user, host, port } = wanted.host;
+  const what = `${user}@${host}:${port} runs commands as root`;
+  const { answers, check } = await withSsh(wanted.host, { ...impatient, signal }, (connection) =>
+    probeHost(connection, wanted),
+  ).then(
+    (answers): { answers: Answers; check: Check } => ({ answers, check: { what, status: "ok" } }),
+    (error: Error): { answers: Answers; check: Check } => ({
+      answers: {},
+      check: { what, status: "failed", found: error.message, fix: `look at it with: ssh -p ${port} ${user}@${host}` },
+    }),
+  );
+  const version = libvirtVersion(answers.libvirt);
+  if (version) saw?.("libvirt", version);
+  const image = wanted.downloads.find(({ key }) => key === "vm.image.url");
+  return [check, ...hostChecks(wanted, answers, image && knownSize(image))];
+}
+
+/** The one place for what must hold on the forge. */
+async function forgeChecks({ forge }: PreflightArgs, _context: PreflightContext): Promise<Check[]> {
+  const what = "the forge answers";
+  if (forge.problem) return [{ what, status: "failed", found: forge.problem }];
+  return [];
 }

@@ -5,6 +5,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
+import { cacheDirectory } from "../../toolchain/cache.ts";
 import { ensureToolchain } from "../../toolchain/index.ts";
 
 const checkout = join(import.meta.dirname, "../..");
@@ -34,19 +35,24 @@ export class Engine {
     for (const part of [
       "Pulumi.yaml",
       "package.json",
+      "cli",
       "foundation",
       "components",
       "provider",
+      "runners",
       "toolchain",
       "test/engine/programs",
     ]) {
       cpSync(join(checkout, part), join(directory, part), { recursive: true });
     }
+    // The checkout's own stack files stay where they are: they may be those of a real site.
+    mkdirSync(join(directory, "stacks", "runners"), { recursive: true });
     symlinkSync(join(checkout, "node_modules"), join(directory, "node_modules"));
     for (const part of ["state", "home"]) mkdirSync(join(root, part));
     return new Engine(directory, {
       ...toolchain.env,
       HOME: join(root, "home"),
+      XDG_STATE_HOME: join(root, "home", ".local", "state"),
       PULUMI_BACKEND_URL: `file://${join(root, "state")}`,
       PULUMI_CONFIG_PASSPHRASE: "only for this test",
     });
@@ -57,6 +63,18 @@ export class Engine {
     const result = await execa("pulumi", [...args, "--non-interactive", "--color", "never"], {
       cwd: join(this.directory, project),
       env: { ...process.env, ...this.env },
+      reject: false,
+      stdin: "ignore",
+      timeout: 120_000,
+    });
+    return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
+  }
+
+  /** Runs `holdfast` in the clone. Never throws for a failing command; bounded by two minutes. */
+  async holdfast(...args: string[]): Promise<EngineResult> {
+    const result = await execa("node", ["cli/holdfast.js", ...args], {
+      cwd: this.directory,
+      env: { ...process.env, ...this.env, HOLDFAST_CACHE: cacheDirectory() },
       reject: false,
       stdin: "ignore",
       timeout: 120_000,

@@ -13,6 +13,7 @@ const operation: Operation = {
   signal: new AbortController().signal,
   config: {},
   log: (severity, line) => process.stderr.write(`${severity}: ${line}\n`),
+  saw: () => {},
 };
 const state = { ...kind.inputs.parse(inputs), drift: [] };
 if (verb === "create") await kind.create(state, operation);

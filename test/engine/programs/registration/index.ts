@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { HoldfastProvider, HostKey, RunnerRegistration } from "../../../../components/plugin/resources.ts";
+import { recorded } from "../../../../components/preflight/recorded.ts";
 
 const config = new pulumi.Config();
 const provider = new HoldfastProvider("holdfast", { forgeToken: config.requireSecret("token") });
@@ -18,3 +19,6 @@ const registration = new RunnerRegistration(
 export const uuid = registration.uuid;
 export const token = registration.token;
 export const publicKey = key.publicKey;
+
+/** What the state had when this program began. */
+export const recordedUuid = pulumi.output(recorded()).apply(({ runnerUuid }) => runnerUuid);

@@ -1,0 +1,42 @@
+/**
+ * What a stack's own state has of the things that a preflight may find outside: these are ours, whatever else is said.
+ */
+import * as pulumi from "@pulumi/pulumi";
+
+/** A resource of a state, as far as it is looked at here. */
+interface RecordedResource {
+  type?: unknown;
+  outputs?: unknown;
+}
+
+/** What a state says is ours. */
+export interface Recorded {
+  /** `<pool>/<name>` of every volume. */
+  volumes: string[];
+  /** The runner's uuid on its forge; null when the state has no registration. */
+  runnerUuid: string | null;
+}
+
+/** Types of what the libvirt provider makes in a pool. */
+const volumeTypes = ["libvirt:index/volume:Volume", "libvirt:index/cloudinitDisk:CloudinitDisk"];
+const registrationType = "holdfast:forge:RunnerRegistration";
+
+/** Reads it from a state's resources. */
+export function recordedIn(resources: readonly RecordedResource[]): Recorded {
+  const outputsOf = (types: string[]) =>
+    resources
+      .filter(({ type }) => types.includes(String(type)))
+      .map(({ outputs }) => (outputs ?? {}) as Record<string, unknown>);
+  const volumes = outputsOf(volumeTypes).filter(
+    ({ pool, name }) => typeof pool === "string" && typeof name === "string",
+  );
+  const uuid = outputsOf([registrationType]).find((outputs) => typeof outputs.uuid === "string")?.uuid;
+  return { volumes: volumes.map(({ pool, name }) => `${pool}/${name}`), runnerUuid: (uuid as string) ?? null };
+}
+
+/** The same of the running stack, from its last checkpoint: in previews and after a failed update too. */
+export async function recorded(): Promise<Recorded> {
+  const stackName = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
+  const { outputs } = await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", { stackName });
+  return recordedIn(Object.values(outputs as Record<string, RecordedResource>));
+}

@@ -1,0 +1,96 @@
+/**
+ * What a workstation needs before it deploys a VM: the program that makes cloud-init disks, and the files that it fetches.
+ * Looks at files and asks servers; fetches and changes nothing.
+ */
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync, statSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { fileURLToPath } from "node:url";
+import { pinnedPath } from "../../components/download.ts";
+import type { Download } from "../../components/preflight/args.ts";
+import type { Check } from "../../components/preflight/check.ts";
+
+/** Bound on one question to a server, in milliseconds. */
+const askMs = 8_000;
+/** Bound on reading a file for its digest, in milliseconds: 5 GB from a slow disk. */
+const readMs = 18_000;
+
+/** Everything about this workstation, side by side. */
+export async function workstationChecks(downloads: readonly Download[], signal: AbortSignal): Promise<Check[]> {
+  return [mkisofsCheck(), ...(await Promise.all(downloads.map((download) => downloadCheck(download, signal))))];
+}
+
+function mkisofsCheck(): Check {
+  const what = "mkisofs is installed on this workstation";
+  const there = (process.env.PATH ?? "").split(delimiter).some((directory) => existsSync(join(directory, "mkisofs")));
+  if (there) return { what, status: "ok" };
+  return {
+    what,
+    status: "failed",
+    found: "mkisofs is missing on this workstation, the libvirt provider needs it",
+    fix: "sudo apt-get install -y genisoimage",
+  };
+}
+
+/** What is in the cache already was verified when it came in. */
+async function downloadCheck(file: Download, signal: AbortSignal): Promise<Check> {
+  const what = `${file.what} can be had, with its digest`;
+  if (existsSync(pinnedPath(file, file.suffix))) return { what, status: "ok", found: "here already, verified" };
+  return { what, ...(await (file.url.startsWith("file:") ? localFile(file, signal) : remoteFile(file, signal))) };
+}
+
+/** Size of a file in bytes, where it is on this workstation; else undefined. */
+export function knownSize(file: Download): number | undefined {
+  const path = pinnedPath(file, file.suffix);
+  const source = file.url.startsWith("file:") ? fileURLToPath(file.url) : path;
+  return statSync(existsSync(path) ? path : source, { throwIfNoEntry: false })?.size;
+}
+
+type Finding = Omit<Check, "what">;
+
+async function localFile({ url, sha256, key }: Download, signal: AbortSignal): Promise<Finding> {
+  const hash = createHash("sha256");
+  const bound = AbortSignal.timeout(readMs);
+  try {
+    await pipeline(createReadStream(fileURLToPath(url)), hash, { signal: AbortSignal.any([signal, bound]) });
+  } catch (error) {
+    if (bound.aborted) {
+      return { status: "skipped", found: `not known: ${url} could not be read within ${readMs / 1000} s` };
+    }
+    const found = `${url} cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`;
+    return { status: "failed", found, fix: `pulumi config set ${key} <URL>` };
+  }
+  const digest = hash.digest("hex");
+  if (digest === sha256) return { status: "ok" };
+  return {
+    status: "failed",
+    found: `${url} has SHA-256 ${digest}, expected ${sha256}`,
+    fix: `get the right file, or, if this one is right: pulumi config set ${digestKey(key)} ${digest}`,
+  };
+}
+
+async function remoteFile({ url, key }: Download, signal: AbortSignal): Promise<Finding> {
+  const fix = `pulumi config set ${key} <URL>`;
+  try {
+    const bound = AbortSignal.any([signal, AbortSignal.timeout(askMs)]);
+    const { ok, status } = await fetch(url, { method: "HEAD", signal: bound });
+    if (ok) return { status: "ok", found: "the server has it; its digest is checked when it is fetched" };
+    if (status === 405 || status === 501) {
+      return {
+        status: "skipped",
+        found: `not known: the server of ${url} does not say what it has without sending it`,
+      };
+    }
+    return { status: "failed", found: `${url}: the server answered ${status}`, fix };
+  } catch (error) {
+    const cause = (error as Error).cause as { code?: string; message?: string } | undefined;
+    const reason = cause?.code ?? cause?.message ?? (error as Error).message;
+    return { status: "failed", found: `${url} cannot be reached: ${reason}`, fix: `${fix}, for example file:///…` };
+  }
+}
+
+/** `vm.image.url` → `vm.image.sha256`. */
+function digestKey(urlKey: string): string {
+  return urlKey.replace(/url$/, "sha256");
+}

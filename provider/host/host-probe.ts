@@ -1,0 +1,118 @@
+/**
+ * Asks a hypervisor many questions in one SSH round trip. Nothing on the host is changed, every question has a bound, and
+ * one that libvirt would have to answer is not asked when libvirt does not.
+ */
+import { domainDescription } from "../../components/owner/mark.ts";
+import type { PreflightArgs } from "../../components/preflight/args.ts";
+import { type SshConnection, shellQuote } from "../../components/ssh/connection.ts";
+import { macAddress } from "../../components/vm/plan.ts";
+
+/** Exit code and standard output of one question. */
+export interface Answer {
+  code: number;
+  stdout: string;
+}
+
+/** Answers by the name of the question. A question that is missing was not answered: nothing was observed. */
+export type Answers = Readonly<Record<string, Answer | undefined>>;
+
+/** Bound on everything that is asked, in seconds. */
+const boundSeconds = 14;
+
+/** Asks everything that a preflight wants to know. */
+export async function probeHost(host: SshConnection, wanted: PreflightArgs): Promise<Answers> {
+  const { stdout, stderr, code } = await host.run(probeScript(wanted), { timeoutSeconds: boundSeconds });
+  if (!stdout.includes(begin)) {
+    throw new Error(`no command runs as root there (exit code ${code}): ${stderr.trim().split("\n")[0] ?? ""}`);
+  }
+  return parseAnswers(stdout);
+}
+
+const begin = "@@ ";
+const end = "@= ";
+
+/** The questions as one shell script. Exported for the tests. */
+export function probeScript(wanted: PreflightArgs): string {
+  const asked = (questions: Record<string, string>) =>
+    Object.entries(questions)
+      .map(([name, command]) => `echo '${begin}${name}'\n{ ${command}\n} 2>/dev/null\necho "\n${end}$?"`)
+      .join("\n");
+  const libvirt = 'virsh() { timeout 4 virsh -q -c qemu:///system "$@"; }\nif virsh list >/dev/null 2>&1; then';
+  return `export LC_ALL=C
+${asked(plainQuestions(wanted))}
+${libvirt}
+echo '${begin}libvirt'; virsh version --daemon 2>/dev/null; echo "\n${end}0"
+directory=$(virsh pool-dumpxml ${shellQuote(wanted.pool)} 2>/dev/null | sed -n 's:.*<path>\\(.*\\)</path>.*:\\1:p' | head -n 1)
+${asked(libvirtQuestions(wanted))}
+else echo '${begin}libvirt'; echo "${end}1"; fi
+${wanted.cidr ? asked({ neighbour: neighbour(wanted, wanted.cidr.split("/")[0] ?? "") }) : ""}`;
+}
+
+function plainQuestions(wanted: PreflightArgs): Record<string, string> {
+  const bridge = shellQuote(wanted.bridge);
+  return {
+    systemd: "test -d /run/systemd/system",
+    iptables: "command -v iptables || command -v iptables-nft",
+    nft: "command -v nft",
+    kvm: "test -c /dev/kvm",
+    bridge: `ip -d link show dev ${bridge} type bridge | grep .`,
+    "bridge addresses": `ip -4 -o addr show dev ${bridge}`,
+    "own addresses": "ip -4 -o addr show",
+    // Of every domain with our mark: a VM that is about to get another name still has the address.
+    "our cards": `grep -lsF ${shellQuote(`<description>${domainDescription(wanted.owner)}</description>`)} /etc/libvirt/qemu/*.xml | xargs -r -d '\\n' grep -hs '<mac address='`,
+  };
+}
+
+/**
+ * Who answers for the address on the LAN: an ARP question that a datagram provokes, where no ping is installed. What the
+ * kernel remembers of earlier is not believed until it has asked again, unless it is our own VM's card.
+ */
+function neighbour(wanted: PreflightArgs, address: string): string {
+  const bridge = shellQuote(wanted.bridge);
+  return `( ip -4 route get ${address} | grep -v ' via ' | grep -qF ${shellQuote(` dev ${wanted.bridge} `)} || exit 3
+if command -v ping >/dev/null; then ping -c 1 -W 1 ${address} >/dev/null && echo answers
+elif command -v bash >/dev/null; then timeout 1 bash -c 'echo > /dev/udp/${address}/9'
+else exit 3; fi
+for i in $(seq 30); do
+  seen=$(ip -4 neigh show to ${address} dev ${bridge})
+  case $seen in *REACHABLE*|*PERMANENT*|*FAILED*|*${macAddress(wanted.owner, wanted.domain)}*) break ;; esac
+  sleep 0.3
+done
+echo "$seen" )`;
+}
+
+function libvirtQuestions(wanted: PreflightArgs): Record<string, string> {
+  const pool = shellQuote(wanted.pool);
+  const questions: Record<string, string> = {
+    pool: `virsh pool-info ${pool}`,
+    "pool xml": `virsh pool-dumpxml ${pool}`,
+    // libvirt's own figure is as old as the last refresh of the pool.
+    "pool free": 'df -B1 --output=avail -- "$directory" | tail -n 1',
+    domain: `virsh dumpxml --inactive ${shellQuote(wanted.domain)}`,
+  };
+  if (wanted.host.user !== "root") {
+    questions["libvirt as user"] =
+      `timeout 4 runuser -u ${shellQuote(wanted.host.user)} -- virsh -q -c qemu:///system list`;
+  }
+  for (const [part, name] of Object.entries(wanted.volumes)) {
+    // A file that libvirt has not listed yet is found by the provider, which refreshes the pool first.
+    const unlisted = `test -e "$directory"/${shellQuote(name)}`;
+    questions[`volume ${part}`] = `virsh vol-dumpxml --pool ${pool} ${shellQuote(name)} || ${unlisted}`;
+    const uses = ["/", "'"].map((before) => `-e ${shellQuote(`${before}${name}'`)}`).join(" ");
+    questions[`users of ${part}`] = `grep -lsF ${uses} /etc/libvirt/qemu/*.xml /run/libvirt/qemu/*.xml`;
+  }
+  return questions;
+}
+
+/** Exit code of `timeout` when what it ran took too long: then nothing was answered. */
+const timedOut = 124;
+
+/** Reads the script's output back. Exported for the tests. */
+export function parseAnswers(output: string): Answers {
+  const answers: Record<string, Answer> = {};
+  for (const part of `\n${output}`.split(`\n${begin}`).slice(1)) {
+    const [, name = "", stdout = "", code] = /^([^\n]*)\n([\s\S]*?)\n?@= (\d+)/.exec(part) ?? [];
+    if (code !== undefined && Number(code) !== timedOut) answers[name] = { code: Number(code), stdout: stdout.trim() };
+  }
+  return answers;
+}

@@ -1,0 +1,53 @@
+/**
+ * What has to hold before a runner is made, from its configuration and its plan. Pure; the plugin looks, and so does
+ * `holdfast doctor host`.
+ */
+import { hostOf } from "../components/address.ts";
+import type { Download, PreflightArgs } from "../components/preflight/args.ts";
+import type { Recorded } from "../components/preflight/recorded.ts";
+import { vmNames } from "../components/vm/plan.ts";
+import type { FoundForge } from "./forge.ts";
+import type { RunnerPlan, RunnersConfig } from "./plan.ts";
+
+/**
+ * @param forge where the forge is, as far as asking for it told.
+ * @param recorded what the stack's state has.
+ */
+export function planPreflight(
+  config: RunnersConfig,
+  plan: RunnerPlan,
+  forge: FoundForge,
+  recorded: Recorded,
+): PreflightArgs {
+  const forgeHost = plan.forgeHostAddress ?? ("url" in forge ? hostOf(forge.url) : undefined);
+  return {
+    host: plan.host,
+    bridge: config["vm.bridge"],
+    pool: config["vm.pool"],
+    domain: plan.name,
+    owner: plan.owner,
+    domainType: config["vm.type"],
+    fenced: plan.egress !== undefined,
+    volumes: vmNames(plan.name, config["vm.image.sha256"]),
+    recordedVolumes: recorded.volumes,
+    diskGb: config["vm.diskGb"],
+    ...(config["vm.ipCidr"] ? { cidr: config["vm.ipCidr"] } : {}),
+    downloads: downloads(config, plan),
+    forge: {
+      ...forge,
+      scope: config["forge.scope"],
+      registeredUuid: recorded.runnerUuid,
+      ...(plan.forgeHost && forgeHost ? { forgeHost: { ...plan.forgeHost, host: forgeHost } } : {}),
+    },
+  };
+}
+
+function downloads(config: RunnersConfig, { execution }: RunnerPlan): Download[] {
+  const image = { url: config["vm.image.url"], sha256: config["vm.image.sha256"] };
+  const files: Download[] = [{ what: "the image", key: "vm.image.url", suffix: ".qcow2", ...image }];
+  if (execution.kind === "binary") {
+    const { url, sha256 } = execution;
+    files.push({ what: "the runner program", key: "runner.binary.url", suffix: "", url, sha256 });
+  }
+  return files;
+}
