@@ -29,10 +29,11 @@ export function rotated(secret: string): string {
 export async function registerBySecret(
   host: ForgeHost,
   runner: { name: string; scope: string; secret: string },
+  signal?: AbortSignal,
 ): Promise<string> {
   const scope = runner.scope ? ` --scope ${shellQuote(runner.scope)}` : "";
   const command = `${host.command} forgejo-cli actions register --name ${shellQuote(runner.name)}${scope} --secret-stdin`;
-  const output = await withSsh(host, impatient, (connection) =>
+  const output = await withSsh(host, { ...impatient, signal }, (connection) =>
     connection.must(command, { stdin: runner.secret }),
   ).catch((error: Error) => {
     // The command's own words are in the error, and nobody promises that it keeps the secret to itself.
@@ -43,4 +44,22 @@ export async function registerBySecret(
     throw new Error(`on ${host.host}: \`${host.command} forgejo-cli actions register\` did not end with a uuid`);
   }
   return uuid;
+}
+
+/**
+ * Whether the forge host answers SSH and has a command that can register runners. Changes nothing there.
+ * @throws with what is missing and what to set.
+ */
+export async function checkForgejoCli(host: ForgeHost, signal?: AbortSignal): Promise<void> {
+  const command = `${host.command} forgejo-cli actions register --help`;
+  const help = await withSsh(host, { ...impatient, signal }, (connection) =>
+    connection.run(command, { timeoutSeconds: 20 }),
+  );
+  if (help.code === 0 && `${help.stdout}${help.stderr}`.includes("--secret-stdin")) return;
+  const words = (help.stderr.trim() || help.stdout.trim()).split("\n").at(-1)?.slice(0, 200) ?? "";
+  throw new Error(
+    help.code === 0
+      ? `on ${host.host}: \`${command}\` knows no --secret-stdin`
+      : `on ${host.host}: \`${command}\` failed with ${help.code}: ${words}`,
+  );
 }

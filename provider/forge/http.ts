@@ -1,7 +1,24 @@
 /**
- * HTTP to the forge: bounded, one clear error a failure, no secret in any message.
+ * HTTP to the forge: every call bounded, repeated only where that is harmless, one clear error a failure (errors.ts), no
+ * secret in any message.
  */
-const timeoutMs = 10_000;
+import { setTimeout as pause } from "node:timers/promises";
+import type { z } from "zod";
+import { badContent, badStatus, type Call, ForgeError, noAnswer, type RawAnswer } from "./errors.ts";
+
+/** How long a call may take. */
+export interface Bounds {
+  /** Milliseconds that one try may take. */
+  tryMs: number;
+  /** Tries of a call that is harmless to repeat. */
+  tries: number;
+  /** Milliseconds after which no other try begins, and the last one ends. */
+  totalMs: number;
+  /** Milliseconds before the second try, more before each further one, none of them exact. */
+  pauseMs: number;
+}
+
+const usual: Bounds = { tryMs: 10_000, tries: 3, totalMs: 20_000, pauseMs: 500 };
 
 /** A forge as its callers address it. */
 export interface ForgeAccess {
@@ -9,82 +26,125 @@ export interface ForgeAccess {
   url: string;
   /** API token; secret. Not needed for the version and the runner protocol. */
   token?: string | undefined;
+  /** Aborted when the user cancels; every call ends then, with the signal's reason. */
+  signal?: AbortSignal | undefined;
+  /** Default: 10 s a try, 3 tries within 20 s. */
+  bounds?: Bounds | undefined;
 }
 
-/** The forge answered, but not with what was asked for. */
-export class ForgeError extends Error {
-  constructor(
-    message: string,
-    readonly status: number | undefined,
-  ) {
-    super(message);
-    this.name = "ForgeError";
-  }
+/** What the forge answered. */
+export interface Answer<T> {
+  body: T;
+  headers: Headers;
 }
 
-/** One request to the REST API below `/api/v1`. Returns the parsed body, or undefined for an empty one. */
-export async function api<T>(forge: ForgeAccess, method: string, path: string, body?: unknown): Promise<T> {
+/**
+ * One call of the REST API below `/api/v1`. GET and DELETE are repeated when the answer got lost; nothing else ever is.
+ * @param shape what the answer must look like; `z.unknown()` for an answer that does not matter.
+ * @throws ForgeError
+ */
+export async function api<T>(
+  forge: ForgeAccess,
+  method: "GET" | "POST" | "DELETE",
+  path: string,
+  shape: z.ZodType<T>,
+  body?: object,
+): Promise<Answer<T>> {
   const headers: Record<string, string> = { accept: "application/json" };
   if (forge.token) headers.authorization = `token ${forge.token}`;
-  return withholding(forge.token, request<T>(`${forge.url}/api/v1${path}`, method, headers, body));
+  const call = { forgeUrl: forge.url, method, path: `/api/v1${path}` };
+  const once = (bound: AbortSignal) => exchange(forge, call, headers, body, shape, bound);
+  return withholding(forge.token, method === "POST" ? once(within(forge)) : patiently(forge, once));
 }
 
-/** One call of the runner protocol (Connect, JSON encoding). */
+/**
+ * One call of the runner protocol (Connect, JSON encoding). Never repeated.
+ * @throws ForgeError
+ */
 export async function runnerCall<T>(
   forge: ForgeAccess,
-  call: string,
-  body: { token?: string; [name: string]: unknown },
+  name: "Register",
+  body: { token: string; [field: string]: unknown },
+  shape: z.ZodType<T>,
 ): Promise<T> {
   const headers = { "connect-protocol-version": "1", accept: "application/json" };
-  const url = `${forge.url}/api/actions/runner.v1.RunnerService/${call}`;
-  return withholding(body.token, request<T>(url, "POST", headers, body));
+  const call = { forgeUrl: forge.url, method: "POST", path: `/api/actions/runner.v1.RunnerService/${name}` };
+  const answer = exchange(forge, call, headers, body, shape, within(forge));
+  return (await withholding(body.token, answer)).body;
 }
 
 /** Keeps the secret out of the error, whoever repeated it: the forge in its answer, or the HTTP client. */
 async function withholding<T>(secret: string | undefined, answer: Promise<T>): Promise<T> {
   return answer.catch((error: Error) => {
-    if (secret) error.message = error.message.replaceAll(secret, "[secret]");
+    if (secret && error instanceof ForgeError) error.withhold(secret);
     throw error;
   });
 }
 
-async function request<T>(url: string, method: string, headers: Record<string, string>, body: unknown): Promise<T> {
-  const response = await fetch(url, {
-    method,
-    headers: body === undefined ? headers : { ...headers, "content-type": "application/json" },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    redirect: "error",
-    signal: AbortSignal.timeout(timeoutMs),
-  }).catch((error: Error) => {
-    throw new ForgeError(`cannot reach the forge: ${method} ${url}: ${reasonOf(error)}; check forge.url`, undefined);
-  });
-  const text = await response.text();
-  if (!response.ok) throw new ForgeError(`${method} ${url}: ${explain(response.status, text)}`, response.status);
-  if (text === "") return undefined as T;
-  try {
-    return JSON.parse(text) as T;
-  } catch {
-    throw new ForgeError(
-      `${method} ${url} answered with something other than JSON; is forge.url the forge's base URL?`,
-      response.status,
-    );
+/** Tries until an answer comes that is no passing failure, within the bounds. */
+async function patiently<T>(forge: ForgeAccess, once: (bound: AbortSignal) => Promise<T>): Promise<T> {
+  const { tries, totalMs, pauseMs } = forge.bounds ?? usual;
+  const end = Date.now() + totalMs;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await once(within(forge, end - Date.now()));
+    } catch (error) {
+      // Spread out, so that stacks which lost the forge together do not come back together.
+      const ms = pauseMs * 2 ** (attempt - 1) * (0.5 + Math.random());
+      const hopeless = !(error instanceof ForgeError && error.passing);
+      if (hopeless || attempt >= tries || Date.now() + ms >= end) throw error;
+      await pause(ms, undefined, { signal: forge.signal }).catch(() => forge.signal?.throwIfAborted());
+    }
   }
 }
 
-function reasonOf(error: Error): string {
-  const cause = error.cause as { code?: string; message?: string } | undefined;
-  if (error.name === "TimeoutError") return `no answer within ${timeoutMs / 1000} s`;
-  return cause?.code ?? cause?.message ?? error.message;
+function within(forge: ForgeAccess, leftMs = Number.POSITIVE_INFINITY): AbortSignal {
+  const bound = AbortSignal.timeout(Math.max(1, Math.min((forge.bounds ?? usual).tryMs, Math.ceil(leftMs))));
+  return forge.signal ? AbortSignal.any([forge.signal, bound]) : bound;
 }
 
-function explain(status: number, text: string): string {
-  const said = /"message"\s*:\s*"([^"]{0,200})"/.exec(text)?.[1] ?? "";
-  const next: Record<number, string> = {
-    401: "the forge does not accept forge.token; set a valid one: pulumi config set --secret forge.token",
-    403: "forge.token may not do this; it needs write access of the runner's scope, and a site administrator's token for the whole instance",
-    404: "nothing there; check forge.url and forge.scope",
-    405: "the forge does not know this method here; it may be another version than the one it reports",
-  };
-  const step = next[status] ?? (status >= 500 ? "the forge itself failed; look at its log, then try again" : undefined);
-  return `${status}${said ? ` (${said})` : ""}${step ? `: ${step}` : ""}`;
+async function exchange<T>(
+  forge: ForgeAccess,
+  call: Call,
+  headers: Record<string, string>,
+  body: object | undefined,
+  shape: z.ZodType<T>,
+  signal: AbortSignal,
+): Promise<Answer<T>> {
+  const answer = await ask(forge, call, headers, body, signal);
+  if (answer.status < 200 || answer.status >= 300) throw badStatus(call, answer);
+  const parsed = shape.safeParse(json(call, answer));
+  if (parsed.success) return { body: parsed.data, headers: answer.headers };
+  throw badContent(call, answer, parsed.error.issues[0]?.path.join(".") ?? "");
+}
+
+async function ask(
+  forge: ForgeAccess,
+  call: Call,
+  headers: Record<string, string>,
+  body: object | undefined,
+  signal: AbortSignal,
+): Promise<RawAnswer> {
+  try {
+    const response = await fetch(`${call.forgeUrl}${call.path}`, {
+      method: call.method,
+      headers: body === undefined ? headers : { ...headers, "content-type": "application/json" },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      redirect: "manual",
+      signal,
+    });
+    return { status: response.status, headers: response.headers, text: await response.text() };
+  } catch (error) {
+    forge.signal?.throwIfAborted();
+    throw noAnswer(call, error as Error, (forge.bounds ?? usual).tryMs / 1000);
+  }
+}
+
+function json(call: Call, answer: RawAnswer): unknown {
+  if (answer.text === "") return undefined;
+  try {
+    return JSON.parse(answer.text);
+  } catch {
+    throw badContent(call, answer);
+  }
 }

@@ -6,14 +6,18 @@ import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import type { Operation, ResourceKind, State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
+import type { ListedRunner } from "./dialect.ts";
+import { askRunners } from "./dialects.ts";
+import { ForgeError } from "./errors.ts";
 import { registerBySecret, rotated, sharedSecret } from "./forgejo-cli.ts";
-import { type ForgeAccess, ForgeError } from "./http.ts";
-import { deleteRunner, findRunner, forgeVersion, listRunners, registerRunner } from "./runners-api.ts";
+import type { ForgeAccess } from "./http.ts";
+import { registerOverApi } from "./register.ts";
+import { locateRunners } from "./scope.ts";
 
 const inputs = z.strictObject({
   /** Base URL of the forge. */
   forgeUrl: z.url({ protocol: /^https?$/, error: "expected http(s)://…" }),
-  /** Empty for the whole instance, `org`, or `owner/repository`. */
+  /** Empty for the whole instance, `org` or a user, or `owner/repository`. */
   scope: z.string().regex(/^([\w.-]+(\/[\w.-]+)?)?$/, "expected nothing, an organisation, or owner/repository"),
   /** The runner's name on the forge. */
   name: z.string().min(1).max(255),
@@ -35,14 +39,6 @@ export type RegistrationState = State<RegistrationInputs> & {
   runnerId?: number | undefined;
 };
 
-/**
- * Label that a registration carries until its daemon declares the real ones. It names the owner, so that a run that was
- * killed between registering and saving is recognised and cleaned up by the next one.
- */
-export function pendingLabel(owner: string): string {
-  return `holdfast-pending:${owner}`;
-}
-
 export const runnerRegistration: ResourceKind<RegistrationInputs, RegistrationState> = {
   type: "holdfast:forge:RunnerRegistration",
   inputs,
@@ -52,25 +48,18 @@ export const runnerRegistration: ResourceKind<RegistrationInputs, RegistrationSt
 
   async create(inputs, operation) {
     const made = inputs.forgeHost
-      ? await registerOverSsh(inputs, inputs.forgeHost)
-      : await registerOverApi(inputs, accessTo(inputs, operation), operation);
+      ? await registerOverSsh(inputs, inputs.forgeHost, operation.signal)
+      : await registerOverApi(accessTo(inputs, operation), inputs, operation.log);
     return { id: made.uuid, state: { ...inputs, ...made } };
   },
 
   async read(id, state, operation) {
     if (!state) return adopt(id, operation);
-    if (state.runnerId === undefined) {
-      // Forgejo before 15 lists no runners: nothing was observed, so nothing is concluded.
-      return { id, state, inputs: inputsOf(state) };
-    }
-    const runner = { id: state.runnerId, name: state.name };
-    const listed = await findRunner(accessTo(state, operation), state.scope, runner).catch((error: unknown) => {
-      // Not observed, so kept: a token that has expired must not stop the `up` that brings the new one.
-      if (!(error instanceof ForgeError)) throw error;
-      operation.log("warning", `registration of ${state.name} was not looked at: ${error.message}`);
-      return runner;
-    });
-    return listed ? { id, state, inputs: inputsOf(state) } : undefined;
+    const seen = await look(state, operation);
+    if (seen === "gone") return undefined;
+    // Not observed, so kept: a token that has expired must not stop the `up` that brings the new one.
+    const known = seen === "unobserved" ? state : { ...state, runnerId: seen.id };
+    return { id, state: known, inputs: inputsOf(state) };
   },
 
   async update(_id, { uuid, token, runnerId }, inputs) {
@@ -78,52 +67,73 @@ export const runnerRegistration: ResourceKind<RegistrationInputs, RegistrationSt
   },
 
   async delete(_id, state, operation) {
-    if (state.runnerId !== undefined) {
-      const forge = accessTo(state, operation);
-      const listed = await findRunner(forge, state.scope, { id: state.runnerId, name: state.name });
-      if (listed) await deleteRunner(forge, state.scope, listed.id);
-      return;
-    }
-    if (!state.forgeHost) return;
-    // Without a runner list there is no delete either. A secret that nobody keeps makes the row useless for ever.
-    await registerBySecret(state.forgeHost, { ...state, secret: rotated(state.token) });
-    operation.log(
-      "warning",
-      `runner ${state.name} (${state.uuid}) can no longer log in; its row stays on the forge until an administrator deletes it ` +
-        "or cron.cleanup_offline_runners does: a Forgejo before 15 has no API for that",
-    );
+    if (state.runnerId === undefined && state.forgeHost) return lockOut(state, state.forgeHost, operation);
+    const forge = accessTo(state, operation);
+    const runners = await askRunners(forge);
+    const place = await locateRunners(forge, state.scope);
+    const listed = await runners.list(forge, place);
+    const row = rowOf(state, listed);
+    if (row) await runners.delete(forge, place, row.id);
+    else if (!canTell(state, listed)) operation.log("warning", stays(state));
   },
 };
 
-async function registerOverSsh(inputs: RegistrationInputs, host: NonNullable<RegistrationInputs["forgeHost"]>) {
-  const secret = sharedSecret(`${inputs.owner}/${inputs.name}`);
-  const uuid = await registerBySecret(host, { name: inputs.name, scope: inputs.scope, secret });
-  return { uuid, token: secret };
+/** What the forge lists of a registration. Where it lists nothing, or does not answer, nothing was observed. */
+async function look(state: RegistrationState, operation: Operation): Promise<ListedRunner | "gone" | "unobserved"> {
+  // Over SSH there is no token that could list; a Forgejo before 15 has no list at all.
+  if (state.runnerId === undefined && state.forgeHost) return "unobserved";
+  try {
+    const forge = accessTo(state, operation);
+    const runners = await askRunners(forge);
+    const listed = await runners.list(forge, await locateRunners(forge, state.scope));
+    return rowOf(state, listed) ?? (canTell(state, listed) ? "gone" : "unobserved");
+  } catch (error) {
+    if (!(error instanceof ForgeError)) throw error;
+    operation.log("warning", `registration of ${state.name} was not looked at: ${error.message}`);
+    return "unobserved";
+  }
 }
 
-async function registerOverApi(inputs: RegistrationInputs, forge: ForgeAccess, operation: Operation) {
-  const { product, version } = await forgeVersion(forge);
-  if (product === "forgejo") {
-    throw new Error(
-      `${inputs.forgeUrl} is Forgejo ${version}: registration there goes over SSH on the forge host; unset forge.token`,
-    );
-  }
-  const pending = pendingLabel(inputs.owner);
-  const namesakes = (await listRunners(forge, inputs.scope)).filter((runner) => runner.name === inputs.name);
-  for (const runner of namesakes) {
-    if (!runner.labels?.some((label) => label.name === pending)) {
-      throw new Error(
-        `a runner named ${inputs.name} (number ${runner.id}) is already registered on ${inputs.forgeUrl} and is not ours: ` +
-          "choose another vm.name, delete it on the forge, or adopt it with `pulumi import`",
-      );
-    }
-    operation.log(
-      "info",
-      `removing registration ${runner.id} of ${runner.name}, left half-made by a run that was cut off`,
-    );
-    await deleteRunner(forge, inputs.scope, runner.id);
-  }
-  return registerRunner(forge, inputs.scope, inputs.name, [pending]);
+/**
+ * The row of a registration. A 404 for its number would prove nothing, a proxy in front of a restarting forge gives it too;
+ * and a forge that was set up anew gives old numbers to other runners.
+ */
+function rowOf(state: RegistrationState, listed: readonly ListedRunner[]): ListedRunner | undefined {
+  return listed.find((runner) =>
+    runner.uuid === undefined ? runner.id === state.runnerId && runner.name === state.name : runner.uuid === state.uuid,
+  );
+}
+
+/** Whether a list without the row means that the row is gone: one that was registered over SSH has only its uuid. */
+function canTell(state: RegistrationState, listed: readonly ListedRunner[]): boolean {
+  return state.runnerId !== undefined || listed.every((runner) => runner.uuid !== undefined);
+}
+
+/** Without a runner list there is no delete either. A secret that nobody keeps makes the row useless for ever. */
+async function lockOut(
+  state: RegistrationState,
+  host: NonNullable<RegistrationInputs["forgeHost"]>,
+  operation: Operation,
+): Promise<void> {
+  await registerBySecret(host, { ...state, secret: rotated(state.token) }, operation.signal);
+  operation.log("warning", `${state.name} can no longer log in. ${stays(state)}`);
+}
+
+function stays(state: RegistrationState): string {
+  return (
+    `the row of ${state.name} (${state.uuid}) stays on ${state.forgeUrl} until an administrator deletes it or ` +
+    "cron.cleanup_offline_runners does"
+  );
+}
+
+async function registerOverSsh(
+  inputs: RegistrationInputs,
+  host: NonNullable<RegistrationInputs["forgeHost"]>,
+  signal: AbortSignal,
+) {
+  const secret = sharedSecret(`${inputs.owner}/${inputs.name}`);
+  const uuid = await registerBySecret(host, { name: inputs.name, scope: inputs.scope, secret }, signal);
+  return { uuid, token: secret };
 }
 
 /**
@@ -142,12 +152,22 @@ async function adopt(id: string, operation: Operation) {
   if (!uuid || !token || !name || !address) throw new Error(`${file} lacks uuid, token, name or address`);
   const inputs: RegistrationInputs = { forgeUrl: address.replace(/\/$/, ""), scope, name, owner: "imported" };
   const forge = accessTo(inputs, operation);
-  const listed = (await listRunners(forge, scope)).filter((runner) => runner.name === name);
-  const [only] = listed;
-  if (!only || listed.length > 1) {
-    throw new Error(`${address} lists ${listed.length} runners named ${name}; exactly one is needed to import it`);
-  }
+  const runners = await askRunners(forge);
+  const only = onlyOne({ uuid, name, address }, await runners.list(forge, await locateRunners(forge, scope)));
   return { id: uuid, state: { ...inputs, uuid, token, runnerId: only.id }, inputs };
+}
+
+/** The one row that a registration file belongs to: by uuid where the forge lists it, else by name. */
+function onlyOne(file: { uuid: string; name: string; address: string }, listed: readonly ListedRunner[]): ListedRunner {
+  const mine = listed.filter((runner) =>
+    runner.uuid === undefined ? runner.name === file.name : runner.uuid === file.uuid,
+  );
+  const [only] = mine;
+  if (only && mine.length === 1) return only;
+  throw new Error(
+    `${file.address} lists ${mine.length} runners named ${file.name} that this file may belong to; exactly one is needed ` +
+      "to import it: is it of another scope (?scope=… behind the path)?",
+  );
 }
 
 /** What the runner wrote about itself. The parser's own words are left out: they quote what they stumbled over. */
@@ -161,13 +181,13 @@ function registrationIn(file: string): Record<string, string> {
 
 function accessTo(inputs: { forgeUrl: string }, operation: Operation): ForgeAccess {
   const token = operation.config.forgeToken;
-  if (!token) {
-    throw new Error(
-      "no API token for the forge: pulumi config set --secret forge.token, " +
-        "or set forge.ssh.* so that the runner is registered on the forge host",
-    );
-  }
-  return { url: inputs.forgeUrl, token };
+  if (token) return { url: inputs.forgeUrl, token, signal: operation.signal };
+  throw new ForgeError(
+    "refused",
+    `no API token for the forge ${inputs.forgeUrl}`,
+    "pulumi config set --secret forge.token, or set forge.ssh.* so that the runner is registered on the forge host; " +
+      "what was registered with a token needs one to be deleted",
+  );
 }
 
 function inputsOf(state: RegistrationState): RegistrationInputs {

@@ -1,0 +1,213 @@
+/**
+ * What went wrong between us and the forge: whether it can be tried again, whether a change may have happened all the
+ * same, and what to do next. Messages name the forge's URL and the configuration key, never a secret.
+ */
+
+/**
+ * - `unreached`: the forge never got the call. Nothing happened.
+ * - `lost`: the answer did not arrive, or the forge failed: whether it carried the call out is not known.
+ * - `garbled`: an answer came that says nothing: whether the call was carried out is not known, and repeating is idle.
+ * - `refused`: the forge, or something in its place, said no. Nothing happened.
+ */
+export type Failure = "unreached" | "lost" | "garbled" | "refused";
+
+/** A call to the forge that did not give what was asked for. */
+export class ForgeError extends Error {
+  /**
+   * @param found what was seen, with method and URL.
+   * @param fix what to do next: a command, or a configuration key.
+   * @param status the HTTP status, where there was one.
+   */
+  constructor(
+    readonly failure: Failure,
+    public found: string,
+    readonly fix?: string,
+    readonly status?: number,
+  ) {
+    super(fix ? `${found}; ${fix}` : found);
+    this.name = "ForgeError";
+  }
+
+  /** Whether a change that was asked for may have been made all the same. */
+  get outcomeUnknown(): boolean {
+    return this.failure === "lost" || this.failure === "garbled";
+  }
+
+  /** Whether a call that is harmless to repeat may do better in a moment. */
+  get passing(): boolean {
+    return this.failure === "unreached" || this.failure === "lost";
+  }
+
+  /** Takes a secret out of all that this error says. */
+  withhold(secret: string): void {
+    this.found = this.found.replaceAll(secret, "[secret]");
+    this.message = this.message.replaceAll(secret, "[secret]");
+  }
+}
+
+/** A call as errors tell of it. */
+export interface Call {
+  /** Base URL of the forge. */
+  forgeUrl: string;
+  method: string;
+  /** What stands behind the base URL, for example `/api/v1/version`. */
+  path: string;
+}
+
+/** What came back, as text. */
+export interface RawAnswer {
+  status: number;
+  headers: Headers;
+  text: string;
+}
+
+/** The call never got an answer: nothing listens, the name is unknown, TLS failed, the time ran out. */
+export function noAnswer(call: Call, error: Error, seconds: number): ForgeError {
+  if (error instanceof TypeError && error.cause === undefined) {
+    // The HTTP client quotes what it stumbled over, which may be the token.
+    const found = `cannot call ${call.method} ${place(call)}: forge.url or forge.token holds what HTTP cannot carry`;
+    return new ForgeError("refused", found, "set them again, without line ends or control characters");
+  }
+  const cause = error.cause as { code?: string; message?: string } | undefined;
+  const code = cause?.code ?? "";
+  const timedOut = error.name === "TimeoutError" || code === "UND_ERR_HEADERS_TIMEOUT";
+  const reason = timedOut ? `no answer within ${seconds} s` : code || cause?.message || error.message;
+  const found = `cannot reach the forge: ${call.method} ${place(call)}: ${reason}`;
+  const [failure, fix] = causes.find(([pattern]) => pattern.test(code))?.slice(1) ?? ["lost", "check forge.url"];
+  return new ForgeError(failure as Failure, found, fix as string);
+}
+
+const causes: readonly (readonly [RegExp, Failure, string])[] = [
+  [/^(ENOTFOUND|EAI_AGAIN)$/, "unreached", "its name does not resolve here: check forge.url and this machine's DNS"],
+  [/^ECONNREFUSED$/, "unreached", "nothing listens there: is the forge up? Else check forge.url"],
+  [
+    /^(EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/,
+    "unreached",
+    "is its host up and reachable? Else check forge.url",
+  ],
+  [/^ERR_SSL_|^EPROTO$/, "refused", "no TLS is spoken there: check forge.url (http:// or https://, and the port)"],
+  [
+    /CERT|SELF_SIGNED|^UNABLE_TO_/,
+    "refused",
+    "its certificate is not trusted here: export NODE_EXTRA_CA_CERTS=<file of its CA>, or check forge.url",
+  ],
+];
+
+/** The forge, or something in front of it, answered with a status that is no success. */
+export function badStatus(call: Call, answer: RawAnswer): ForgeError {
+  const { status } = answer;
+  const failure: Failure = status === 429 ? "unreached" : status >= 500 ? "lost" : "refused";
+  const told = (what: string, fix: string) =>
+    new ForgeError(failure, `${call.method} ${place(call)}: ${status}${what}`, fix, status);
+  if (status >= 300 && status < 400) return redirect(call, answer, told);
+  const page = htmlTitle(answer);
+  if (page !== undefined) {
+    const fix =
+      status >= 500
+        ? "a proxy answered, the forge behind it is down: look at its log, then try again"
+        : "a proxy or a login page answered in the forge's place: check forge.url, and let /api/ pass there";
+    return told(` with an HTML page${page}`, fix);
+  }
+  const said = saidBy(answer.text);
+  return told(said ? ` (${said})` : "", nextStep(call, status, said));
+}
+
+/** A success whose content is not what the API promises. `where` is a path into it, never a value. */
+export function badContent(call: Call, answer: RawAnswer, where?: string): ForgeError {
+  const page = htmlTitle(answer);
+  const what =
+    page !== undefined
+      ? `an HTML page${page} instead of JSON`
+      : where === undefined
+        ? "something other than JSON"
+        : `JSON of another shape than this API has (at ${where || "its top"})`;
+  return new ForgeError(
+    "garbled",
+    `${call.method} ${place(call)} answered with ${what}`,
+    "is forge.url the forge's base URL, and does a proxy let /api/ pass?",
+    answer.status,
+  );
+}
+
+/** The scope that the forge asks of a token for this call: `read:` or `write:` with its category. */
+export function neededScope(method: string, path: string): string {
+  return `${method === "GET" ? "read" : "write"}:${categoryOf(path)}`;
+}
+
+function categoryOf(path: string): string {
+  const [first = ""] = path
+    .replace(/^\/api\/v1/, "")
+    .split("/")
+    .filter(Boolean);
+  return { orgs: "organization", repos: "repository", user: "user" }[first] ?? "admin";
+}
+
+function nextStep(call: Call, status: number, said: string): string {
+  const write = neededScope("POST", call.path);
+  const set = "pulumi config set --secret forge.token";
+  if (status === 401) {
+    return `the forge does not accept forge.token (expired, revoked or mistyped): make one with the scope ${write}, then ${set}`;
+  }
+  if (status === 403) return forbidden(call, said, set);
+  if (status === 404) return notFound(call);
+  if (status === 405) return "the forge does not know this method here: is it really of the version that it reports?";
+  if (status === 429) return "the forge or its proxy wants fewer calls: wait a while, then try again";
+  if (status >= 500) return "the forge itself failed: look at its log, then try again";
+  return "check forge.url and forge.scope";
+}
+
+function forbidden(call: Call, said: string, set: string): string {
+  const category = categoryOf(call.path);
+  const rank = {
+    admin: "a site administrator's token, or a forge.scope that its user owns",
+    organization: "a token of an owner of the organisation",
+    repository: "a token of an administrator of the repository",
+    user: "the user's own token",
+  }[category];
+  const scope = `a token with the scope ${neededScope(call.method, call.path)}${call.method === "GET" ? ` (registering needs ${neededScope("POST", call.path)})` : ""}`;
+  if (/required scope/.test(said)) return `forge.token lacks a scope: make ${scope}, then ${set}`;
+  if (/site admin|owner|administrator/.test(said)) return `this needs ${rank}: ${set}`;
+  return `forge.token may not do this: it needs ${scope}, and ${rank}: ${set}`;
+}
+
+function notFound(call: Call): string {
+  const category = categoryOf(call.path);
+  if (call.path === "/api/v1/version")
+    return "there is no forge at this URL: check forge.url (with the path, if it has one)";
+  if (category === "organization")
+    return "the forge has no such organisation, or the token's user may not see it: check forge.scope";
+  if (category === "repository")
+    return "the forge has no such repository, or the token's user may not see it: check forge.scope";
+  return "there is nothing here: check forge.url, and that Actions are enabled on the forge";
+}
+
+function redirect(call: Call, answer: RawAnswer, told: (what: string, fix: string) => ForgeError): ForgeError {
+  const location = answer.headers.get("location") ?? "";
+  const target = URL.canParse(location, place(call)) ? new URL(location, place(call)) : undefined;
+  // Query and fragment are left out: they may carry what is nobody's business.
+  const where = target ? `${target.origin}${target.pathname}` : "elsewhere";
+  if (target?.pathname.endsWith(call.path)) {
+    return told(` redirects to ${where}`, `pulumi config set forge.url ${where.slice(0, -call.path.length)}`);
+  }
+  return told(` redirects to ${where}`, "that is no API: check forge.url, and that no proxy asks for a login on /api/");
+}
+
+/** The title of an HTML page in quotes, empty for a page without one, undefined for what is no page. */
+function htmlTitle({ headers, text }: RawAnswer): string | undefined {
+  if (!headers.get("content-type")?.includes("text/html") && !/^\s*<(!doctype|html)/i.test(text)) return undefined;
+  const title = /<title[^>]*>([^<]*)</i.exec(text)?.[1]?.replace(/\s+/g, " ").trim().slice(0, 80);
+  return title ? ` "${title}"` : "";
+}
+
+function saidBy(text: string): string {
+  try {
+    const { message } = JSON.parse(text) as { message?: unknown };
+    return typeof message === "string" ? message.replace(/\s+/g, " ").trim().slice(0, 200) : "";
+  } catch {
+    return "";
+  }
+}
+
+function place(call: Call): string {
+  return `${call.forgeUrl}${call.path}`;
+}
