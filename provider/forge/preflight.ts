@@ -91,7 +91,7 @@ function nameCheck(wanted: ForgeWanted, listed: readonly ListedRunner[]): Check 
     return {
       what,
       status: "failed",
-      found: `runner ${wanted.name} (number ${stranger.id}, ${stranger.status}) on ${wanted.forgeUrl} is ${whose(stranger)}`,
+      found: `runner ${wanted.name} (number ${stranger.id}, ${stranger.status}) on ${wanted.forgeUrl} is ${whose(stranger, wanted.owner)}`,
       fix: "choose another vm.name, delete it on the forge, or adopt it with `pulumi import`",
     };
   }
@@ -115,7 +115,8 @@ function sameStack(mark: string, owner: string): boolean {
   return mark === owner || (theirs !== undefined && theirs.project === ours?.project && theirs.stack === ours.stack);
 }
 
-function whose({ owner, pending }: ListedRunner): string {
+function whose({ owner, pending }: ListedRunner, ours: string): string {
+  if (owner === ours) return "this stack's by its mark, and not what its state knows";
   if (owner !== undefined) return `of ${owner}`;
   return pending ? "nobody's yet, and not this stack's" : "not this stack's";
 }

@@ -165,8 +165,8 @@ function onlyOne(file: { uuid: string; name: string; address: string }, listed: 
   const [only] = mine;
   if (only && mine.length === 1) return only;
   throw new Error(
-    `${file.address} lists ${mine.length} runners named ${file.name} that this file may belong to; exactly one is needed ` +
-      "to import it: is it of another scope (?scope=… behind the path)?",
+    `${file.address} lists ${mine.length} runners named ${file.name}; exactly one is needed to import it ` +
+      "(one of another scope is found with ?scope=… behind the path)",
   );
 }
 
