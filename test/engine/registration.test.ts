@@ -83,6 +83,27 @@ describe("RunnerRegistration", () => {
     expect(forge.rows).toHaveLength(1);
   });
 
+  it("on Forgejo 15, settles a POST whose answer was lost by the list: one row, the preview clean, none after destroy", async () => {
+    let posts = 0;
+    const other = new FakeForge({
+      version: "15.0.1+gitea-1.22.0",
+      fault: ({ method }) => (method === "POST" && ++posts === 1 ? { done: "cut" } : undefined),
+    });
+    try {
+      await engine.must(project, "config", "set", "--stack", stack, "url", await other.start());
+      await up();
+      expect(posts).toBe(2);
+      expect(other.rows.map(({ id }) => id)).toEqual([2]);
+      expect((await preview("--expect-no-changes")).exitCode).toBe(0);
+      const { uuid } = JSON.parse(await engine.must(project, "stack", "output", "--json", "--stack", stack));
+      expect(uuid).toBe(other.rows[0]?.uuid);
+      await engine.must(project, "destroy", "--yes", "--skip-preview", "--stack", stack);
+      expect(other.rows).toEqual([]);
+    } finally {
+      other.close();
+    }
+  });
+
   it("removes the row that a killed run left behind instead of making a second one", async () => {
     forge.rows.push({ id: 90, uuid: "lost", name: "runner-1", labels: ["holdfast-pending:test.registration.dev"] });
     await up();

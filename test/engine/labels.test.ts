@@ -1,0 +1,72 @@
+/**
+ * The runner's labels under the real engine: proves that changing them never registers anew. They reach the runner's daemon
+ * as its configuration, and the daemon's Declare puts them into the row that it has. VM and forge are stand-ins; the test
+ * does the daemon's part with what was delivered.
+ */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { operatorHome, sshHost } from "../unit/ssh-host.fixture.ts";
+import { Engine } from "./engine.ts";
+import { FakeForge } from "./fake-forge.ts";
+
+const project = "test/engine/programs/labels";
+
+describe("labels", () => {
+  let engine: Engine;
+
+  beforeAll(async () => {
+    engine = await Engine.open();
+  });
+
+  afterAll(() => engine.close());
+
+  const versions = ["1.26.0", "15.0.1+gitea-1.22.0"];
+  it.each(versions)("change in the row that is there, by the daemon's own declaration (%s)", async (version) => {
+    operatorHome();
+    // A VM on which every command succeeds, and whose runner is accepted at once.
+    const vm = await sshHost({ answer: () => ({ stdout: "declared successfully" }) });
+    const forge = new FakeForge({ version });
+    const url = await forge.start();
+    try {
+      const config = { url, port: String(vm.port), labels: "fenced" };
+      const plain = Object.entries(config).flatMap(([key, value]) => ["--plaintext", `${key}=${value}`]);
+      await engine.must(project, "stack", "init", `s${versions.indexOf(version)}`);
+      await engine.must(project, "config", "set-all", ...plain, "--secret", `token=${forge.apiToken}`);
+      const up = () => engine.must(project, "up", "--yes", "--skip-preview");
+
+      await up();
+      await startDaemon(url, delivered(vm.received));
+      const before = { ...forge.rows[0] };
+      expect(before.labels).toEqual(["fenced"]);
+
+      const writes = forge.requests.filter((request) => !request.startsWith("GET")).length;
+      await engine.must(project, "config", "set", "labels", "fenced,heavy:host");
+      const preview = await engine.must(project, "preview");
+      expect(preview).toMatch(/runner-service\s+update/);
+      expect(preview).not.toMatch(/runner-registration\s+(create|update|replace|delete)/);
+      await up();
+      expect(forge.requests.filter((request) => !request.startsWith("GET"))).toHaveLength(writes);
+
+      await startDaemon(url, delivered(vm.received));
+      expect(forge.rows).toEqual([{ ...before, labels: ["fenced", "heavy:host"] }]);
+      await engine.must(project, "preview", "--expect-no-changes");
+    } finally {
+      forge.close();
+    }
+  });
+});
+
+/** The registration file that was last put onto the VM. */
+function delivered(received: { command: string; stdin: string }[]) {
+  const file = received.findLast(({ command }) => command.includes("/.runner.holdfast-new"))?.stdin ?? "{}";
+  return JSON.parse(file) as { uuid: string; token: string; labels: string[] };
+}
+
+/** What a daemon says when it starts. */
+async function startDaemon(url: string, { uuid, token, labels }: ReturnType<typeof delivered>): Promise<void> {
+  const answer = await fetch(`${url}/api/actions/runner.v1.RunnerService/Declare`, {
+    method: "POST",
+    headers: { "x-runner-uuid": uuid, "x-runner-token": token },
+    body: JSON.stringify({ version: "12.0.0", labels }),
+  });
+  expect(answer.status).toBe(200);
+}

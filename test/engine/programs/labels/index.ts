@@ -1,0 +1,26 @@
+import * as pulumi from "@pulumi/pulumi";
+import { HoldfastProvider, HostKey } from "../../../../components/plugin/resources.ts";
+import { ActionsRunner } from "../../../../components/runner/actions-runner.ts";
+
+const config = new pulumi.Config();
+const provider = new HoldfastProvider("holdfast", { forgeToken: config.requireSecret("token") });
+const machine = new HostKey("machine", { comment: "vm" }, { provider });
+const target = { host: "127.0.0.1", port: config.requireNumber("port"), user: "root", stack: "labels/dev" };
+const runner = new ActionsRunner(
+  "runner",
+  {
+    runnerName: "runner-1",
+    owner: "test.labels.dev",
+    forgeUrl: config.require("url"),
+    scope: "",
+    labels: config.require("labels").split(","),
+    capacity: 1,
+    drainSeconds: 0,
+    execution: { kind: "container", image: `forge.example.org/runner@sha256:${"0".repeat(64)}` },
+    vm: { vmId: "vm-1", vm: target, hypervisor: target, dialErrorLimit: 1 },
+  },
+  machine,
+  { provider },
+);
+
+export const uuid = runner.uuid;
