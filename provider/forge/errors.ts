@@ -129,6 +129,8 @@ export function badContent(call: Call, answer: RawAnswer, where?: string): Forge
   );
 }
 
+const versionPath = "/api/v1/version";
+
 /** The scope that the forge asks of a token for this call: `read:` or `write:` with its category. */
 export function neededScope(method: string, path: string): string {
   return `${method === "GET" ? "read" : "write"}:${categoryOf(path)}`;
@@ -143,10 +145,10 @@ function categoryOf(path: string): string {
 }
 
 function nextStep(call: Call, status: number, said: string): string {
-  const write = neededScope("POST", call.path);
   const set = "pulumi config set --secret forge.token";
   if (status === 401) {
-    return `the forge does not accept forge.token (expired, revoked or mistyped): make one with the scope ${write}, then ${set}`;
+    const scope = call.path === versionPath ? "" : ` with the scope ${neededScope("POST", call.path)}`;
+    return `the forge does not accept forge.token (expired, revoked or mistyped): make one${scope}, then ${set}`;
   }
   if (status === 403) return forbidden(call, said, set);
   if (status === 404) return notFound(call);
@@ -172,10 +174,9 @@ function forbidden(call: Call, said: string, set: string): string {
 
 function notFound(call: Call): string {
   const category = categoryOf(call.path);
-  if (call.path === "/api/v1/version")
-    return "there is no forge at this URL: check forge.url (with the path, if it has one)";
+  if (call.path === versionPath) return "there is no forge at this URL: check forge.url (with the path, if it has one)";
   if (category === "organization")
-    return "the forge has no such organisation, or the token's user may not see it: check forge.scope";
+    return "the forge has no such organisation, it is not the token's own user, or the token may not see it: check forge.scope";
   if (category === "repository")
     return "the forge has no such repository, or the token's user may not see it: check forge.scope";
   return "there is nothing here: check forge.url, and that Actions are enabled on the forge";

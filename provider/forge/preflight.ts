@@ -52,7 +52,7 @@ export async function forgeChecks(wanted: ForgeWanted): Promise<Check[]> {
     nameWhat(wanted),
   ] as const;
   if (known instanceof ForgeError) {
-    return [failed(first, known), ...rest.map((what) => skipped(what, "the forge was not reached"))];
+    return [failed(first, known), ...rest.map((what) => skipped(what, "which forge it is was not learnt"))];
   }
   return [{ what: first, status: "ok", found: described(known) }, ...(await runnerChecks(forge, known, wanted))];
 }

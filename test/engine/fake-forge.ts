@@ -40,6 +40,8 @@ export interface ForgeOptions {
   rows?: Row[];
   /** Scopes of the API token. Default: all. */
   scopes?: string[];
+  /** Most rows that a page has, however many are asked for. Default: 50. */
+  pageRows?: number;
 }
 
 type Reply = [status: number, body?: unknown, headers?: Record<string, string>];
@@ -154,7 +156,7 @@ export class FakeForge {
 
   private giteaList(place: string, query: URLSearchParams): Reply {
     const rows = place === "admin" ? this.rows : this.rows.filter((row) => isOf(row, place));
-    const shown = page(rows, query, 50).map(({ id, name, labels }) => ({
+    const shown = this.page(rows, query, 50).map(({ id, name, labels }) => ({
       ...{ id, name, status: "offline", busy: false, disabled: false, ephemeral: false },
       labels: labels.map((label, index) => ({ id: index, name: label, type: "custom" })),
     }));
@@ -165,12 +167,18 @@ export class FakeForge {
     const wider = query.get("visible") === "true";
     const isGlobal = (row: Row) => !row.ownerId && !row.repoId;
     const rows = this.rows.filter((row) => isOf(row, place) || (wider && (place === "admin" || isGlobal(row))));
-    const shown = page(rows, query, 30).map((row) => ({
+    const shown = this.page(rows, query, 30).map((row) => ({
       ...{ id: row.id, uuid: row.uuid, owner_id: row.ownerId ?? 0, repo_id: row.repoId ?? 0, name: row.name },
       ...{ status: "offline", version: row.version ?? "12.0.0", labels: row.labels.length > 0 ? row.labels : null },
       ...{ description: row.description ?? "", ephemeral: false },
     }));
     return [200, shown, { "x-total-count": String(rows.length), link: '<http://forge/>; rel="last"' }];
+  }
+
+  private page<T>(rows: T[], query: URLSearchParams, usual: number): T[] {
+    const limit = Math.min(Number(query.get("limit") ?? usual), this.options.pageRows ?? 50);
+    const number = Number(query.get("page") ?? 1);
+    return rows.slice((number - 1) * limit, number * limit);
   }
 
   private create(place: string, wish: { name: string; description?: string }): Reply {
@@ -219,10 +227,4 @@ function scopeOf(place: string): { ownerId: number; repoId: number } {
 function isOf(row: Row, place: string): boolean {
   const { ownerId, repoId } = scopeOf(place);
   return (row.ownerId ?? 0) === ownerId && (row.repoId ?? 0) === repoId;
-}
-
-function page<T>(rows: T[], query: URLSearchParams, usual: number): T[] {
-  const limit = Math.min(Number(query.get("limit") ?? usual), 50);
-  const number = Number(query.get("page") ?? 1);
-  return rows.slice((number - 1) * limit, number * limit);
 }

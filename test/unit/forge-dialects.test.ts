@@ -136,9 +136,9 @@ describe.each(both)("%s", (which) => {
     },
   );
 
-  test("lists every page, also of a forge that gives fewer rows than asked for", async () => {
+  test.each([50, 20])("lists every page of a forge that gives %i rows a page", async (pageRows) => {
     const many = Array.from({ length: 117 }, (_, index) => row({ id: index + 1, name: `runner-${index}` }));
-    const { access } = await site({ version, rows: many });
+    const { access } = await site({ version, rows: many, pageRows });
     const listed = await runnersOf(version).list(access, "/admin/actions/runners");
     expect(listed.map(({ id }) => id)).toEqual(many.map(({ id }) => id));
   });
@@ -242,6 +242,17 @@ describe("Forgejo 15", () => {
     const { forge, register } = await site({ version, rows: [mine] });
     await expect(register()).rejects.toThrow(/by this very stack.*pulumi import/);
     expect(forge.rows).toEqual([mine]);
+  });
+
+  test.each([
+    ["nothing", [], "", true],
+    ["labels", ["fenced"], "", false],
+    ["a version, and no labels", [], "12.0.0", false],
+  ])("a row of ours whose daemon has declared %s", async (_what, labels, daemon, halfMade) => {
+    const mine = row({ labels, version: daemon, description: runnerDescription(owner) });
+    const { access } = await site({ version, rows: [mine] });
+    const listed = await runnersOf(version).list(access, "/admin/actions/runners");
+    expect(listed).toMatchObject([{ owner, pending: halfMade }]);
   });
 
   test("a user's own runner of the same name does not keep the whole forge's from being registered", async () => {

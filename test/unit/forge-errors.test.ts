@@ -211,19 +211,24 @@ describe("tries", () => {
     expect(calls()).toBe(1);
   });
 
-  test.each(["in a call", "between two"])("a user who cancels %s ends it with that as the reason", async (when) => {
+  test.each([
+    ["in a GET", "GET", "hang"],
+    ["in a POST", "POST", "hang"],
+    ["between two tries", "GET", { status: 500 }],
+  ] as const)("a user who cancels %s ends it with that as the reason", async (_when, method, fate) => {
     const controller = new AbortController();
+    const reason = new Error("cancelled by the user");
     let calls = 0;
     const fault: Fault = () => {
       calls++;
       // Long before the answer, or long before the next try.
-      setImmediate(() => controller.abort(new Error("cancelled by the user")));
-      return when === "in a call" ? "hang" : { status: 500 };
+      setImmediate(() => controller.abort(reason));
+      return fate;
     };
     const forge = await fakeForge({ fault });
     const bounds = { tryMs: 60_000, tries: 3, totalMs: 600_000, pauseMs: 60_000 };
     const access = { url: forge.url, signal: controller.signal, bounds };
-    await expect(call(access, "GET")).rejects.toThrow("cancelled by the user");
+    await expect(call(access, method)).rejects.toBe(reason);
     expect(calls).toBe(1);
   });
 });
