@@ -23,7 +23,9 @@ describe("labels", () => {
   it.each(versions)("change in the row that is there, by the daemon's own declaration (%s)", async (version) => {
     operatorHome();
     // A VM on which every command succeeds, and whose runner is accepted at once.
-    const vm = await sshHost({ answer: () => ({ stdout: "declared successfully" }) });
+    const vm = await sshHost({
+      answer: (command) => (command.includes("docker logs") ? { stdout: "declared successfully" } : {}),
+    });
     const forge = new FakeForge({ version });
     const url = await forge.start();
     try {
@@ -55,10 +57,10 @@ describe("labels", () => {
   });
 });
 
-/** The registration file that was last put onto the VM. */
-function delivered(received: { command: string; stdin: string }[]) {
-  const file = received.findLast(({ command }) => command.includes("/.runner.holdfast-new"))?.stdin ?? "{}";
-  return JSON.parse(file) as { uuid: string; token: string; labels: string[] };
+/** The registration file that was last put onto the VM, among what travelled with it. */
+function delivered(received: { stdin: string }[]) {
+  const files = received.flatMap(({ stdin }) => /^\{$[^]*?"uuid"[^]*?^\}$/m.exec(stdin)?.[0] ?? []);
+  return JSON.parse(files.at(-1) ?? "{}") as { uuid: string; token: string; labels: string[] };
 }
 
 /** What a daemon says when it starts. */
