@@ -59,7 +59,7 @@ describe("labels", () => {
 
 /** The registration file that was last put onto the VM, among what travelled with it. */
 function delivered(received: { stdin: string }[]) {
-  const files = received.flatMap(({ stdin }) => /^\{$[^]*?"uuid"[^]*?^\}$/m.exec(stdin)?.[0] ?? []);
+  const files = received.flatMap(({ stdin }) => /^\{$[\s\S]*?"uuid"[\s\S]*?^\}$/m.exec(stdin)?.[0] ?? []);
   return JSON.parse(files.at(-1) ?? "{}") as { uuid: string; token: string; labels: string[] };
 }
 
