@@ -6,6 +6,7 @@
 
 import { parseOwnerMark } from "../../components/owner/mark.ts";
 import type { Check } from "../../components/preflight/check.ts";
+import type { Operation } from "../kind.ts";
 import type { ListedRunner } from "./dialect.ts";
 import { askDialect, type KnownForge, withoutRunners } from "./dialects.ts";
 import { ForgeError, neededScope } from "./errors.ts";
@@ -31,6 +32,8 @@ export interface ForgeWanted {
   /** The uuid in this stack's state; null: the state is known to have none; undefined: the state is not known. */
   registeredUuid?: string | null | undefined;
   signal?: AbortSignal | undefined;
+  /** Told which forge answered, and in which version. */
+  saw?: Operation["saw"] | undefined;
   /** Bounds of every call; for tests. */
   bounds?: Bounds | undefined;
 }
@@ -43,6 +46,7 @@ export async function forgeChecks(wanted: ForgeWanted): Promise<Check[]> {
   const { forgeUrl: url, token, signal, bounds } = wanted;
   const forge: ForgeAccess = { url, token, signal, bounds };
   const known = await askDialect(forge).catch((error: unknown) => expected(error, signal));
+  if (!(known instanceof ForgeError)) wanted.saw?.("forge", `${known.version.product} ${known.version.version}`);
   if (wanted.forgeHost) {
     return [reachedForSsh(url, known), await hostCheck(wanted.forgeHost, signal), nameOverSsh(wanted)];
   }

@@ -6,6 +6,7 @@ import { z } from "zod";
 import type { PreflightArgs } from "../../components/preflight/args.ts";
 import { type Check, failures } from "../../components/preflight/check.ts";
 import { impatient, withSsh } from "../../components/ssh/connection.ts";
+import { forgeChecks } from "../forge/preflight.ts";
 import type { Operation, ProviderFunction } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
 import { hostChecks, libvirtVersion } from "./checks-host.ts";
@@ -68,7 +69,7 @@ export async function preflightChecks(wanted: PreflightArgs, context: PreflightC
   const parts = await Promise.all([
     reachedHostChecks(wanted, context),
     workstationChecks(wanted.downloads, context.signal),
-    forgeChecks(wanted, context),
+    reachedForgeChecks(wanted, context),
   ]);
   return parts.flat();
 }
@@ -91,9 +92,16 @@ async function reachedHostChecks(wanted: PreflightArgs, { signal, saw }: Preflig
   return [check, ...hostChecks(wanted, answers, image && knownSize(image))];
 }
 
-/** The one place for what must hold on the forge. */
-async function forgeChecks({ forge }: PreflightArgs, _context: PreflightContext): Promise<Check[]> {
+async function reachedForgeChecks(
+  { forge, domain, owner }: PreflightArgs,
+  context: PreflightContext,
+): Promise<Check[]> {
+  const { url: forgeUrl, problem, scope, registeredUuid, forgeHost } = forge;
   const what = "the forge answers";
-  if (forge.problem) return [{ what, status: "failed", found: forge.problem }];
-  return [];
+  if (!forgeUrl || problem)
+    return [{ what, status: "failed", found: problem ?? "its URL is not known; set forge.url" }];
+  const { signal, forgeToken: token, saw } = context;
+  return forgeChecks({ forgeUrl, scope, name: domain, owner, forgeHost, token, registeredUuid, signal, saw }).catch(
+    (error: Error) => [{ what, status: "skipped", found: error.message }],
+  );
 }

@@ -19,6 +19,7 @@ import type { Catalogue } from "../../provider/server.ts";
 import { runnersConfig } from "../../runners/config.ts";
 import { planRunnerStack } from "../../runners/plan.ts";
 import { planPreflight } from "../../runners/preflight.ts";
+import { FakeForge } from "../engine/fake-forge.ts";
 import { nowhere, serveHttp } from "./loopback.fixture.ts";
 import { prepared, printed, sha256, wanted } from "./preflight.fixture.ts";
 import { engineFor, raw } from "./provider-client.fixture.ts";
@@ -44,8 +45,18 @@ async function host(answer: Answer = { stdout: printed(prepared) }) {
   return { server, target: { host: server.host, port: server.port, user: "root", stack: "runners/crunchy" } };
 }
 
+/** A forge that has all that is needed, until the test is over. */
+async function goodForge() {
+  const forge = new FakeForge();
+  const url = await forge.start();
+  onTestFinished(() => forge.close());
+  return { forge: { url, scope: "" }, forgeToken: forge.apiToken };
+}
+
 async function look(changes: Partial<PreflightArgs> = {}) {
-  const checks = await preflightChecks(wanted(changes), { signal: new AbortController().signal });
+  const { forge, forgeToken } = await goodForge();
+  const { signal } = new AbortController();
+  const checks = await preflightChecks(wanted({ forge, ...changes }), { signal, forgeToken });
   return { checks, failed: failures(checks) };
 }
 
@@ -62,7 +73,9 @@ test("a prepared host asks one question over SSH, and the function gives its add
   workstation();
   const { server, target } = await host();
   const engine = await engineFor({ version: "0", kinds: [], functions: [preflight] } as unknown as Catalogue);
-  const answer = await engine.invoke(preflight.token, wanted({ host: target }));
+  const { forge, forgeToken } = await goodForge();
+  await engine.configure({ forgeToken });
+  const answer = await engine.invoke(preflight.token, wanted({ host: target, forge }));
   expect(raw(answer.getReturn())).toEqual({ address: target.host });
   expect(server.received).toHaveLength(1);
 });
@@ -144,7 +157,8 @@ test("a connection that is lost leaves no check good", async () => {
   const { target } = await host("lost");
   const { checks, failed } = await look({ host: target });
   expect(failed).toEqual([expect.stringContaining("connection to 127.0.0.1 was lost")]);
-  expect(checks.filter(({ status }) => status === "ok")).toHaveLength(1);
+  // The workstation has one and the forge three.
+  expect(checks.filter(({ status }) => status === "ok")).toHaveLength(4);
 });
 
 const imageOf = async (download: Download) => {
