@@ -81,24 +81,33 @@ export function runnerConfiguration(site: Site): Record<string, string> {
   };
 }
 
-/** Makes VM and runner on crunchy. */
-export async function deployRunner(workspace: Workspace): Promise<void> {
+/**
+ * Makes VM and runner on crunchy.
+ * @param onLine told every line that Pulumi prints.
+ */
+export async function deployRunner(workspace: Workspace, onLine?: (line: string) => void): Promise<void> {
   const { site } = workspace;
   await step("pulumi up: runners/crunchy", async (report) => {
     note("stand-in: forgejo-runner is the lab's own program, because the official one cannot be had without internet");
     const token = readFileSync(site.forge.tokenFile, "utf8").trim();
     await configureStack(workspace, "runners", "crunchy", runnerConfiguration(site), { "forge.token": token });
-    report.detail(await up(workspace, "runners", "crunchy"));
+    report.detail(await up(workspace, "runners", "crunchy", onLine));
   });
 }
 
 /** Runs `pulumi up` and gives its own summary, for example `11 created`. */
-async function up(workspace: Workspace, project: string, stack: string): Promise<string> {
+async function up(
+  workspace: Workspace,
+  project: string,
+  stack: string,
+  onLine?: (line: string) => void,
+): Promise<string> {
   const said = new Set<string>();
   const result = await pulumi(workspace, project, ["up", "--yes", "--skip-preview", "--stack", stack], {
     check: false,
     timeoutMs: 20 * 60_000,
     onLine: (line) => {
+      onLine?.(line);
       const worthwhile = / (created|updated|replaced|deleted) \(|waiting|installing|warning:|error:/.test(line);
       const text = line.trim().replace(/\s+/g, " ");
       // The engine repeats its lines with other seconds and other numbers of tries.

@@ -14,6 +14,7 @@ import {
   impatient,
   type Patience,
   type SshConnection,
+  type SshTarget,
   withSsh,
 } from "../../components/ssh/connection.ts";
 import { failedChecks, intact } from "../host/checks.ts";
@@ -21,6 +22,7 @@ import { egressPolicy, type FenceLayer, fenceLayerChecks, lowerFence, raiseFence
 import { NotReady, type Operation, type ResourceKind, type State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
 import { vmAddress } from "./vm-address.ts";
+import { retireFirstHostKey, vouchedHostKey } from "./vm-host-key.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256 in 64 hexadecimal digits");
 
@@ -58,6 +60,8 @@ type ServiceState = State<ServiceInputs> & {
   address: string;
   /** Whether the forge accepted the daemon when it was last started. A failed start must not pass for a healthy one. */
   accepted?: boolean;
+  /** The VM's own public host key, once it has changed the first one for it. */
+  hostKey?: string;
 };
 
 const secondsBetweenDials = 3;
@@ -91,7 +95,7 @@ export const runnerService: ResourceKind<ServiceInputs, ServiceState> = {
     if (state.execution.kind !== inputs.execution.kind) await retire(state, operation);
     // A VM that was only too busy to answer a refresh keeps its runner, and the job that it runs.
     else if (isDeepStrictEqual(inputsOf(state), inputs) && (await isHealthy(state, operation))) return state;
-    return deploy(inputs, operation);
+    return deploy(inputs, operation, state.hostKey);
   },
 
   async delete(_id, state, operation) {
@@ -104,6 +108,9 @@ export const runnerService: ResourceKind<ServiceInputs, ServiceState> = {
   },
 };
 
+/** A password that somebody gave root to log in at the console was for that once. */
+const lockRoot = "passwd --lock root >/dev/null";
+
 /** Name of the fence on the VM, which has one owner alone. */
 const fenceName = "runner";
 
@@ -114,22 +121,29 @@ function fenceOf(policy: NonNullable<ServiceInputs["egress"]>): FenceLayer {
 /** Drains the daemon and removes what could start it again. */
 async function retire(state: ServiceState, operation: Operation): Promise<void> {
   const plan = planRunner(state);
-  const vm = await connect({ ...state.vm, host: state.address }, { ...impatient, signal: operation.signal });
+  const vm = await connect(targetOf(state), { ...impatient, signal: operation.signal });
   operation.log("status", `draining ${state.name}: a running job has ${state.drainSeconds} s to finish`);
   await vm.run(plan.stop, { timeoutSeconds: plan.stopSeconds + 30 }).finally(() => vm.close());
 }
 
-async function deploy(inputs: ServiceInputs, operation: Operation): Promise<ServiceState> {
+/** Where a VM answers that was deployed before, and with which key. */
+function targetOf(state: ServiceState): SshTarget {
+  return { ...state.vm, host: state.address, hostKey: state.hostKey ?? state.vm.hostKey };
+}
+
+/** @param hostKey the VM's own host key, when the state knows it. */
+async function deploy(inputs: ServiceInputs, operation: Operation, hostKey?: string): Promise<ServiceState> {
   const say = (text: string) => operation.log("status", text);
-  const vm = await dial(inputs, patienceOf(inputs, operation));
+  const vm = await dial(inputs, hostKey, patienceOf(inputs, operation), operation);
   const address = vm.target.host;
-  const state: ServiceState = { ...inputs, address, accepted: false };
+  let state: ServiceState = { ...inputs, address, accepted: false, ...(hostKey ? { hostKey } : {}) };
   try {
     say(`waiting for cloud-init on ${address}`);
     await cloudInitDone(vm);
+    state = { ...state, hostKey: await retireFirstHostKey(vm, inputs.vm) };
     const plan = planRunner(inputs);
     say(`installing runner ${inputs.name} on ${address}`);
-    await vm.must(plan.prepare, { timeoutSeconds: 120 });
+    await vm.must(`${lockRoot}\n${plan.prepare}`, { timeoutSeconds: 120 });
     // Before the runner: no job runs outside the fence.
     await (inputs.egress ? raiseFence(vm, fenceOf(inputs.egress)) : lowerFence(vm, fenceName));
     if (plan.pull) {
@@ -159,17 +173,43 @@ function patienceOf(inputs: ServiceInputs, operation: Operation): Patience {
   };
 }
 
-/** Dials the VM with patience. With DHCP its address is asked again now and then: a rebuilt VM may get another one. */
-async function dial(inputs: ServiceInputs, patience: Patience): Promise<SshConnection> {
-  if (inputs.vm.host) return connect({ ...inputs.vm, host: inputs.vm.host }, patience);
+/**
+ * Dials the VM with patience. With DHCP its address is asked again now and then: a rebuilt VM may get another one.
+ * @param hostKey the VM's own host key, when the state knows it; else it must answer with its first.
+ */
+async function dial(
+  inputs: ServiceInputs,
+  hostKey: string | undefined,
+  patience: Patience,
+  operation: Operation,
+): Promise<SshConnection> {
+  const vm = { ...inputs.vm, hostKey: hostKey ?? inputs.vm.hostKey };
+  if (vm.host) return connectVouched({ ...vm, host: vm.host }, inputs, patience, operation);
   for (let left = patience.dialErrorLimit; ; left -= dialsPerAddress) {
     const host = await vmAddress(inputs, patience);
+    const some = { ...patience, dialErrorLimit: Math.min(left, dialsPerAddress) };
     try {
-      return await connect({ ...inputs.vm, host }, { ...patience, dialErrorLimit: Math.min(left, dialsPerAddress) });
+      return await connectVouched({ ...vm, host }, inputs, some, operation);
     } catch (error) {
       if (error instanceof HostKeyMismatch || left <= dialsPerAddress) throw error;
     }
   }
+}
+
+/** A VM that answers with another key than expected is believed when its hypervisor vouches for exactly that key. */
+async function connectVouched(
+  target: SshTarget,
+  { hypervisor, domain }: ServiceInputs,
+  patience: Patience,
+  operation: Operation,
+): Promise<SshConnection> {
+  return connect(target, patience).catch(async (error: Error) => {
+    if (!(error instanceof HostKeyMismatch)) throw error;
+    const hostKey = await vouchedHostKey(hypervisor, domain, operation.signal);
+    if (!hostKey || hostKey === target.hostKey) throw error;
+    operation.log("info", `${hypervisor.host} vouches for another host key of ${domain} than was expected`);
+    return connect({ ...target, hostKey }, patience);
+  });
 }
 
 /** Exit code 2 of cloud-init means that it is done and complains of something that did not stop it. */
@@ -221,9 +261,8 @@ async function online(vm: SshConnection, inputs: ServiceInputs, plan: RunnerPlan
 
 /** What a look at the VM finds wrong. A VM that does not answer is not healthy, only unobserved, and it is said so. */
 async function observe(state: ServiceState, operation: Operation): Promise<string[]> {
-  const target = { ...state.vm, host: state.address };
   try {
-    return await withSsh(target, { ...impatient, signal: operation.signal }, (vm) => wrongWith(vm, state));
+    return await withSsh(targetOf(state), { ...impatient, signal: operation.signal }, (vm) => wrongWith(vm, state));
   } catch (error) {
     return [`not observed: ${(error as Error).message}`];
   }
@@ -231,7 +270,7 @@ async function observe(state: ServiceState, operation: Operation): Promise<strin
 
 /** Whether a VM that is given time to answer has nothing wrong with it. */
 async function isHealthy(state: ServiceState, operation: Operation): Promise<boolean> {
-  const vm = await dial(inputsOf(state), patienceOf(state, operation));
+  const vm = await dial(inputsOf(state), state.hostKey, patienceOf(state, operation), operation);
   try {
     return (await wrongWith(vm, state)).length === 0;
   } finally {
@@ -242,6 +281,7 @@ async function isHealthy(state: ServiceState, operation: Operation): Promise<boo
 async function wrongWith(vm: SshConnection, state: ServiceState): Promise<string[]> {
   const plan = planRunner(state);
   const wrong = await failedChecks(vm, {
+    "root has a password: whoever knows it can log in at the console": "passwd -S root | grep -q '^root L'",
     "the runner is not running, or will not start at boot": plan.alive,
     ...intact(Object.fromEntries(plan.files.map(({ path, content }) => [path, content]))),
     ...(state.egress ? fenceLayerChecks(fenceOf(state.egress)) : {}),

@@ -3,14 +3,17 @@
  * program is a stand-in. One VM is booted and shared, so the tests run in their order and leave it as they found it; the
  * last one takes everything away. Not proven here: KVM, the official runner and its container image, Forgejo itself.
  */
-import { readFileSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { appendFileSync, copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { deployFoundation, deployRunner, onVm, openSite, proveFencedJob, runnerVm } from "../../lab/demo.ts";
 import { kubeRouter } from "../../lab/faults.ts";
 import { ForgeClient, type ForgeJob } from "../../lab/forge-client.ts";
 import { network } from "../../lab/layout.ts";
 import { missingPrerequisites } from "../../lab/prerequisites.ts";
+import { sampleProcesses } from "../../lab/process-sampler.ts";
 import { siteDown } from "../../lab/site.ts";
 import { until } from "../../lab/wait.ts";
 import { pulumi, type Workspace } from "../../lab/workspace.ts";
@@ -31,13 +34,21 @@ const missing = missingPrerequisites().filter((what) => !what.startsWith("packag
 describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
   let workspace: Workspace;
   let forge: ForgeClient;
+  /** Every command line that any process of the machine had while the runner was deployed, and what that printed. */
+  let processes: ReadonlySet<string>;
+  let printed = "";
 
   beforeAll(async () => {
     await siteDown(siteName);
     workspace = await openSite(siteName);
     forge = new ForgeClient(workspace.site);
     await deployFoundation(workspace);
-    await deployRunner(workspace);
+    const sampler = sampleProcesses();
+    try {
+      await deployRunner(workspace, (line) => (printed += `${line}\n`));
+    } finally {
+      processes = sampler.stop();
+    }
   });
 
   afterAll(() => siteDown(siteName));
@@ -163,20 +174,98 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
     expect((await onHost("virsh", "dominfo", runnerVm.name)).stdout).toMatch(/Autostart:\s+enable/);
   });
 
-  it("keeps every secret out of the state, and the minting token out of the VM", async () => {
+  it("keeps every secret where it belongs: no process list, log, cloud-init disk, evidence, state or job log has one", async () => {
+    const { site } = workspace;
     const { stdout: clear } = await runners("stack", "export", "--show-secrets");
+    const read = (file: string) => readFileSync(file, "utf8").trim();
     const runnerToken = secretOf(clear, "RunnerRegistration", "token");
-    const apiToken = readFileSync(workspace.site.forge.tokenFile, "utf8").trim();
-    const { stdout: state } = await runners("stack", "export");
-    expect(runnerToken).not.toBe("");
+    const apiToken = read(site.forge.tokenFile);
+    const vmKey = (await onVm(workspace, "cat /etc/ssh/ssh_host_ed25519_key")).stdout;
+    const bodyOf = (key: string) => key.split("\n")[2] ?? "";
+    const secrets = {
+      "the runner's token": runnerToken,
+      "the API token": apiToken,
+      "the passphrase": read(site.pulumi.passphraseFile),
+      "the operator's key": bodyOf(read(site.workstation.sshKeyPath)),
+      "the VM's host key": bodyOf(vmKey),
+    };
+    for (const [what, secret] of Object.entries(secrets)) expect(secret.length, what).toBeGreaterThan(15);
+    // The state has the first two, encrypted; nothing else has any.
     expect(clear).toContain(apiToken);
-    for (const secret of [runnerToken, apiToken, "PRIVATE KEY"]) expect(state).not.toContain(secret);
+    const patterns = `${Object.values(secrets).join("\n")}\n`;
+
+    const machine = [...processes].join("\n");
+    expect(machine).toContain("pulumi up");
+    const { stdout: state } = await runners("stack", "export");
+    const searched = { "process lists": machine, "the state's export": state, "what up printed": printed };
+    for (const [where, text] of Object.entries(searched)) {
+      for (const [what, secret] of Object.entries(secrets))
+        expect(text.includes(secret), `${what} in ${where}`).toBe(false);
+    }
+
+    // Standard input: the search must not put what it searches for into an argument list.
+    const files = (...places: string[]) => `grep -rlsaF -f - ${places.join(" ")} | sort`;
+    const here = await site.workstation.run(
+      "sh",
+      [
+        "-c",
+        files(
+          ...["home", "state", "holdfast", "lan", "forge/gitea.log", "crunchy/console.log"].map((part) =>
+            join(site.directory, part),
+          ),
+        ),
+      ],
+      { input: patterns, check: false },
+    );
+    expect(here.stdout).toBe("");
+    const evidence = await site.workstation.run("find", [join(site.directory, "home"), "-name", "run.json"]);
+    expect(evidence.stdout).toContain("/evidence/runners/crunchy/");
+    const onHypervisor = await site.hosts.crunchy.exec(
+      "sh",
+      ["-c", files("/var/lib/libvirt/images/*.iso", "/etc", "/var/log", "/run/holdfast")],
+      {
+        input: patterns,
+        check: false,
+      },
+    );
+    expect(onHypervisor.stdout).toBe("");
+    const onTheVm = await onVm(
+      workspace,
+      `journalctl --no-pager > /run/journal; ${files("/etc", "/var/lib/forgejo-runner", "/var/lib/cloud", "/var/log", "/run", "/root")}`,
+      {
+        input: patterns,
+      },
+    );
+    expect(onTheVm.stdout).toBe("/etc/ssh/ssh_host_ed25519_key\n/var/lib/forgejo-runner/.runner");
     expect((await onVm(workspace, "stat -c '%a %U' /var/lib/forgejo-runner/.runner")).stdout).toBe(
       "600 forgejo-runner",
     );
-    // Standard input: the search must not put what it searches for into an argument list.
-    const search = "grep -rlsF -f - /etc /var/lib/forgejo-runner /var/lib/cloud /var/log /run /root | head";
-    expect((await onVm(workspace, search, { input: `${apiToken}\n` })).stdout).toBe("");
+
+    // Jobs may run programs of the runner's account: what they can read is in no log unless they print it.
+    for (const repository of ["probe", "red", "later"]) {
+      for (const { id } of await forge.jobs(repository)) {
+        const log = (await forge.jobLog(repository, id)) ?? "";
+        for (const secret of Object.values(secrets)) expect(log.includes(secret)).toBe(false);
+      }
+    }
+  });
+
+  it("leaves evidence of its runs that verifies, and that does not verify once it was touched", async () => {
+    const { site, env, directory } = workspace;
+    const holdfast = (...args: string[]) =>
+      site.workstation.run("node", [join(directory, "cli/holdfast.js"), "evidence", ...args], {
+        env,
+        cwd: directory,
+        check: false,
+      });
+    const latest = await holdfast("verify", "--latest", "runners", "crunchy");
+    expect(latest.exitCode, latest.stdout + latest.stderr).toBe(0);
+    const found = await site.workstation.run("find", [join(site.directory, "home"), "-path", "*/evidence/*/run.json"]);
+    const run = found.stdout.split("\n").sort().at(-1) ?? "";
+    appendFileSync(run, " ");
+    expect((await holdfast("verify", "--latest", "runners", "crunchy")).exitCode).toBe(1);
+    writeFileSync(run, readFileSync(run, "utf8").slice(0, -1), { mode: 0o600 });
+    expect((await holdfast("verify", "--latest", "runners", "crunchy")).exitCode).toBe(0);
   });
 
   it("opens the bridge that kube-router closes, and opens it again after a flush", async () => {
@@ -211,17 +300,72 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
     expect((await runners("preview", "--expect-no-changes")).exitCode).toBe(0);
   });
 
+  it("previews another name as another machine and registration, and another image as another machine alone", async () => {
+    const replacedBy = async (wish: Record<string, string>) => {
+      const old: [string, string][] = [];
+      for (const [key, value] of Object.entries(wish)) {
+        old.push([key, (await runners("config", "get", key)).stdout.trim()]);
+        await runners("config", "set", key, value);
+      }
+      const { stdout } = await runners("preview", "--json");
+      for (const [key, value] of old) await runners("config", "set", key, value);
+      const { steps } = JSON.parse(stdout) as { steps: { op: string; urn: string }[] };
+      const replaced = steps.filter(({ op }) => op === "replace").map(({ urn }) => urn.split("::").at(-1) ?? "");
+      return [...new Set(replaced)].sort();
+    };
+    const machine = ["runner-service", "vm-base", "vm-domain", "vm-root"];
+    expect(await replacedBy({ "vm.name": "foundation-runner-03" })).toEqual(
+      [...machine, "runner-registration", "vm-host-key", "vm-seed"].sort(),
+    );
+    const image = join(workspace.site.directory, "other.qcow2");
+    copyFileSync(workspace.site.guestImage.path, image);
+    appendFileSync(image, "\0");
+    const sha256 = createHash("sha256").update(readFileSync(image)).digest("hex");
+    expect(await replacedBy({ "vm.image.url": pathToFileURL(image).href, "vm.image.sha256": sha256 })).toEqual(machine);
+  });
+
+  it("resizes and relabels with one up: the same disk, the same registration, the new labels", async () => {
+    const [before] = await forge.runners();
+    await onVm(workspace, "echo kept > /root/marker && sync");
+    await runners("config", "set", "vm.memoryMb", "1280");
+    await runners("config", "set", "runner.labels", "fenced:host,larger:host");
+    const up = await runners("up", "--yes", "--skip-preview");
+    expect(up.exitCode, up.stdout).toBe(0);
+    expect((await onVm(workspace, "cat /root/marker")).stdout).toBe("kept");
+    expect((await onHost("virsh", "dominfo", runnerVm.name)).stdout).toMatch(/Max memory:\s+1310720 KiB/);
+    const after = await forge.runners();
+    expect(after.map(({ id }) => id)).toEqual([before?.id]);
+    expect(after[0]?.labels).toEqual(["fenced", "larger"]);
+    await runJob("resized", "larger", "true", ({ conclusion }) => conclusion === "success");
+  });
+
   it("sees in preview what drifted (timer, daemon, registration), and heals all of it with one up", async () => {
     const [old] = await forge.runners();
     await onHost("systemctl", "stop", "libvirt-bridge-forward.timer");
     await onVm(workspace, "systemctl stop forgejo-runner");
+    await onVm(workspace, "chpasswd", { input: "root:for this once\n" });
     await forge.deleteRunner(old?.id ?? 0);
     const preview = await runners("preview", "--diff");
     expect(preview.stdout).toContain("libvirt-bridge-forward.timer does not run");
     expect(preview.stdout).toContain("the runner is not running");
+    expect(preview.stdout).toContain("root has a password");
     expect(preview.stdout).toMatch(/\+ holdfast:forge:RunnerRegistration: \(create\)/);
+    // What runs on the VM meanwhile is written down there, until the runner has its new credentials.
+    const sampling =
+      "rm -f /run/sampled; until [ -e /run/sampled ]; do cat /proc/[0-9]*/cmdline; done 2>/dev/null > /run/cmdlines";
+    const sampled = onVm(workspace, `timeout 300 sh -c '${sampling}'`, { check: false });
     expect((await runners("up", "--yes", "--skip-preview")).exitCode).toBe(0);
+    await onVm(workspace, "touch /run/sampled");
+    await sampled;
+    const token = secretOf((await runners("stack", "export", "--show-secrets")).stdout, "RunnerRegistration", "token");
+    const search = "grep -ac forgejo-runner /run/cmdlines; grep -acF -f - /run/cmdlines";
+    const [all = "0", withToken] = (await onVm(workspace, search, { input: `${token}\n`, check: false })).stdout.split(
+      "\n",
+    );
+    expect(Number(all)).toBeGreaterThan(0);
+    expect(withToken).toBe("0");
     expect((await onHost("systemctl", "is-active", "libvirt-bridge-forward.timer")).stdout).toBe("active");
+    expect((await onVm(workspace, "passwd -S root")).stdout).toMatch(/^root L/);
     const now = await forge.runners();
     expect(now).toHaveLength(1);
     expect(now[0]?.id).not.toBe(old?.id);
@@ -245,11 +389,15 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
     } finally {
       await host.boot();
     }
-    await until(
-      { what: "the VM after the host's boot", boundMs: 180_000, everyMs: 1000, lookAt: "virsh console" },
-      async () => (await onVm(workspace, "true", { check: false })).exitCode === 0,
+    // Its VM came back with it; one that is switched off is seen, too, and switched on again.
+    await until({ what: "the VM's start", boundMs: 30_000, everyMs: 200, lookAt: "virsh list" }, async () =>
+      (await onHost("virsh", "-q", "domstate", runnerVm.name)).stdout.includes("running"),
     );
-    expect((await runners("up", "--yes", "--skip-preview")).exitCode).toBe(0);
+    await onHost("virsh", "destroy", runnerVm.name);
+    expect((await runners("preview", "--diff")).stdout).toMatch(/running\s*:\s*false => true/);
+    const healed = await runners("up", "--yes", "--skip-preview");
+    expect(healed.exitCode, healed.stdout).toBe(0);
+    await runJob("after-all", "fenced", "true", ({ conclusion }) => conclusion === "success");
   });
 
   it("takes everything away: drains, deregisters, then removes the VM, its volumes and the timer", async () => {
