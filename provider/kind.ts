@@ -19,10 +19,22 @@ export interface Operation {
   saw(what: "libvirt" | "forge", version: string): void;
 }
 
+/** A machine's SSH host key as a stack knows it. */
+export interface KnownHost {
+  /** `<project>/<stack>`. */
+  stack: string;
+  host: string;
+  port: number;
+  /** `ssh-ed25519 AAAA…`. */
+  key: string;
+}
+
 /** Configuration of the provider resource. */
 export interface ProviderConfig {
   /** API token of the forge; secret. Without it, runners are registered over SSH on the forge host. */
   forgeToken?: string | undefined;
+  /** Machines that a stack has met; recorded on a workstation that has not met them. */
+  knownHosts?: KnownHost[] | undefined;
 }
 
 /** State of a resource: its inputs and what became known about it. `drift` lists, in words, what a refresh found wrong. */

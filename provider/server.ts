@@ -15,6 +15,7 @@ import { textsIn } from "./evidence/redact.ts";
 import { preview, stable, unfinished } from "./expectation.ts";
 import type { Operation, ProviderConfig, ProviderFunction, ResourceKind, State } from "./kind.ts";
 import { asServiceError } from "./service-error.ts";
+import { recordKnownHosts } from "./ssh/known-hosts.ts";
 import { type Decoded, decode, encode, type Properties } from "./wire.ts";
 
 type AnyKind = ResourceKind<Properties, State<Properties>>;
@@ -89,6 +90,7 @@ class Plugin {
       ),
       configure: answer((request: pb.ConfigureRequest) => {
         this.configured = decode(request.getArgs());
+        recordKnownHosts(this.configured.values as ProviderConfig);
         return new pb.ConfigureResponse().setAcceptsecrets(true).setSupportspreview(true);
       }),
       invoke: answer((request: pb.InvokeRequest) => this.invoke(request)),

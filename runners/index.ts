@@ -12,6 +12,7 @@ import { BridgeForwardRule, EgressFence, HoldfastProvider, preflight } from "../
 import { recorded } from "../components/preflight/recorded.ts";
 import { ProgramError } from "../components/program-error.ts";
 import { ActionsRunner } from "../components/runner/actions-runner.ts";
+import { knownHostKey } from "../components/ssh/first-contact.ts";
 import { operatorPublicKey } from "../components/ssh/operator-key.ts";
 import { imagePath } from "../components/vm/image.ts";
 import { libvirtProvider } from "../components/vm/libvirt-provider.ts";
@@ -28,7 +29,11 @@ const plan = planRunnerStack(config, site, { project: pulumi.getProject(), stack
 const { owner, name, host } = plan;
 const bridge = config["vm.bridge"];
 
-const holdfast = new HoldfastProvider("holdfast", { forgeToken: config["forge.token"] });
+const hostKey = await knownHostKey(host);
+const holdfast = new HoldfastProvider("holdfast", {
+  forgeToken: config["forge.token"],
+  knownHosts: hostKey && [{ stack: host.stack, host: host.host, port: host.port, key: hostKey }],
+});
 const forge = await locateForge(plan.forge);
 await preflight(planPreflight(config, plan, forge, await recorded()), { provider: holdfast });
 if ("problem" in forge) throw new ProgramError(forge.problem);

@@ -19,12 +19,23 @@ export interface SshTargetArgs {
 export interface HoldfastProviderArgs {
   /** API token of the forge; kept as a secret. */
   forgeToken?: pulumi.Input<string> | undefined;
+  /** Host keys of machines that this stack has met: a workstation that has not takes them from here. */
+  knownHosts?: { stack: string; host: string; port: number; key: string }[] | undefined;
 }
 
 /** The plugin's provider. Constructed explicitly, in one place a program; default providers are denied. */
 export class HoldfastProvider extends pulumi.ProviderResource {
   constructor(name: string, args: HoldfastProviderArgs, opts?: pulumi.ResourceOptions) {
-    super("holdfast", name, args.forgeToken === undefined ? {} : { forgeToken: pulumi.secret(args.forgeToken) }, opts);
+    const { forgeToken, knownHosts } = args;
+    super(
+      "holdfast",
+      name,
+      {
+        ...(forgeToken === undefined ? {} : { forgeToken: pulumi.secret(forgeToken) }),
+        ...(knownHosts ? { knownHosts } : {}),
+      },
+      opts,
+    );
   }
 }
 

@@ -261,7 +261,7 @@ function dial(target: SshTarget, timeoutSeconds: number): Promise<SshConnection>
 function mismatch(target: SshTarget, file: string, expected: HostKey[], seen: string): HostKeyMismatch {
   return new HostKeyMismatch(
     `host key of ${target.host}:${target.port} changed: expected ${expected.join(" or ")}, it answered with ${seen}. ` +
-      `If the host was really rebuilt, remove its line from ${file}${target.hostKey ? " and change the pinned key" : ""}; ` +
+      `If the host was really rebuilt, put its new key in the place of the old one in ${file}${target.hostKey ? " and change the pinned key" : ""}; ` +
       "otherwise somebody is in between",
   );
 }

@@ -135,6 +135,8 @@ describe.skipIf(missing.length > 0)("the state of release 0.1", () => {
       "create egress-fence",
       // The rule of release 0.1 knows one back end.
       "update bridge-forward",
+      // The host's key is vouched for by the state since.
+      "update holdfast",
       "update runner-service",
     ]);
   });

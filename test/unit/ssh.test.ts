@@ -19,6 +19,7 @@ import {
   shellQuote,
   withSsh,
 } from "../../components/ssh/connection.ts";
+import { knownHostKey } from "../../components/ssh/first-contact.ts";
 import { generateKeyPair } from "../../components/ssh/key-pair.ts";
 import { knownHostsFile, recordedKeys } from "../../components/ssh/known-hosts.ts";
 import { operatorPublicKey } from "../../components/ssh/operator-key.ts";
@@ -70,9 +71,22 @@ test("a changed key is refused at once, with both keys, the file, and the next s
   expect(refusal).toBeInstanceOf(HostKeyMismatch);
   expect((refusal as Error).message).toContain(`expected ${before.public}`);
   expect((refusal as Error).message).toContain(`answered with ${after.public}`);
-  expect((refusal as Error).message).toContain(`remove its line from ${knownHostsFile(stack)}`);
+  expect((refusal as Error).message).toContain(`in the place of the old one in ${knownHostsFile(stack)}`);
   expect(second.dials(), "not tried again").toBe(1);
   expect(recordedKeys(knownHostsFile(stack), first.host, first.port)).toEqual([before.public]);
+});
+
+test("a host's key is known by its pin, else by the record, else by a first contact; a silent stranger has none", async () => {
+  operatorHome();
+  const server = await sshHost({ hostKey: keyPair() });
+  const key = await knownHostKey(target(server));
+  expect(recordedKeys(knownHostsFile(stack), server.host, server.port)).toEqual([key]);
+  expect(await knownHostKey(target(server))).toBe(key);
+  expect(server.dials(), "the record is enough").toBe(1);
+  expect(await knownHostKey(target(server, { hostKey: `${keyPair().public} comment` }))).not.toBe(key);
+  await server.stop();
+  operatorHome();
+  expect(await knownHostKey(target(server))).toBeUndefined();
 });
 
 test("a host that only has another kind of key than the recorded one is a changed host, too", async () => {
