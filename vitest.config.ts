@@ -18,6 +18,7 @@ const ring = (name: string, order: number, seconds: number, parallel = true) => 
 export default defineConfig({
   test: {
     maxWorkers: 2,
+    globalSetup: "test/temporary-directory.ts",
     projects: [
       ring("unit", 0, 30),
       ring("component", 0, 30),

@@ -19,12 +19,13 @@ export class EngineLog {
   }
 
   /** Writes one line; a lost line is not worth failing an update for. */
-  write(severity: "info" | "warning" | "status", text: string, urn: string): void {
+  write(severity: "info" | "warning" | "error" | "status", text: string, urn: string): void {
     if (!this.client) {
       process.stderr.write(`${severity}: ${text}\n`);
       return;
     }
-    const level = severity === "warning" ? engine.LogSeverity.WARNING : engine.LogSeverity.INFO;
+    const { INFO, WARNING, ERROR } = engine.LogSeverity;
+    const level = severity === "warning" ? WARNING : severity === "error" ? ERROR : INFO;
     const request = new engine.LogRequest()
       .setSeverity(level)
       .setMessage(text)

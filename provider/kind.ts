@@ -3,6 +3,7 @@
  * secrets, unknowns, checking, diffing, previews, partial failures.
  */
 import type { z } from "zod";
+import type { SshTarget } from "../components/ssh/connection.ts";
 import type { Properties } from "./wire.ts";
 
 /** What an operation may use besides its inputs. */
@@ -19,22 +20,12 @@ export interface Operation {
   saw(what: "libvirt" | "forge", version: string): void;
 }
 
-/** A machine's SSH host key as a stack knows it. */
-export interface KnownHost {
-  /** `<project>/<stack>`. */
-  stack: string;
-  host: string;
-  port: number;
-  /** `ssh-ed25519 AAAA…`. */
-  key: string;
-}
-
 /** Configuration of the provider resource. */
 export interface ProviderConfig {
   /** API token of the forge; secret. Without it, runners are registered over SSH on the forge host. */
   forgeToken?: string | undefined;
-  /** Machines that a stack has met; recorded on a workstation that has not met them. */
-  knownHosts?: KnownHost[] | undefined;
+  /** Hypervisors that the stack's libvirt provider connects to, with the host keys that it has met. */
+  hypervisors?: (SshTarget & { hostKey: string })[] | undefined;
 }
 
 /** State of a resource: its inputs and what became known about it. `drift` lists, in words, what a refresh found wrong. */

@@ -3,15 +3,24 @@
  */
 import { catalogue } from "./catalogue.ts";
 import { Recorder } from "./evidence/recorder.ts";
+import { watchLibvirt } from "./host/libvirt-watch.ts";
 import { serve, stateVersion } from "./server.ts";
+import { recordHostKeys } from "./ssh/known-hosts.ts";
 
+const engine = process.ppid;
 const port = await serve(
   catalogue,
   process.argv.slice(2).find((argument) => !argument.startsWith("-")),
-  new Recorder({ holdfast: catalogue.version, state: String(stateVersion) }),
+  {
+    recorder: new Recorder({ holdfast: catalogue.version, state: String(stateVersion) }),
+    configured(config, log) {
+      recordHostKeys(config);
+      for (const { hostKey: _, ...target } of config.hypervisors ?? [])
+        watchLibvirt(target, engine, (text) => log.write("error", text, "")).catch(() => {});
+    },
+  },
 );
 process.stdout.write(`${port}\n`);
 
 // An engine that is killed says nothing: the plugin notices that it has another parent.
-const engine = process.ppid;
 setInterval(() => process.ppid === engine || process.exit(1), 1_000).unref();

@@ -15,7 +15,6 @@ import { textsIn } from "./evidence/redact.ts";
 import { preview, stable, unfinished } from "./expectation.ts";
 import type { Operation, ProviderConfig, ProviderFunction, ResourceKind, State } from "./kind.ts";
 import { asServiceError } from "./service-error.ts";
-import { recordKnownHosts } from "./ssh/known-hosts.ts";
 import { type Decoded, decode, encode, type Properties } from "./wire.ts";
 
 type AnyKind = ResourceKind<Properties, State<Properties>>;
@@ -31,6 +30,14 @@ export interface Catalogue {
   functions: readonly ProviderFunction<never>[];
 }
 
+/** What the plugin's process does beside serving. */
+export interface Hooks {
+  /** Leaves evidence of what is changed; without it there is none. */
+  recorder?: Recorder;
+  /** Told the configuration as it comes, before anything is asked of the plugin. */
+  configured?(config: ProviderConfig, log: EngineLog): void;
+}
+
 /** Something that an operation is about to change; see `Recorded`. */
 interface Change {
   operation: Step["operation"];
@@ -41,17 +48,16 @@ interface Change {
 
 /**
  * Serves the catalogue on loopback. Resolves to the port, which the caller prints for the engine.
- * @param recorder leaves evidence of what is changed; without it there is none.
  */
 export async function serve(
   catalogue: Catalogue,
   engineAddress: string | undefined,
-  recorder?: Recorder,
+  hooks: Hooks = {},
 ): Promise<number> {
   const server = new grpc.Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });
   server.addService(
     provrpc.ResourceProviderService as unknown as grpc.ServiceDefinition,
-    new Plugin(catalogue, new EngineLog(engineAddress), recorder).handlers(),
+    new Plugin(catalogue, new EngineLog(engineAddress), hooks).handlers(),
   );
   return new Promise((resolve, reject) =>
     server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) =>
@@ -67,7 +73,7 @@ class Plugin {
   constructor(
     private readonly catalogue: Catalogue,
     private readonly engine: EngineLog,
-    private readonly recorder: Recorder | undefined,
+    private readonly hooks: Hooks,
   ) {}
 
   handlers(): grpc.UntypedServiceImplementation {
@@ -90,7 +96,7 @@ class Plugin {
       ),
       configure: answer((request: pb.ConfigureRequest) => {
         this.configured = decode(request.getArgs());
-        recordKnownHosts(this.configured.values as ProviderConfig);
+        this.hooks.configured?.(this.configured.values as ProviderConfig, this.engine);
         return new pb.ConfigureResponse().setAcceptsecrets(true).setSupportspreview(true);
       }),
       invoke: answer((request: pb.InvokeRequest) => this.invoke(request)),
@@ -210,12 +216,12 @@ class Plugin {
     stateOf: (result: T) => object | undefined,
   ): Promise<T> {
     const operation = this.operation(about.urn);
-    if (!this.recorder) return work(operation);
+    if (!this.hooks.recorder) return work(operation);
     const { kind, ...step } = about;
     const secrets = textsIn(this.configured.values, this.configured.secrets);
     const warn = (text: string) => operation.log("warning", text);
     const recorded = { ...step, stateOf, signal: operation.signal, secretNames: kind.secrets, secrets, warn };
-    return this.recorder.record(recorded, () => work(operation));
+    return this.hooks.recorder.record(recorded, () => work(operation));
   }
 
   private kind(urn: string): AnyKind {
@@ -231,7 +237,7 @@ class Plugin {
       signal: this.cancelled.signal,
       config: this.configured.values as ProviderConfig,
       log: (severity, text) => this.engine.write(severity, text, urn),
-      saw: (what, version) => this.recorder?.saw(what, version),
+      saw: (what, version) => this.hooks.recorder?.saw(what, version),
     };
   }
 

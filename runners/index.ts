@@ -32,7 +32,7 @@ const bridge = config["vm.bridge"];
 const hostKey = await knownHostKey(host);
 const holdfast = new HoldfastProvider("holdfast", {
   forgeToken: config["forge.token"],
-  knownHosts: hostKey && [{ stack: host.stack, host: host.host, port: host.port, key: hostKey }],
+  hypervisors: hostKey && [{ ...host, hostKey }],
 });
 const forge = await locateForge(plan.forge);
 await preflight(planPreflight(config, plan, forge, await recorded()), { provider: holdfast });

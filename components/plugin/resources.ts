@@ -19,20 +19,23 @@ export interface SshTargetArgs {
 export interface HoldfastProviderArgs {
   /** API token of the forge; kept as a secret. */
   forgeToken?: pulumi.Input<string> | undefined;
-  /** Host keys of machines that this stack has met: a workstation that has not takes them from here. */
-  knownHosts?: { stack: string; host: string; port: number; key: string }[] | undefined;
+  /**
+   * Hypervisors that the stack's libvirt provider connects to. A workstation that never met one takes its host key from
+   * here, and a libvirt that does not answer there ends the command instead of holding it for ever.
+   */
+  hypervisors?: (SshTargetArgs & { hostKey: string })[] | undefined;
 }
 
 /** The plugin's provider. Constructed explicitly, in one place a program; default providers are denied. */
 export class HoldfastProvider extends pulumi.ProviderResource {
   constructor(name: string, args: HoldfastProviderArgs, opts?: pulumi.ResourceOptions) {
-    const { forgeToken, knownHosts } = args;
+    const { forgeToken, hypervisors } = args;
     super(
       "holdfast",
       name,
       {
         ...(forgeToken === undefined ? {} : { forgeToken: pulumi.secret(forgeToken) }),
-        ...(knownHosts ? { knownHosts } : {}),
+        ...(hypervisors ? { hypervisors } : {}),
       },
       opts,
     );

@@ -22,7 +22,7 @@ export function libvirtUri(host: Pick<SshTarget, "host" | "port" | "user" | "sta
 /**
  * The explicit provider for one hypervisor; default providers are denied.
  * @param after a resource of our own plugin. The engine starts the providers of a state in the order of their resources, so
- * our plugin has written the known_hosts of a workstation that never met the host (`knownHosts` of its provider) before the
+ * our plugin has written the known_hosts of a workstation that never met the host (`hypervisors` of its provider) before the
  * libvirt provider reads it; a refresh runs no program that could.
  */
 export function libvirtProvider(

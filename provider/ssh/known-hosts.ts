@@ -6,9 +6,9 @@ import { knownHostsFile, normalizeKey, recordedKeys, recordKey } from "../../com
 import type { ProviderConfig } from "../kind.ts";
 
 /** Records them. Called while the plugin is configured: before the libvirt provider, which reads the same files, starts. */
-export function recordKnownHosts({ knownHosts = [] }: ProviderConfig): void {
-  for (const { stack, host, port, key } of knownHosts) {
+export function recordHostKeys({ hypervisors = [] }: ProviderConfig): void {
+  for (const { stack, host, port, hostKey } of hypervisors) {
     const file = knownHostsFile(stack);
-    if (recordedKeys(file, host, port).length === 0) recordKey(file, host, port, normalizeKey(key));
+    if (recordedKeys(file, host, port).length === 0) recordKey(file, host, port, normalizeKey(hostKey));
   }
 }

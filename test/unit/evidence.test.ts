@@ -48,7 +48,9 @@ function ownRoot(): string {
 async function served(behave?: Parameters<typeof toy>[0]) {
   const root = ownRoot();
   const made = toy(behave);
-  const engine = await engineFor(made.catalogue, new Recorder({ holdfast: "0.0.1", state: "1" }));
+  const engine = await engineFor(made.catalogue, {
+    recorder: new Recorder({ holdfast: "0.0.1", state: "1" }),
+  });
   return { ...made, engine, root };
 }
 

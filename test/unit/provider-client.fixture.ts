@@ -10,8 +10,7 @@ import status from "@pulumi/pulumi/proto/status_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import structpb from "google-protobuf/google/protobuf/struct_pb.js";
 import { onTestFinished } from "vitest";
-import type { Recorder } from "../../provider/evidence/recorder.ts";
-import { type Catalogue, serve } from "../../provider/server.ts";
+import { type Catalogue, type Hooks, serve } from "../../provider/server.ts";
 
 /** What the engine sends for a value that is not known yet. */
 export const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
@@ -49,8 +48,8 @@ export function initFailure(error: unknown): { id: string; properties: Record<st
 export type Engine = Awaited<ReturnType<typeof engineFor>>;
 
 /** Serves the catalogue and connects to it, until the test is over. Leaves no evidence without a recorder. */
-export async function engineFor(catalogue: Catalogue, recorder?: Recorder) {
-  const port = await serve(catalogue, undefined, recorder);
+export async function engineFor(catalogue: Catalogue, hooks: Hooks = {}) {
+  const port = await serve(catalogue, undefined, hooks);
   const client = new provrpc.ResourceProviderClient(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
   onTestFinished(() => client.close());
   type Call = (request: unknown, callback: (error: grpc.ServiceError | null, response: unknown) => void) => void;

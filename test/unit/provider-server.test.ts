@@ -7,11 +7,9 @@
 import * as grpc from "@grpc/grpc-js";
 import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import { expect, test } from "vitest";
-import { knownHostsFile, recordedKeys } from "../../components/ssh/known-hosts.ts";
 import { stateVersion } from "../../provider/server.ts";
 import { engineFor, initFailure, raw, secret, unknown, urn } from "./provider-client.fixture.ts";
 import { toy, toyType } from "./provider-toys.fixture.ts";
-import { operatorHome } from "./ssh-host.fixture.ts";
 
 const password = "correct-horse-battery-staple";
 const inputs = { name: "bear", size: 1 };
@@ -32,13 +30,11 @@ test("the provider's configuration reaches the handlers, its secrets in the clea
   expect(configs).toEqual([{ forgeToken: password, version: "1" }]);
 });
 
-test("a workstation takes the keys of machines it never met from the configuration, and keeps those it has", async () => {
-  operatorHome();
-  const { engine } = await served();
-  const known = { stack: "runners/crunchy", host: "192.0.2.10", port: 22, key: "ssh-ed25519 AAAAfirst" };
-  await engine.configure({ knownHosts: [known] });
-  await engine.configure({ knownHosts: [{ ...known, key: "ssh-ed25519 AAAAsecond" }] });
-  expect(recordedKeys(knownHostsFile(known.stack), known.host, known.port)).toEqual([known.key]);
+test("who waits for the configuration has it before anything is asked of the plugin", async () => {
+  const configs: object[] = [];
+  const engine = await engineFor(toy().catalogue, { configured: (config) => configs.push(config) });
+  await engine.configure({ forgeToken: secret(password) });
+  expect(configs).toEqual([{ forgeToken: password }]);
 });
 
 test("checking configuration and inputs keeps their secrets marked", async () => {

@@ -1,0 +1,75 @@
+/**
+ * The libvirt provider waits without any bound for a libvirtd that takes connections and does not answer, and the engine
+ * waits for the provider. So this plugin, which runs beside it, asks the same libvirt from time to time; where nothing
+ * answers for long, the provider's process is ended: the command then stops with an error instead of never.
+ */
+import { execFile } from "node:child_process";
+import { setTimeout as pause } from "node:timers/promises";
+import { promisify } from "node:util";
+import { connect, impatient, type SshConnection, type SshTarget } from "../../components/ssh/connection.ts";
+
+/** What a question to libvirt came to; `gone` is what the libvirt provider notices by itself. */
+export type Answer = "answers" | "silent" | "gone";
+
+/** How patient the watch is, in milliseconds. A command that is shorter than the first period costs nothing. */
+export interface WatchPatience {
+  periodMs: number;
+  silenceMs: number;
+}
+
+const usual: WatchPatience = { periodMs: 10_000, silenceMs: 40_000 };
+const answerSeconds = 10;
+
+/** Asks until there was no answer for too long; resolves then. Runs on until the process ends otherwise. */
+export async function untilSilent(ask: () => Promise<Answer>, patience: WatchPatience = usual): Promise<void> {
+  let heard = performance.now();
+  for (;;) {
+    // Nobody waits for this promise alone: the plugin may end meanwhile.
+    await pause(patience.periodMs, undefined, { ref: false });
+    const answer = await ask();
+    if (answer !== "silent") heard = performance.now();
+    else if (performance.now() - heard >= patience.silenceMs) return;
+  }
+}
+
+/** Asks the libvirt of a hypervisor, over one SSH connection that is kept. */
+export function libvirtOf(target: SshTarget): () => Promise<Answer> {
+  let connection: SshConnection | undefined;
+  const question = `timeout ${answerSeconds} virsh -q -c qemu:///system version >/dev/null 2>&1`;
+  return async () => {
+    try {
+      connection ??= await connect(target, impatient);
+      const { code } = await connection.run(question, { timeoutSeconds: answerSeconds + 5 });
+      return code === 0 ? "answers" : code === 124 ? "silent" : "gone";
+    } catch (error) {
+      connection?.abort();
+      connection = undefined;
+      return /no answer within|took longer than/.test((error as Error).message) ? "silent" : "gone";
+    }
+  };
+}
+
+/** Ends the libvirt provider that an engine has started, without whom the engine waits no longer. Says how many there were. */
+export async function endLibvirtProviders(engine: number): Promise<number> {
+  const { stdout } = await promisify(execFile)("ps", ["-A", "-o", "pid=,ppid=,args="]);
+  const providers = stdout
+    .split("\n")
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+(\S+)/.exec(line))
+    .filter(
+      (found) =>
+        Number(found?.[2]) === engine && /pulumi-resource-(terraform-provider|libvirt)$/.test(found?.[3] ?? ""),
+    );
+  for (const found of providers) process.kill(Number(found?.[1]), "SIGKILL");
+  return providers.length;
+}
+
+/** Watches a hypervisor's libvirt for as long as this plugin runs. `tell` reaches the operator. */
+export async function watchLibvirt(target: SshTarget, engine: number, tell: (text: string) => void): Promise<void> {
+  await untilSilent(libvirtOf(target));
+  tell(
+    `libvirt on ${target.host} takes connections and does not answer (for ${usual.silenceMs / 1000} s now); the libvirt provider ` +
+      `would wait for ever and was ended. Look at it with: ssh -p ${target.port} ${target.user}@${target.host} systemctl status libvirtd; ` +
+      "restart it (running VMs stay), then the same command again",
+  );
+  await endLibvirtProviders(engine);
+}
