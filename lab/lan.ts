@@ -20,7 +20,9 @@ export async function makeLan(layout: Layout): Promise<void> {
   await makeNamespace(lan);
   await ip(
     [
-      "link add sw type bridge stp_state 0 forward_delay 0",
+      // With an address of its own: a bridge without one takes another with every cable that comes or goes, and the site
+      // would not find its name server until the old one has expired.
+      `link add sw address ${macOf("lan")} type bridge stp_state 0 forward_delay 0`,
       `addr add ${network.gateway}/24 dev sw`,
       "link set sw up",
       `addr add ${network.internet}/32 dev lo`,
