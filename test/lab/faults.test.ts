@@ -80,7 +80,7 @@ describe.skipIf(missing.length > 0)("outages", () => {
       const seconds = (performance.now() - began) / 1000;
       expect(foundation.exitCode, `foundation during: ${outage.name}`).toBe(0);
       const text = result.stdout + result.stderr;
-      const message = messageOf(text);
+      const message = messageOf(text, outage.place);
       rows.push({ step: step[0] ?? "", fault: outage.name, passed: result.exitCode === 0, message, seconds });
       return { ...result, text, message };
     } finally {
@@ -111,7 +111,13 @@ describe.skipIf(missing.length > 0)("outages", () => {
       const { stdout } = await runners(["cancel", "--yes"]);
       expect(stdout).toContain("has been canceled");
     }
-    rows.push({ step: "up", fault: "engine killed", passed: false, message: "", seconds: 0 });
+    rows.push({
+      step: "up",
+      fault: "engine killed",
+      passed: false,
+      message: "the lock stays: `pulumi cancel`",
+      seconds: 0,
+    });
   });
 
   it("up, VM does not boot in time: says so, keeps everything, and the same command goes on", async () => {
@@ -120,7 +126,13 @@ describe.skipIf(missing.length > 0)("outages", () => {
     const first = await runners(up);
     const seconds = (performance.now() - began) / 1000;
     await runners(["config", "set", "vm.dialErrorLimit", "100"]);
-    rows.push({ step: "up", fault: "VM never boots", passed: false, message: messageOf(first.stdout), seconds });
+    rows.push({
+      step: "up",
+      fault: "VM never boots",
+      passed: false,
+      message: messageOf(first.stdout, "198.51.100.15"),
+      seconds,
+    });
     expect(first.exitCode).toBeGreaterThan(0);
     expect(first.stdout).toContain("198.51.100.15");
     const healed = await runners(up);
@@ -166,7 +178,13 @@ describe.skipIf(missing.length > 0)("outages", () => {
     await killAt(destroy, /vm-domain deleting/);
     await runners(["cancel", "--yes"]);
     const again = await runners(destroy);
-    rows.push({ step: "destroy", fault: "engine killed", passed: false, message: "", seconds: 0 });
+    rows.push({
+      step: "destroy",
+      fault: "engine killed",
+      passed: false,
+      message: "the lock stays: `pulumi cancel`",
+      seconds: 0,
+    });
     expect(again.exitCode, again.stdout).toBe(0);
     expect(await forge.runners()).toEqual([]);
     const host = workspace.site.hosts.crunchy;
@@ -182,15 +200,19 @@ describe.skipIf(missing.length > 0)("outages", () => {
   }
 });
 
-/** The first error of Pulumi's summary, on one line, without what differs from one site to the next. */
-function messageOf(text: string): string {
-  const diagnostics = text.slice(text.indexOf("Diagnostics:")).split("\n");
-  const said = diagnostics.map((line) => line.trim());
-  const first = said.findIndex((line) => /^(error|warning): /.test(line) && !/(update|preview) failed/.test(line));
-  if (first < 0) return "";
-  const list = said[first]?.endsWith(":") ? said[first + 1]?.replace(/^- /, "") : said[first];
-  return (list ?? "")
-    .replace(/^(error|warning): /, "")
+/** What Pulumi's summary says of a place, our own words first, on one line, without what differs between sites. */
+function messageOf(text: string, place: string): string {
+  const summary = text.slice(Math.max(text.indexOf("Diagnostics:"), 0)).split("\n");
+  const lines = summary.map((line) => line.trim().replace(/^((error|warning): )?(- )?/, ""));
+  const ours = /^(cannot reach|host key of|libvirt on|registration of|GET )/;
+  // A list of problems names the place in its heading.
+  const said = lines.flatMap((line, index) => {
+    if (!line.includes(place)) return [];
+    return line.endsWith(":") ? [lines[index + 1] ?? ""] : [line];
+  });
+  const best =
+    said.find((line) => ours.test(line)) ?? said.find((line) => /failed|refused/.test(line)) ?? said[0] ?? "";
+  return best
     .replace(/ssh-ed25519 [A-Za-z0-9+/=]{20,}/g, "ssh-ed25519 …")
     .replace(/\/\S*(?=\/\.config\/holdfast)/g, "~");
 }
