@@ -1,6 +1,7 @@
 /**
  * Entry of the plugin process: serves on loopback, prints the port for the engine, ends when the engine goes away.
  */
+import { Activity } from "./activity.ts";
 import { catalogue } from "./catalogue.ts";
 import { Recorder } from "./evidence/recorder.ts";
 import { watchLibvirt } from "./host/libvirt-watch.ts";
@@ -8,15 +9,17 @@ import { serve, stateVersion } from "./server.ts";
 import { recordHostKeys } from "./ssh/known-hosts.ts";
 
 const engine = process.ppid;
+const activity = new Activity();
 const port = await serve(
   catalogue,
   process.argv.slice(2).find((argument) => !argument.startsWith("-")),
   {
+    activity,
     recorder: new Recorder({ holdfast: catalogue.version, state: String(stateVersion) }),
     configured(config, log) {
       recordHostKeys(config);
       for (const { hostKey: _, ...target } of config.hypervisors ?? [])
-        watchLibvirt(target, engine, (text) => log.write("error", text, "")).catch(() => {});
+        watchLibvirt(target, engine, activity, (text) => log.write("error", text, "")).catch(() => {});
     },
   },
 );

@@ -7,6 +7,7 @@ import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
 import provrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
+import type { Activity } from "./activity.ts";
 import { violations } from "./check.ts";
 import { difference } from "./diff.ts";
 import { EngineLog } from "./engine-log.ts";
@@ -34,6 +35,8 @@ export interface Catalogue {
 export interface Hooks {
   /** Leaves evidence of what is changed; without it there is none. */
   recorder?: Recorder;
+  /** Counts what the engine asks. */
+  activity?: Activity;
   /** Told the configuration as it comes, before anything is asked of the plugin. */
   configured?(config: ProviderConfig, log: EngineLog): void;
 }
@@ -76,7 +79,26 @@ class Plugin {
     private readonly hooks: Hooks,
   ) {}
 
+  /** Every handler, counted. */
   handlers(): grpc.UntypedServiceImplementation {
+    const counted = (name: string, handler: Handler<unknown, unknown>): Handler<unknown, unknown> => {
+      return (call, callback) => {
+        const ended = this.hooks.activity?.began(name);
+        handler(call, (...answer) => {
+          ended?.();
+          callback(...answer);
+        });
+      };
+    };
+    return Object.fromEntries(
+      Object.entries(this.methods()).map(([name, handler]) => [
+        name,
+        counted(name, handler as Handler<unknown, unknown>),
+      ]),
+    );
+  }
+
+  private methods(): grpc.UntypedServiceImplementation {
     return {
       handshake: answer((request: pb.ProviderHandshakeRequest) => {
         this.engine.connect(request.getEngineAddress());

@@ -1,12 +1,14 @@
 /**
- * The libvirt provider waits without any bound for a libvirtd that takes connections and does not answer, and the engine
- * waits for the provider. So this plugin, which runs beside it, asks the same libvirt from time to time; where nothing
- * answers for long, the provider's process is ended: the command then stops with an error instead of never.
+ * The libvirt provider waits without any bound: for a libvirtd that takes connections and does not answer, and, about once in
+ * a hundred refreshes, for itself (docs/decisions/0012). The engine waits for the provider. So this plugin, which runs beside
+ * it, asks the same libvirt from time to time, and looks whether a refresh goes on; where either stands still for long, the
+ * provider's process is ended: the command then stops with an error instead of never.
  */
 import { execFile } from "node:child_process";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
 import { connect, impatient, type SshConnection, type SshTarget } from "../../components/ssh/connection.ts";
+import type { Activity } from "../activity.ts";
 
 /** What a question to libvirt came to; `gone` is what the libvirt provider notices by itself. */
 export type Answer = "answers" | "silent" | "gone";
@@ -49,27 +51,59 @@ export function libvirtOf(target: SshTarget): () => Promise<Answer> {
   };
 }
 
+/** Resolves when a refresh has waited too long for others than this plugin. */
+export async function untilStuck(activity: Activity, patience: WatchPatience = usual): Promise<void> {
+  while (activity.idleInRefreshMs() < patience.silenceMs) await pause(patience.periodMs, undefined, { ref: false });
+}
+
 /** Ends the libvirt provider that an engine has started, without whom the engine waits no longer. Says how many there were. */
 export async function endLibvirtProviders(engine: number): Promise<number> {
   const { stdout } = await promisify(execFile)("ps", ["-A", "-o", "pid=,ppid=,args="]);
-  const providers = stdout
-    .split("\n")
-    .map((line) => /^\s*(\d+)\s+(\d+)\s+(\S+)/.exec(line))
-    .filter(
-      (found) =>
-        Number(found?.[2]) === engine && /pulumi-resource-(terraform-provider|libvirt)$/.test(found?.[3] ?? ""),
-    );
-  for (const found of providers) process.kill(Number(found?.[1]), "SIGKILL");
+  const processes = [...stdout.matchAll(/^\s*(\d+)\s+(\d+)\s+(\S+)/gm)].map(([, pid, parent, command = ""]) => ({
+    pid: Number(pid),
+    parent: Number(parent),
+    command,
+  }));
+  const providers = processes.filter(
+    ({ parent, command }) => parent === engine && /pulumi-resource-(terraform-provider|libvirt)$/.test(command),
+  );
+  // The bridge runs the provider proper as a child, which a hung one would leave behind.
+  const children = processes.filter(({ parent }) => providers.some(({ pid }) => pid === parent));
+  for (const { pid } of [...children, ...providers]) endProcess(pid);
   return providers.length;
 }
 
+/** It may have ended by itself meanwhile. */
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
 /** Watches a hypervisor's libvirt for as long as this plugin runs. `tell` reaches the operator. */
-export async function watchLibvirt(target: SshTarget, engine: number, tell: (text: string) => void): Promise<void> {
-  await untilSilent(libvirtOf(target));
+export async function watchLibvirt(
+  target: SshTarget,
+  engine: number,
+  activity: Activity,
+  tell: (text: string) => void,
+): Promise<void> {
+  const seconds = usual.silenceMs / 1000;
+  const look = `ssh -p ${target.port} ${target.user}@${target.host} systemctl status libvirtd`;
   tell(
-    `libvirt on ${target.host} takes connections and does not answer (for ${usual.silenceMs / 1000} s now); the libvirt provider ` +
-      `would wait for ever and was ended. Look at it with: ssh -p ${target.port} ${target.user}@${target.host} systemctl status libvirtd; ` +
-      "restart it (running VMs stay), then the same command again",
+    await Promise.race([
+      untilSilent(libvirtOf(target)).then(
+        () =>
+          `libvirt on ${target.host} takes connections and does not answer (for ${seconds} s now); the libvirt provider would ` +
+          `wait for ever and was ended. Look at it with: ${look}; restart it (running VMs stay), then the same command again`,
+      ),
+      untilStuck(activity).then(
+        () =>
+          `the libvirt provider of ${target.host} has not finished the refresh for ${seconds} s, and was ended: its client ` +
+          "can deadlock. Nothing was changed; run the same command again",
+      ),
+    ]),
   );
   await endLibvirtProviders(engine);
 }

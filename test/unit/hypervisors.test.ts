@@ -8,8 +8,18 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, onTestFinished, test } from "vitest";
 import { knownHostsFile, recordedKeys } from "../../components/ssh/known-hosts.ts";
-import { type Answer, endLibvirtProviders, libvirtOf, untilSilent } from "../../provider/host/libvirt-watch.ts";
+import { Activity } from "../../provider/activity.ts";
+import {
+  type Answer,
+  endLibvirtProviders,
+  libvirtOf,
+  untilSilent,
+  untilStuck,
+} from "../../provider/host/libvirt-watch.ts";
+import { stateVersion } from "../../provider/server.ts";
 import { recordHostKeys } from "../../provider/ssh/known-hosts.ts";
+import { engineFor } from "./provider-client.fixture.ts";
+import { toy, toyType } from "./provider-toys.fixture.ts";
 import { keyPair, operatorHome, sshHost } from "./ssh-host.fixture.ts";
 
 const target = { stack: "runners/crunchy", host: "192.0.2.10", port: 22, user: "root" };
@@ -40,6 +50,32 @@ test("libvirt answers, is silent, or is gone, by what its host says", async () =
   expect(host.dials(), "over one connection").toBe(1);
   await host.stop();
   expect(await ask()).toBe("gone");
+});
+
+test("a refresh that waits for others is told from one that waits for this plugin, and from everything else", async () => {
+  const activity = new Activity();
+  const patience = { periodMs: 5, silenceMs: 40 };
+  activity.began("configure")();
+  expect(activity.idleInRefreshMs(), "nothing was read yet").toBe(0);
+  const [first, second] = [activity.began("read"), activity.began("read")];
+  first();
+  expect(activity.idleInRefreshMs(), "one read is at work").toBe(0);
+  second();
+  activity.began("diff")();
+  await untilStuck(activity, patience);
+  expect(activity.idleInRefreshMs()).toBeGreaterThanOrEqual(patience.silenceMs);
+  activity.began("diffConfig")();
+  expect(activity.idleInRefreshMs(), "the program runs").toBe(0);
+});
+
+test("the plugin counts what it is asked until it has answered", async () => {
+  const activity = new Activity();
+  const engine = await engineFor(toy().catalogue, { activity });
+  await engine.configure({});
+  await engine.read(toyType, "bear", { name: "bear", size: 1, stateVersion });
+  expect(activity.idleInRefreshMs()).toBeGreaterThan(0);
+  await engine.check(toyType, { name: "bear", size: 1 });
+  expect(activity.idleInRefreshMs()).toBe(0);
 });
 
 test("only the libvirt provider of this engine is ended", async () => {

@@ -2,13 +2,13 @@
  * The engine with what it needs to run Node.js programs: the language host, and the start scripts for dynamic resources
  * and policy packs. They belong in one directory: the engine looks for them beside itself.
  */
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Component, Way } from "../component.ts";
 import { type Archive, downloaded } from "../download.ts";
-import { Failure } from "../failure.ts";
 import { copyWritable, type GoBuild, goBuild, moduleDirectory, sourceFiles } from "../go-build.ts";
+import { patchFile } from "../patch.ts";
 import { platform, versions } from "../pins.ts";
 import { run } from "../run.ts";
 import { foundOnPath } from "../search-path.ts";
@@ -78,8 +78,7 @@ async function buildLanguageHost(directory: string): Promise<void> {
   try {
     const copy = join(scratch, "sdk");
     await copyWritable(await moduleDirectory(host.build.source, host.module), copy);
-    const path = join(copy, host.patched);
-    writeFileSync(path, host.patches.reduce(patched, readFileSync(path, "utf8")));
+    patchFile(host.module, join(copy, host.patched), host.patches);
     await goBuild(host.build, join(directory, host.executable), copy);
     const bin = join(directory, "bin");
     mkdirSync(bin, { recursive: true });
@@ -89,15 +88,6 @@ async function buildLanguageHost(directory: string): Promise<void> {
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
-}
-
-function patched(text: string, { from, until, to }: (typeof host.patches)[number]): string {
-  const [before, after, ...more] = text.split(from);
-  const end = after?.indexOf(until) ?? -1;
-  if (before === undefined || after === undefined || more.length > 0 || end < 0) {
-    throw new Failure(`${host.module} has no longer the one place in ${host.patched} that is adapted: ${from.trim()}`);
-  }
-  return before + to + after.slice(end);
 }
 
 async function unpack(file: string, directory: string): Promise<void> {
