@@ -53,7 +53,7 @@ async function up(workspace: Workspace, forge: ForgeClient): Promise<{ seconds: 
   await pulumi(
     workspace,
     "runners",
-    ["up", "--yes", "--skip-preview", "--stack", "crunchy", "--otel-traces", `file://${trace}`],
+    ["up", "--yes", "--skip-preview", "--json", "--stack", "crunchy", "--otel-traces", `file://${trace}`],
     { timeoutMs: boundMs, onLine: (line) => lines.push({ at: now(), line }) },
   );
   await greenJob(forge, repository);
