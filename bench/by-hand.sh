@@ -7,6 +7,10 @@ set -euo pipefail
 verb=$1 work=$2
 pool=/var/lib/libvirt/images
 login=(-F none -i "$KEY" -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10)
+# One connection to each machine, as whoever types this has open: an emulated VM takes seconds for every login.
+login+=(-o ControlMaster=auto -o ControlPath="$work/%h.socket" -o ControlPersist=yes)
+hang_up() { for socket in "$work"/*.socket; do ssh -F none -o ControlPath="$socket" -O exit peer 2>/dev/null || true; done; }
+trap hang_up EXIT
 on_host() { ssh "${login[@]}" -o UserKnownHostsFile="$KNOWN_HOSTS" "root@$HOST" "$@"; }
 on_vm() { ssh "${login[@]}" -o UserKnownHostsFile="$work/known_hosts" "root@$ADDRESS" "$@"; }
 
