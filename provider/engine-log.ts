@@ -5,6 +5,15 @@ import * as grpc from "@grpc/grpc-js";
 import enginerpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import engine from "@pulumi/pulumi/proto/engine_pb.js";
 
+/**
+ * The engine's address in the plugin's arguments: the last one. Before it come flags, some with a value of their own, such
+ * as `--tracing` while the engine is traced. Undefined when the plugin was started by hand.
+ */
+export function engineAddress(args: readonly string[]): string | undefined {
+  const last = args.at(-1);
+  return last?.startsWith("-") ? undefined : last;
+}
+
 /** The engine's log, or standard error where no engine is connected (in tests, or started by hand). */
 export class EngineLog {
   private client: InstanceType<typeof enginerpc.EngineClient> | undefined;

@@ -1,0 +1,109 @@
+/**
+ * `npm run bench`: what holdfast costs, as ratios to the same thing without it, and where the time goes. It measures on a
+ * lab site of its own, which it takes down at the end, also on failure.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { deployFoundation, openSite } from "../lab/demo.ts";
+import { siteDown } from "../lab/site.ts";
+import type { Workspace } from "../lab/workspace.ts";
+import { Failure, runMain } from "../toolchain/failure.ts";
+import { step } from "../toolchain/progress.ts";
+import { picture } from "./picture.ts";
+import { previewPairs, tracedPreviews } from "./previews.ts";
+import { type Measured, markdown, partSpreads, plainTable } from "./report.ts";
+import { writeBareProgram } from "./site.ts";
+import { compare } from "./spread.ts";
+import { ups } from "./ups.ts";
+
+const siteName = "b-bench";
+const docs = join(import.meta.dirname, "..", "docs");
+const marks = ["<!-- measured: written by npm run bench -- --write -->", "<!-- /measured -->"] as const;
+
+const usage = `usage: npm run bench [-- options]
+  --runs N     how often every preview is measured (default 5)
+  --quick      the same as --runs 1
+  --pairs N    how often a runner is made, by hand and with holdfast (default 1; 0: with holdfast alone)
+  --json FILE  also writes what was measured as JSON
+  --write      also writes it into docs/performance.md, with its picture`;
+
+await runMain(async () => {
+  const options = readOptions();
+  const measured = await measure(options.runs, options.pairs);
+  if (options.json) writeFileSync(options.json, `${JSON.stringify(measured, null, 2)}\n`);
+  if (options.write) writeDocs(measured);
+  process.stdout.write(`\n${plainTable(measured)}`);
+});
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        runs: { type: "string", default: "5" },
+        pairs: { type: "string", default: "1" },
+        quick: { type: "boolean", default: false },
+        json: { type: "string" },
+        write: { type: "boolean", default: false },
+      },
+    });
+    const { json, write } = values;
+    return {
+      json,
+      write,
+      runs: values.quick ? 1 : count("runs", values.runs, 1),
+      pairs: count("pairs", values.pairs, 0),
+    };
+  } catch (error) {
+    throw new Failure((error as Error).message, usage);
+  }
+}
+
+function count(name: string, text: string, least: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= least) return value;
+  throw new Failure(`--${name} takes a whole number from ${least} on, not "${text}"`);
+}
+
+async function measure(runs: number, pairs: number): Promise<Measured> {
+  await siteDown(siteName);
+  try {
+    const workspace = await openSite(siteName);
+    await deployFoundation(workspace);
+    return await measureOn(workspace, runs, pairs);
+  } finally {
+    await step(`Taking site ${siteName} away`, () => siteDown(siteName));
+  }
+}
+
+async function measureOn(workspace: Workspace, runs: number, pairs: number): Promise<Measured> {
+  const made = await ups(workspace, pairs);
+  await step("bare program of the same stack", () => writeBareProgram(workspace));
+  const previews = await previewPairs(workspace, runs);
+  const unrefreshed = await previewPairs(workspace, runs, "--refresh=false");
+  const traced = await tracedPreviews(workspace, runs);
+  const bare = "the bare program";
+  const comparisons = [
+    compare({ what: "preview of a clean runner stack", with: bare, goal: 1.3 }, previews),
+    compare({ what: "the same without refresh", with: bare }, unrefreshed),
+  ];
+  if (made.pairs.length > 0)
+    comparisons.push(compare({ what: "`up` to a green job", with: "VM and runner by hand", goal: 1.2 }, made.pairs));
+  const { virtType } = workspace.site;
+  return {
+    day: new Date().toISOString().slice(0, 10),
+    machine: `${cpus().length} cores that other work shares, guests ${virtType === "kvm" ? "on KVM" : "emulated"}`,
+    comparisons,
+    parts: { preview: partSpreads(traced), up: partSpreads(made.parts) },
+  };
+}
+
+function writeDocs(measured: Measured): void {
+  const page = join(docs, "performance.md");
+  const [before, rest] = readFileSync(page, "utf8").split(marks[0]);
+  const after = rest?.split(marks[1])[1];
+  if (before === undefined || after === undefined) throw new Failure(`${page} lacks the marks ${marks.join(" and ")}`);
+  writeFileSync(page, `${before}${marks[0]}\n${markdown(measured)}${marks[1]}${after}`);
+  writeFileSync(join(docs, "performance.svg"), picture(measured));
+}
