@@ -1,6 +1,7 @@
 /**
  * What a stack's own state has of the things that a preflight may find outside: these are ours, whatever else is said.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 
 /** A resource of a state, as far as it is looked at here. */
@@ -37,6 +38,17 @@ export function recordedIn(resources: readonly RecordedResource[]): Recorded {
 /** The same of the running stack, from its last checkpoint: in previews and after a failed update too. */
 export async function recorded(): Promise<Recorded> {
   const stackName = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
-  const { outputs } = await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", { stackName });
-  return recordedIn(Object.values(outputs as Record<string, RecordedResource>));
+  return recordedIn(Object.values(await checkpoint(stackName)));
+}
+
+/** A file backend is read while the engine writes it: half a file is read again. */
+async function checkpoint(stackName: string, tries = 20): Promise<Record<string, RecordedResource>> {
+  try {
+    const { outputs } = await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", { stackName });
+    return outputs as Record<string, RecordedResource>;
+  } catch (error) {
+    if (tries <= 1 || !/failed to load checkpoint/.test((error as Error).message)) throw error;
+    await pause(50);
+    return checkpoint(stackName, tries - 1);
+  }
 }

@@ -32,9 +32,11 @@ export const bridgeForward: ResourceKind<Inputs, BridgeState> = {
     return { id: `${inputs.host.host}/${inputs.owner}`, state: inputs };
   },
 
-  async read(id, state) {
+  async read(id, state, operation) {
     if (!state) throw new Error("the bridge rule cannot be imported; `pulumi up` installs it over what is there");
-    const drift = await withSsh(state.host, impatient, (host) => wrongWith(host, state));
+    const [drift] = await withSsh(state.host, impatient, (host) =>
+      Promise.all([wrongWith(host, state), warnOfLibvirt(host, operation)]),
+    );
     const { host, bridge, owner } = state;
     return { id, state: { ...state, drift }, inputs: { host, bridge, owner } };
   },
@@ -51,6 +53,16 @@ export const bridgeForward: ResourceKind<Inputs, BridgeState> = {
     await withSsh(state.host, impatient, (host) => remove(host, state));
   },
 };
+
+/** The libvirt provider, which a refresh asks at the same time, says neither which host it means nor what to do. */
+async function warnOfLibvirt(host: SshConnection, operation: Operation): Promise<void> {
+  const { code } = await host.run("timeout 5 virsh -q -c qemu:///system version >/dev/null 2>&1");
+  if (code === 0) return;
+  operation.log(
+    "warning",
+    `libvirt on ${host.target.host} does not answer; sudo systemctl enable --now libvirtd there, or restart it where it hangs`,
+  );
+}
 
 /** Takes the rule away from where it is no longer wanted. A host that is gone for good must not stop the move to another. */
 async function leave(state: BridgeState, operation: Operation): Promise<void> {

@@ -23,6 +23,8 @@ if [ "$(cut -d' ' -f1,2 ${file}.pub)" = ${first} ]; then
   systemctl reload-or-restart ssh.service 2>/dev/null || systemctl reload-or-restart sshd.service
 fi
 cut -d' ' -f1,2 ${file}.pub`);
+  if (!/^ssh-ed25519 \S+$/.test(answer.trim()))
+    throw new Error(`${connection.target.host} has no ed25519 host key in ${file}.pub; look at it with: ssh-keygen -A`);
   const key = normalizeKey(answer);
   pinKey(knownHostsFile(vm.stack), connection.target.host, connection.target.port, key);
   return key;

@@ -4,7 +4,7 @@
  * does the daemon's part with what was delivered.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { operatorHome, sshHost } from "../unit/ssh-host.fixture.ts";
+import { keyPair, operatorHome, sshHost } from "../unit/ssh-host.fixture.ts";
 import { Engine } from "./engine.ts";
 import { FakeForge } from "./fake-forge.ts";
 
@@ -23,8 +23,13 @@ describe("labels", () => {
   it.each(versions)("change in the row that is there, by the daemon's own declaration (%s)", async (version) => {
     operatorHome();
     // A VM on which every command succeeds, and whose runner is accepted at once.
+    const hostKey = keyPair();
     const vm = await sshHost({
-      answer: (command) => (command.includes("docker logs") ? { stdout: "declared successfully" } : {}),
+      hostKey,
+      answer: (command) => {
+        if (command.includes("ssh_host_ed25519_key.pub")) return { stdout: `${hostKey.public}\n` };
+        return command.includes("docker logs") ? { stdout: "declared successfully" } : {};
+      },
     });
     const forge = new FakeForge({ version });
     const url = await forge.start();

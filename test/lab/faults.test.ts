@@ -81,6 +81,7 @@ describe.skipIf(missing.length > 0)("outages", () => {
       expect(foundation.exitCode, `foundation during: ${outage.name}`).toBe(0);
       const text = result.stdout + result.stderr;
       const message = messageOf(text, outage.place);
+      expect(message, `what was said of ${outage.place} in:\n${text}`).not.toBe("");
       rows.push({ step: step[0] ?? "", fault: outage.name, passed: result.exitCode === 0, message, seconds });
       return { ...result, text, message };
     } finally {
@@ -202,7 +203,7 @@ describe.skipIf(missing.length > 0)("outages", () => {
 
 /** What Pulumi's summary says of a place, our own words first, on one line, without what differs between sites. */
 function messageOf(text: string, place: string): string {
-  const summary = text.slice(Math.max(text.indexOf("Diagnostics:"), 0)).split("\n");
+  const summary = (text.split("Diagnostics:")[1] ?? text).split(/^(?:Outputs|Resources):/m)[0]?.split("\n") ?? [];
   const lines = summary.map((line) => line.trim().replace(/^((error|warning): )?(- )?/, ""));
   const ours = /^(cannot reach|host key of|libvirt on|registration of|GET )/;
   // A list of problems names the place in its heading.

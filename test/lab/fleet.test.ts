@@ -123,11 +123,12 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
 
   it("holds against root on the VM, whom the bridge stops where the VM's own layer was taken away", async () => {
     const probe = `timeout 3 bash -c '</dev/tcp/${network.hosts.crunchy}/22'`;
-    await onVm(workspace, "nft delete table inet holdfast_fence_runner");
+    // Else it would be back before it is missed.
+    await onVm(workspace, "systemctl stop holdfast-egress-fence.timer; nft delete table inet holdfast_fence_runner");
     expect((await onVm(workspace, probe, { check: false })).exitCode).not.toBe(0);
     expect((await runners("preview", "--diff")).stdout).toContain("the egress fence is not in force");
     // What the timer on the VM does every minute.
-    await onVm(workspace, "systemctl start holdfast-egress-fence.service");
+    await onVm(workspace, "systemctl start holdfast-egress-fence.service holdfast-egress-fence.timer");
     expect((await runners("preview", "--expect-no-changes")).exitCode).toBe(0);
   });
 
