@@ -12,7 +12,7 @@ async function answers(...script: (Error | object)[]) {
     newResource: ({ name, inputs }) => ({ id: name, state: inputs }),
     call: () => {
       const answer = script[asked++];
-      if (answer instanceof Error) throw answer;
+      if (answer instanceof Error) throw Object.assign(answer, { details: answer.message });
       return { outputs: answer };
     },
   };
