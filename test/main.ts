@@ -31,7 +31,7 @@ await runMain(async () => {
   // Packages are installed by the lab itself; anything else that is missing skips its tests.
   const missing = wanted.includes("lab") ? missingPrerequisites().filter((what) => !what.startsWith("package ")) : [];
   if (missing.length > 0) process.stderr.write(`ring lab is skipped, this machine lacks: ${missing.join(", ")}\n`);
-  if (wanted.includes("engine")) await ensureToolchain(["pulumi"]);
+  if (wanted.includes("engine")) await ensureToolchain(["pulumi", "proxmoxve"]);
   if (wanted.includes("lab") && missing.length === 0) await ensureToolchain(["pulumi", "libvirt", "gitea"]);
   const projects = wanted.filter((name) => name !== "static");
   if (projects.length > 0) counts.push(await runVitest(projects));

@@ -7,28 +7,33 @@ import { cacheDirectory } from "./cache.ts";
 import type { Component } from "./component.ts";
 import { giteaComponent, staticRoot } from "./components/gitea.ts";
 import { bridgeComponent, bridgeExecutable, libvirtProviderComponent } from "./components/libvirt.ts";
+import { proxmoxveComponent, proxmoxveExecutable } from "./components/proxmoxve.ts";
 import { pulumiComponent } from "./components/pulumi.ts";
 import { Failure } from "./failure.ts";
 import { versions } from "./pins.ts";
 import { ensureMade, type Made } from "./store.ts";
 
-/** `pulumi`: engine and Node.js language host. `libvirt`: the plugin behind `@pulumi/libvirt`. `gitea`: the lab's forge. */
-export type ToolName = "pulumi" | "libvirt" | "gitea";
+/**
+ * `pulumi`: engine and Node.js language host. `libvirt`, `proxmoxve`: the plugins behind `@pulumi/libvirt` and
+ * `@pulumi/proxmoxve`. `gitea`: the lab's forge.
+ */
+export type ToolName = "pulumi" | "libvirt" | "proxmoxve" | "gitea";
 
 const components = {
   pulumi: [pulumiComponent],
   libvirt: [bridgeComponent, libvirtProviderComponent],
+  proxmoxve: [proxmoxveComponent],
   gitea: [giteaComponent],
 } satisfies Record<ToolName, Component[]>;
 
-/** Every tool, in the order in which they are made: the bridge reuses what the engine compiled. */
+/** Every tool, in the order in which they are made: the plugins reuse what the engine compiled. */
 export const toolNames = Object.keys(components) as ToolName[];
 
 /** The tools that were asked for. */
 export interface Toolchain {
   /**
    * What to put over an environment to run Pulumi with these tools only: `{ ...process.env, ...toolchain.env }`. PATH has
-   * the engine first; `PULUMI_HOME` is one for exactly this set of plugins, so without `libvirt` it has none; downloads
+   * the engine first; `PULUMI_HOME` is one for exactly this set of plugins, so for the engine alone it has none; downloads
    * of plugins and update checks are off. Backend and passphrase are the caller's.
    */
   env: Record<string, string>;
@@ -73,25 +78,47 @@ export async function ensureToolchain(tools: readonly ToolName[]): Promise<Toolc
 
 function environment(directory: (component: Component) => string | undefined): Record<string, string> {
   const pulumi = directory(pulumiComponent);
-  const bridge = directory(bridgeComponent);
   const provider = directory(libvirtProviderComponent);
   const path = [pulumi && join(pulumi, "bin"), process.env.PATH].filter((part) => part !== undefined);
   return {
     PATH: path.join(delimiter),
-    PULUMI_HOME: pulumiHome(bridge),
+    PULUMI_HOME: pulumiHome(directory),
     PULUMI_SKIP_UPDATE_CHECK: "1",
     PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true",
     ...(provider ? { PULUMI_DYNAMIC_TF_PLUGIN_CACHE_DIR: provider } : {}),
   };
 }
 
-/** The Pulumi home for a set of plugins: none, or the bridge. Pulumi writes its logs and selected stacks there. */
-function pulumiHome(bridge: string | undefined): string {
-  if (!bridge) return cacheDirectory("toolchain", "home", "no-plugins");
-  const home = cacheDirectory("toolchain", "home", `libvirt-${basename(bridge)}`);
-  const plugin = join(home, "plugins", `resource-terraform-provider-v${versions.terraformProvider}`);
-  mkdirSync(plugin, { recursive: true });
-  link(join(bridge, bridgeExecutable), join(plugin, bridgeExecutable));
+/** The plugins that Pulumi itself starts, by the tool that they come with. */
+const plugins = [
+  {
+    tool: "libvirt",
+    component: bridgeComponent,
+    executable: bridgeExecutable,
+    place: `resource-terraform-provider-v${versions.terraformProvider}`,
+  },
+  {
+    tool: "proxmoxve",
+    component: proxmoxveComponent,
+    executable: proxmoxveExecutable,
+    place: `resource-proxmoxve-v${versions.proxmoxve}`,
+  },
+];
+
+/** The Pulumi home for a set of plugins, which may be none. Pulumi writes its logs and selected stacks there. */
+function pulumiHome(directory: (component: Component) => string | undefined): string {
+  const asked = plugins.flatMap(({ component, ...plugin }) => {
+    const from = directory(component);
+    return from ? [{ ...plugin, from }] : [];
+  });
+  if (asked.length === 0) return cacheDirectory("toolchain", "home", "no-plugins");
+  const name = asked.map(({ tool, from }) => `${tool}-${basename(from)}`).join("-");
+  const home = cacheDirectory("toolchain", "home", name);
+  for (const { executable, place, from } of asked) {
+    const plugin = join(home, "plugins", place);
+    mkdirSync(plugin, { recursive: true });
+    link(join(from, executable), join(plugin, executable));
+  }
   return home;
 }
 

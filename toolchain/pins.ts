@@ -12,6 +12,8 @@ export const versions = {
   terraformProvider: "0.14.0",
   /** dmacvicar/libvirt, which the dynamic bridge runs. */
   libvirt: "0.8.3",
+  /** The npm package `@muhlba91/pulumi-proxmoxve`, and its plugin; toolchain/go/proxmoxve has the Terraform provider's. */
+  proxmoxve: "8.6.0",
   /** The lab's forge. */
   gitea: "1.26.0",
 } as const;

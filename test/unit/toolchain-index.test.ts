@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -26,6 +26,7 @@ beforeEach(async () => {
     "pulumi-resource-pulumi-nodejs": "",
     "pulumi-analyzer-policy": "",
     "pulumi-resource-terraform-provider": versions.terraformProvider,
+    "pulumi-resource-proxmoxve": versions.proxmoxve,
   };
   for (const [name, version] of Object.entries(commands)) {
     writeFileSync(join(installed, name), `#!/bin/sh\necho v${version}\n`);
@@ -65,6 +66,20 @@ test("with libvirt, another home has its plugin, and the provider lies where the
   expect(readFileSync(plugin, "utf8")).toContain("v0.14.0");
   const place = `registry.opentofu.org/dmacvicar/libvirt/0.8.3/${platform.os}_${platform.arch}`;
   expect(readFileSync(join(env.PULUMI_DYNAMIC_TF_PLUGIN_CACHE_DIR ?? "", place, provider), "utf8")).toBe("provider");
+});
+
+test("with proxmoxve, its plugin is in a home of its own; with both, one home has both", async () => {
+  const plugin = (home = "") => join(home, "plugins/resource-proxmoxve-v8.6.0/pulumi-resource-proxmoxve");
+  const { env: alone } = await ensureToolchain(["proxmoxve", "pulumi"]);
+  expect(readFileSync(plugin(alone.PULUMI_HOME), "utf8")).toContain("v8.6.0");
+  expect(readdirSync(join(alone.PULUMI_HOME ?? "", "plugins"))).toEqual(["resource-proxmoxve-v8.6.0"]);
+  const { env: libvirt } = await ensureToolchain(["libvirt", "pulumi"]);
+  expect(existsSync(plugin(libvirt.PULUMI_HOME))).toBe(false);
+  const { env: both } = await ensureToolchain(["libvirt", "proxmoxve", "pulumi"]);
+  expect(readdirSync(join(both.PULUMI_HOME ?? "", "plugins")).sort()).toEqual([
+    "resource-proxmoxve-v8.6.0",
+    "resource-terraform-provider-v0.14.0",
+  ]);
 });
 
 test("only what was asked for is made", async () => {
