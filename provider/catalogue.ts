@@ -9,11 +9,19 @@ import { preflight } from "./host/preflight.ts";
 import { runnerService } from "./runner/service.ts";
 import type { Catalogue } from "./server.ts";
 import { hostKey } from "./ssh/host-key.ts";
+import { readiness } from "./ssh/readiness.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("./package.json", import.meta.url), "utf8")) as { version: string };
 
 export const catalogue: Catalogue = {
   version,
-  kinds: [hostKey, bridgeForward, egressFence, runnerRegistration, runnerService] as unknown as Catalogue["kinds"],
+  kinds: [
+    hostKey,
+    bridgeForward,
+    egressFence,
+    runnerRegistration,
+    runnerService,
+    readiness,
+  ] as unknown as Catalogue["kinds"],
   functions: [preflight] as unknown as Catalogue["functions"],
 };

@@ -3,7 +3,7 @@
  * secrets, unknowns, checking, diffing, previews, partial failures.
  */
 import type { z } from "zod";
-import type { SshTarget } from "../components/ssh/connection.ts";
+import type { SshTarget } from "../components/ssh/dial.ts";
 import type { Properties } from "./wire.ts";
 
 /** What an operation may use besides its inputs. */
@@ -18,6 +18,8 @@ export interface Operation {
   log(severity: "info" | "warning" | "status", text: string): void;
   /** Notes the version of something that was met, for the evidence of this run. */
   saw(what: "libvirt" | "forge", version: string): void;
+  /** Puts files into the evidence of this run; they hold no secret. Undefined where no evidence is kept or can be written. */
+  attach(files: Readonly<Record<string, string>>): { run: string; directory: string } | undefined;
 }
 
 /** Configuration of the provider resource. */

@@ -260,6 +260,7 @@ class Plugin {
       config: this.configured.values as ProviderConfig,
       log: (severity, text) => this.engine.write(severity, text, urn),
       saw: (what, version) => this.hooks.recorder?.saw(what, version),
+      attach: (files) => this.hooks.recorder?.attach(urn, files, (text) => this.engine.write("warning", text, urn)),
     };
   }
 

@@ -9,7 +9,7 @@ import type { Site } from "../components/contracts/site.ts";
 import { type EgressPolicy, planEgress } from "../components/fence/policy.ts";
 import { ownerMark } from "../components/owner/mark.ts";
 import type { Execution } from "../components/runner/plan.ts";
-import type { SshTarget } from "../components/ssh/connection.ts";
+import type { SshTarget } from "../components/ssh/dial.ts";
 import type { Network } from "../components/vm/cloud-init.ts";
 import { planNetwork } from "../components/vm/plan.ts";
 import type { runnersConfig } from "./config.ts";

@@ -146,3 +146,37 @@ export class RunnerService extends pulumi.CustomResource {
 export function preflight(args: PreflightArgs, opts: pulumi.InvokeOptions): Promise<{ address: string }> {
   return pulumi.runtime.invoke("holdfast:host:preflight", args, opts).catch(ProgramError.rethrow);
 }
+
+/** Inputs of the readiness gate; see provider/ssh/readiness.ts. */
+export interface ReadinessArgs {
+  stack: string;
+  required: boolean;
+  targets: pulumi.Input<
+    pulumi.Input<{
+      name: string;
+      host: pulumi.Input<string>;
+      port: number;
+      user: string;
+      hostKey?: pulumi.Input<string>;
+      identity: pulumi.Input<string>;
+    }>[]
+  >;
+  jump?: SshTargetArgs | undefined;
+  bastion?: SshTargetArgs | undefined;
+  /** Seconds that one stage of one attempt may take. */
+  timeoutSeconds: number;
+  /** Seconds that each machine may take. */
+  waitSeconds: number;
+}
+
+/** The gate behind a pool's VMs: an update whose VMs cannot be worked on fails. */
+export class Readiness extends pulumi.CustomResource {
+  declare readonly status: pulumi.Output<"ok" | "error" | "skipped">;
+  declare readonly runId: pulumi.Output<string>;
+  declare readonly evidenceDir: pulumi.Output<string>;
+
+  constructor(name: string, args: ReadinessArgs, opts: pulumi.CustomResourceOptions) {
+    const computed = { status: undefined, results: undefined, runId: undefined, evidenceDir: undefined };
+    super("holdfast:ssh:Readiness", name, { ...args, ...computed }, opts);
+  }
+}

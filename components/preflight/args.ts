@@ -3,7 +3,7 @@
  * the same questions.
  */
 import type { PinnedFile } from "../download.ts";
-import type { SshTarget } from "../ssh/connection.ts";
+import type { SshTarget } from "../ssh/dial.ts";
 import type { VmNames } from "../vm/plan.ts";
 
 /** A file that is fetched to this workstation, and where its digest puts it in the cache. */

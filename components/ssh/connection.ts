@@ -1,28 +1,11 @@
 /**
  * SSH with checked host keys, patience and bounds. No Pulumi in here: the provider plugin and the tests use it.
  */
-import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
+
+import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
-import ssh2, { type ClientCallback, type ConnectConfig, type Client as SshClient } from "ssh2";
-import { type HostKey, knownHostsFile, normalizeKey, pinKey, recordedKeys, recordKey } from "./known-hosts.ts";
-
-/** Environment variable with the path of the private key that reaches hosts and VMs. */
-export const keyPathVariable = "RUNNER_SSH_KEY_PATH";
-
-/** Where to connect, and which key must answer there. */
-export interface SshTarget {
-  /** Address or name. */
-  host: string;
-  /** TCP port. */
-  port: number;
-  /** Login name; anyone but root runs commands through `sudo -n`. */
-  user: string;
-  /** The host's public key (`ssh-ed25519 AAAA…`). Empty: trust on first use, into the stack's own known_hosts. */
-  hostKey?: string | undefined;
-  /** `<project>/<stack>` whose known_hosts file records first use. */
-  stack: string;
-}
+import type { ClientCallback, Client as SshClient } from "ssh2";
+import { credentials, dial, HostKeyMismatch, type SshTarget } from "./dial.ts";
 
 /** How long to try. */
 export interface Patience {
@@ -57,9 +40,6 @@ export interface CommandResult {
   stderr: string;
 }
 
-/** The host answered with another key than the one that is pinned or was seen before. Never retried. */
-export class HostKeyMismatch extends Error {}
-
 /** Connects, trying again while the host boots: unreachable, refused, no key in place yet. Never on a wrong host key. */
 export async function connect(target: SshTarget, patience: Patience): Promise<SshConnection> {
   const place = `${target.user}@${target.host}:${target.port}`;
@@ -67,7 +47,7 @@ export async function connect(target: SshTarget, patience: Patience): Promise<Ss
   credentials();
   for (let attempt = 1; ; attempt++) {
     try {
-      const connection = await dial(target, patience.dialTimeoutSeconds);
+      const connection = new SshConnection(await dial(target, patience.dialTimeoutSeconds), target);
       patience.signal?.addEventListener("abort", () => connection.abort(), { once: true });
       return connection;
     } catch (error) {
@@ -106,16 +86,25 @@ export class SshConnection {
     readonly target: SshTarget,
   ) {}
 
+  /** A stream to a port that this machine reaches. Rejects with the machine's own reason. */
+  forward(host: string, port: number): Promise<Duplex> {
+    return new Promise((resolve, reject) =>
+      this.client.forwardOut("127.0.0.1", 0, host, port, (error, stream) => (error ? reject(error) : resolve(stream))),
+    );
+  }
+
   /**
    * Runs a shell command as root and waits for its end. What must stay out of argument lists goes through `stdin`.
    * @param timeoutSeconds bound on the whole command, default 60.
+   * @param asUser runs it as whoever logged in; default: as root.
    */
   async run(
     command: string,
-    options: { stdin?: string | Buffer; timeoutSeconds?: number } = {},
+    options: { stdin?: string | Buffer; timeoutSeconds?: number; asUser?: boolean } = {},
   ): Promise<CommandResult> {
     const seconds = options.timeoutSeconds ?? 60;
-    const line = this.target.user === "root" ? command : `sudo -n sh -c ${shellQuote(command)}`;
+    const asIs = options.asUser || this.target.user === "root";
+    const line = asIs ? command : `sudo -n sh -c ${shellQuote(command)}`;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.client.destroy();
@@ -188,104 +177,6 @@ export class SshConnection {
 /** Quotes one word for a POSIX shell. */
 export function shellQuote(word: string): string {
   return `'${word.replaceAll("'", `'\\''`)}'`;
-}
-
-/** The private key that `RUNNER_SSH_KEY_PATH` names, or the agent, or an error that says how to give one. */
-export function credentials(): Pick<ConnectConfig, "privateKey" | "agent"> {
-  const path = process.env[keyPathVariable];
-  if (path) {
-    const file = path.replace(/^~(?=\/)/, homedir());
-    try {
-      const privateKey = readFileSync(file);
-      const parsed = ssh2.utils.parseKey(privateKey);
-      if (parsed instanceof Error) throw parsed;
-      if (!parsed.isPrivateKey()) throw new Error("it holds the public half");
-      return { privateKey };
-    } catch (error) {
-      throw new Error(
-        `${keyPathVariable} names ${file}, which is no usable private key: ${(error as Error).message}. ` +
-          "Give the path of an unencrypted key, or unset it and use an SSH agent",
-      );
-    }
-  }
-  const agent = process.env.SSH_AUTH_SOCK;
-  if (agent) return { agent };
-  throw new Error(`no SSH key: export ${keyPathVariable}=<path of the private key that reaches the host and its VMs>`);
-}
-
-function dial(target: SshTarget, timeoutSeconds: number): Promise<SshConnection> {
-  const file = knownHostsFile(target.stack);
-  if (target.hostKey) pinKey(file, target.host, target.port, normalizeKey(target.hostKey));
-  const expected = recordedKeys(file, target.host, target.port);
-  const login = credentials();
-  return new Promise((resolve, reject) => {
-    const client = new ssh2.Client();
-    let refusal: Error | undefined;
-    const timer = setTimeout(() => fail(new Error(`no answer within ${timeoutSeconds} s`)), timeoutSeconds * 1000);
-    const fail = (error: Error) => {
-      clearTimeout(timer);
-      client.destroy();
-      // A rebuilt host may have no key of the recorded kind at all: it never gets to show one.
-      if (expected.length > 0 && /no matching host key format/.test(error.message)) {
-        refusal ??= mismatch(target, file, expected, "no key of that kind");
-      }
-      reject(refusal ?? describe(error));
-    };
-    client.on("error", fail);
-    client.on("close", () => fail(new Error("the connection was closed during the handshake")));
-    client.on("ready", () => {
-      clearTimeout(timer);
-      client.removeListener("error", fail);
-      client.on("error", () => {});
-      resolve(new SshConnection(client, target));
-    });
-    client.connect({
-      ...login,
-      host: target.host,
-      port: target.port,
-      username: target.user,
-      readyTimeout: timeoutSeconds * 1000,
-      keepaliveInterval: 10_000,
-      keepaliveCountMax: 3,
-      algorithms: { serverHostKey: hostKeyAlgorithms(expected) },
-      hostVerifier: (blob: Buffer) => {
-        const seen = keyOf(blob);
-        if (expected.length === 0) recordKey(file, target.host, target.port, seen);
-        else if (!expected.includes(seen)) refusal = mismatch(target, file, expected, seen);
-        return refusal === undefined;
-      },
-    } as ConnectConfig);
-  });
-}
-
-function mismatch(target: SshTarget, file: string, expected: HostKey[], seen: string): HostKeyMismatch {
-  return new HostKeyMismatch(
-    `host key of ${target.host}:${target.port} changed: expected ${expected.join(" or ")}, it answered with ${seen}. ` +
-      `If the host was really rebuilt, put its new key in the place of the old one in ${file}${target.hostKey ? " and change the pinned key" : ""}; ` +
-      "otherwise somebody is in between",
-  );
-}
-
-/** Asks for the kind of key that is recorded, so that a host with several keys is not taken for a changed one. */
-function hostKeyAlgorithms(expected: HostKey[]): string[] {
-  const types =
-    expected.length > 0
-      ? expected.map((key) => key.split(" ")[0] ?? "")
-      : ["ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa"];
-  return types.flatMap((type) => (type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [type]));
-}
-
-/** Type and base64 of a public key blob: the type is its first length-prefixed string (RFC 4253, 6.6). */
-function keyOf(blob: Buffer): HostKey {
-  const type = blob.subarray(4, 4 + blob.readUInt32BE(0)).toString("ascii");
-  return `${type} ${blob.toString("base64")}`;
-}
-
-function describe(error: Error): Error {
-  if (/All configured authentication methods failed/.test(error.message)) {
-    return new Error(`the login was refused; is the public half of ${keyPathVariable} in authorized_keys there?`);
-  }
-  return error;
 }
 
 function text(chunks: Buffer[]): string {

@@ -1,7 +1,8 @@
 /**
  * The host key of a machine before any provider dials it: pinned, or seen before, or taken at the first contact.
  */
-import { connect, impatient, type SshTarget } from "./connection.ts";
+import { connect, impatient } from "./connection.ts";
+import type { SshTarget } from "./dial.ts";
 import { type HostKey, knownHostsFile, normalizeKey, recordedKeys } from "./known-hosts.ts";
 
 /**

@@ -3,7 +3,7 @@
  */
 import ssh2 from "ssh2";
 import { ProgramError } from "../program-error.ts";
-import { credentials, keyPathVariable } from "./connection.ts";
+import { credentials, keyPathVariable } from "./dial.ts";
 
 /**
  * Public half of the key that `RUNNER_SSH_KEY_PATH` names, as a line for authorized_keys without a comment, so that two

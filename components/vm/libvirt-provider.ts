@@ -6,7 +6,7 @@
 import * as libvirt from "@pulumi/libvirt";
 import type * as pulumi from "@pulumi/pulumi";
 import { urlHost } from "../address.ts";
-import { keyPathVariable, type SshTarget } from "../ssh/connection.ts";
+import { keyPathVariable, type SshTarget } from "../ssh/dial.ts";
 import { portableKnownHostsFile } from "../ssh/known-hosts.ts";
 
 /** URI of a hypervisor's system libvirt. */

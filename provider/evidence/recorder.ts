@@ -75,6 +75,23 @@ export class Recorder {
     this.versions[what] = version.slice(0, 80);
   }
 
+  /** Puts files beside the run's own. Gives the run's name and directory; undefined when they cannot be written. */
+  attach(
+    urn: string,
+    files: Readonly<Record<string, string>>,
+    warn: (text: string) => void,
+  ): { run: string; directory: string } | undefined {
+    try {
+      const run = this.runOf(urn);
+      const directory = join(stackDirectory(run.project, run.stack), run.run);
+      writeEvidence(directory, files);
+      return { run: run.run, directory };
+    } catch (error) {
+      warn(`evidence is missing of this run: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
   /** Does the work and writes down when it began, when it ended and how. Gives or throws what the work does. */
   async record<T>(about: Recorded<T>, work: () => Promise<T>): Promise<T> {
     const step = this.begin(about);

@@ -4,7 +4,8 @@
  * try never makes a second row; the other 24 are the credential and can be rotated.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { impatient, type SshTarget, shellQuote, withSsh } from "../../components/ssh/connection.ts";
+import { impatient, shellQuote, withSsh } from "../../components/ssh/connection.ts";
+import type { SshTarget } from "../../components/ssh/dial.ts";
 
 /** How to run Forgejo's own command line on the forge host. */
 export interface ForgeHost extends SshTarget {

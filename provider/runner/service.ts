@@ -8,15 +8,8 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { fetchPinned } from "../../components/download.ts";
 import { binaryPath, declaredPattern, planRunner, type RunnerPlan } from "../../components/runner/plan.ts";
-import {
-  connect,
-  HostKeyMismatch,
-  impatient,
-  type Patience,
-  type SshConnection,
-  type SshTarget,
-  withSsh,
-} from "../../components/ssh/connection.ts";
+import { connect, impatient, type Patience, type SshConnection, withSsh } from "../../components/ssh/connection.ts";
+import { HostKeyMismatch, type SshTarget } from "../../components/ssh/dial.ts";
 import { failedChecks, intact } from "../host/checks.ts";
 import { egressPolicy, type FenceLayer, fenceLayerChecks, lowerFence, raiseFence } from "../host/fence-layer.ts";
 import { NotReady, type Operation, type ResourceKind, type State } from "../kind.ts";

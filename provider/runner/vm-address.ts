@@ -2,7 +2,8 @@
  * The address of a VM: configured, or, with DHCP, as its hypervisor knows it.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import { type Patience, type SshTarget, shellQuote, withSsh } from "../../components/ssh/connection.ts";
+import { type Patience, shellQuote, withSsh } from "../../components/ssh/connection.ts";
+import type { SshTarget } from "../../components/ssh/dial.ts";
 
 /** The VM's IPv4 address, asked of the guest agent first and of the hypervisor's neighbour table second. */
 export async function vmAddress(

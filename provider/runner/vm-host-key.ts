@@ -3,7 +3,8 @@
  * checked; whoever can read that disk later must not be able to pose as the VM. So the VM makes itself another one at once,
  * whose private half has never been anywhere else.
  */
-import { impatient, type SshConnection, type SshTarget, shellQuote, withSsh } from "../../components/ssh/connection.ts";
+import { impatient, type SshConnection, shellQuote, withSsh } from "../../components/ssh/connection.ts";
+import type { SshTarget } from "../../components/ssh/dial.ts";
 import { type HostKey, knownHostsFile, normalizeKey, pinKey } from "../../components/ssh/known-hosts.ts";
 
 const file = "/etc/ssh/ssh_host_ed25519_key";

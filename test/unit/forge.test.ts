@@ -5,7 +5,7 @@ import type { RequestListener } from "node:http";
 import { expect, test } from "vitest";
 import { hostOf } from "../../components/address.ts";
 import { candidateUrls, findForge } from "../../components/forge/url.ts";
-import { keyPathVariable } from "../../components/ssh/connection.ts";
+import { keyPathVariable } from "../../components/ssh/dial.ts";
 import { libvirtUri } from "../../components/vm/libvirt-provider.ts";
 import { nowhere, serveHttp } from "./loopback.fixture.ts";
 

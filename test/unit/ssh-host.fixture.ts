@@ -3,7 +3,7 @@
  * test's own, so that no key and no known_hosts file of the machine is touched.
  */
 import { mkdtempSync, writeFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import ssh2, { type Connection } from "ssh2";
@@ -56,15 +56,27 @@ export function operatorHome(key = keyPair()) {
   return { home, key, keyPath: path };
 }
 
-/** Serves until the test is over. `allowed` is the one public key that may log in; without it, any may. */
-export async function sshHost(
-  options: {
-    hostKey?: { private: string };
-    port?: number;
-    allowed?: string;
-    answer?: (command: string) => Answer;
-  } = {},
-): Promise<StandIn> {
+/** What a server is to be. */
+export interface SshHostOptions {
+  hostKey?: { private: string };
+  port?: number;
+  /** Where it listens. Default: loopback. */
+  address?: string;
+  allowed?: string;
+  answer?: (command: string) => Answer;
+  /** The port on loopback behind an address that this server forwards to; undefined where it reaches nothing. */
+  reaches?: (host: string, port: number) => number | undefined;
+}
+
+/** Serves until the test is over. */
+export async function sshHost(options: SshHostOptions = {}): Promise<StandIn> {
+  const server = await sshServer(options);
+  onTestFinished(() => server.stop().catch(() => {}));
+  return server;
+}
+
+/** Serves until it is stopped. `allowed` is the one public key that may log in; without it, any may. */
+export async function sshServer(options: SshHostOptions = {}): Promise<StandIn> {
   const received: Received[] = [];
   const open = new Set<Connection>();
   let dials = 0;
@@ -81,6 +93,17 @@ export async function sshHost(
       return options.allowed === undefined || offered === options.allowed
         ? login.accept()
         : login.reject(["publickey"]);
+    });
+    client.on("tcpip", (acceptStream, refuse, { destIP, destPort }) => {
+      // Who is not told otherwise reaches nothing.
+      const port = options.reaches?.(destIP, destPort);
+      if (port === undefined) return refuse();
+      const inner = connect(port, "127.0.0.1", () => {
+        const outer = acceptStream();
+        outer.pipe(inner).pipe(outer);
+        outer.on("close", () => inner.destroy());
+      });
+      inner.on("error", () => refuse());
     });
     client.on("session", (accept) =>
       accept().on("exec", (acceptExec, _reject, { command }) => {
@@ -105,11 +128,10 @@ export async function sshHost(
       }),
     );
   });
-  await new Promise<void>((resolve) => server.listen(options.port ?? 0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(options.port ?? 0, options.address ?? "127.0.0.1", resolve));
   const stop = async () => {
     for (const client of open) client.end();
     await new Promise<void>((resolve) => server.close(() => resolve()));
   };
-  onTestFinished(() => stop().catch(() => {}));
   return { host: "127.0.0.1", port: (server.address() as AddressInfo).port, received, dials: () => dials, stop };
 }

@@ -11,14 +11,8 @@ import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import ssh2 from "ssh2";
 import { expect, onTestFinished, test } from "vitest";
-import {
-  connect,
-  HostKeyMismatch,
-  impatient,
-  type SshTarget,
-  shellQuote,
-  withSsh,
-} from "../../components/ssh/connection.ts";
+import { connect, impatient, shellQuote, withSsh } from "../../components/ssh/connection.ts";
+import { HostKeyMismatch, type SshTarget } from "../../components/ssh/dial.ts";
 import { knownHostKey } from "../../components/ssh/first-contact.ts";
 import { generateKeyPair } from "../../components/ssh/key-pair.ts";
 import { knownHostsFile, recordedKeys } from "../../components/ssh/known-hosts.ts";

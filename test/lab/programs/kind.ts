@@ -14,6 +14,7 @@ const operation: Operation = {
   config: {},
   log: (severity, line) => process.stderr.write(`${severity}: ${line}\n`),
   saw: () => {},
+  attach: () => undefined,
 };
 const state = { ...kind.inputs.parse(inputs), drift: [] };
 if (verb === "create") await kind.create(state, operation);
