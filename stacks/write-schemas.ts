@@ -7,10 +7,15 @@ import { join } from "node:path";
 import { keyTable, stackFileSchema } from "../components/config/describe.ts";
 import type { ConfigShape } from "../components/config/strict.ts";
 import { foundationConfig } from "../foundation/config.ts";
+import { platformVmConfig } from "../platform-vm/config.ts";
 import { runnersConfig } from "../runners/config.ts";
 import { Failure, runMain } from "../toolchain/failure.ts";
 
-const projects: Record<string, ConfigShape> = { foundation: foundationConfig, runners: runnersConfig };
+const projects: Record<string, ConfigShape> = {
+  foundation: foundationConfig,
+  "platform-vm": platformVmConfig,
+  runners: runnersConfig,
+};
 const top = join(import.meta.dirname, "..");
 const marks = ["<!-- keys: written by npm run schemas -->", "<!-- /keys -->"] as const;
 

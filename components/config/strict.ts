@@ -42,7 +42,7 @@ export function parseConfig<S extends ConfigShape>(
     }
     const result = schema.safeParse(text);
     if (result.success) values[key] = result.data;
-    else problems.push({ key, reason: reasonOf(result.error, text === undefined) });
+    else problems.push(...reasonsOf(result.error, text === undefined).map((reason) => ({ key, reason })));
   }
   if (problems.length > 0) throw new ConfigError(project, stack, problems);
   return values as ConfigOf<S>;
@@ -87,11 +87,24 @@ function unknownKeys(shape: ConfigShape, raw: Readonly<Record<string, string>>):
     });
 }
 
-function reasonOf(error: z.ZodError, missing: boolean): string {
-  if (missing) return "is required";
-  return error.issues
-    .map((issue) => [issue.path.map(String).join("."), issue.message].filter(Boolean).join(": "))
-    .join("; ");
+/** Everything that is wrong with one value: a structure may have several mistakes. */
+function reasonsOf(error: z.ZodError, missing: boolean): string[] {
+  if (missing) return ["is required"];
+  return error.issues.flatMap(flat).map(({ path, message }) => (path === "" ? message : `${path}: ${message}`));
+}
+
+/** An issue of one of several shapes is told as the shape that comes closest tells it. */
+function flat(issue: z.core.$ZodIssue): { path: string; message: string }[] {
+  const at = issue.path.map(String);
+  if (issue.code === "invalid_union" && issue.errors.length > 0) {
+    const closest = issue.errors.reduce((best, other) => (depth(other) > depth(best) ? other : best));
+    return closest.flatMap((inner) => flat({ ...inner, path: [...issue.path, ...inner.path] }));
+  }
+  return [{ path: at.join("."), message: issue.message }];
+}
+
+function depth(issues: readonly z.core.$ZodIssue[]): number {
+  return Math.max(...issues.map(({ path, code }) => path.length * 2 + (code === "invalid_type" ? 0 : 1)));
 }
 
 /** The known key that differs in the fewest letters, if it is close enough to be a slip of the pen. */

@@ -5,6 +5,9 @@
 /** What stands before the mark in a domain's description. */
 const descriptionPrefix = "Made by holdfast for ";
 
+/** What stands before the mark in a tag on Proxmox VE. */
+const tagPrefix = "holdfast.";
+
 /** What a mark is made of. */
 export interface Owner {
   /** Id of the site; a plain configuration value. */
@@ -57,4 +60,23 @@ export function domainOwner(xml: string): string | undefined {
   if (!description?.startsWith(descriptionPrefix)) return undefined;
   const mark = description.slice(descriptionPrefix.length);
   return parseOwnerMark(mark) ? mark : undefined;
+}
+
+/** The mark as a tag on Proxmox VE, which takes lower-case letters, digits, `_`, `-`, `+` and `.`: `holdfast.<mark>`. */
+export function proxmoxTag(mark: string): string {
+  return `${tagPrefix}${mark}`;
+}
+
+/**
+ * The mark among a VM's tags on Proxmox VE, or undefined when it has none.
+ * @param tags as the API gives them: separated by `;`, or by what an operator may have typed instead.
+ */
+export function proxmoxOwner(tags: string): string | undefined {
+  const marks = tags
+    .split(/[;,\s]+/)
+    .filter((tag) => tag.startsWith(tagPrefix))
+    .map((tag) => tag.slice(tagPrefix.length))
+    .filter((mark) => parseOwnerMark(mark));
+  // Two owners are as good as none: nobody may touch it.
+  return marks.length === 1 ? marks[0] : undefined;
 }

@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import * as pulumi from "@pulumi/pulumi";
 
 /** A resource of a state, as far as it is looked at here. */
-interface RecordedResource {
+export interface RecordedResource {
   type?: unknown;
   outputs?: unknown;
 }
@@ -37,18 +37,18 @@ export function recordedIn(resources: readonly RecordedResource[]): Recorded {
 
 /** The same of the running stack, from its last checkpoint: in previews and after a failed update too. */
 export async function recorded(): Promise<Recorded> {
-  const stackName = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
-  return recordedIn(Object.values(await checkpoint(stackName)));
+  return recordedIn(Object.values(await checkpointResources()));
 }
 
-/** A file backend is read while the engine writes it: half a file is read again. */
-async function checkpoint(stackName: string, tries = 20): Promise<Record<string, RecordedResource>> {
+/** Every resource of the running stack's last checkpoint, by URN. A file backend is read while the engine writes it. */
+export async function checkpointResources(tries = 20): Promise<Record<string, RecordedResource>> {
+  const stackName = `${pulumi.getOrganization()}/${pulumi.getProject()}/${pulumi.getStack()}`;
   try {
     const { outputs } = await pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", { stackName });
     return outputs as Record<string, RecordedResource>;
   } catch (error) {
     if (tries <= 1 || !/failed to load checkpoint/.test((error as Error).message)) throw error;
     await pause(50);
-    return checkpoint(stackName, tries - 1);
+    return checkpointResources(tries - 1);
   }
 }

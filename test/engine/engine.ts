@@ -1,12 +1,13 @@
 /**
  * The real engine for tests: a backend, a home and a passphrase of their own, thrown away afterwards.
  */
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
+import { parse, stringify } from "yaml";
 import { cacheDirectory } from "../../toolchain/cache.ts";
-import { ensureToolchain } from "../../toolchain/index.ts";
+import { ensureToolchain, type ToolName } from "../../toolchain/index.ts";
 
 const checkout = join(import.meta.dirname, "../..");
 
@@ -26,9 +27,12 @@ export class Engine {
     readonly env: Record<string, string>,
   ) {}
 
-  /** Opens a workspace with a clone of the projects, and no plugin but those that a project names by path. */
-  static async open(): Promise<Engine> {
-    const toolchain = await ensureToolchain(["pulumi"]);
+  /**
+   * Opens a workspace with a clone of the projects, and no plugin but those that a project names by path and those of
+   * `plugins`.
+   */
+  static async open(...plugins: Exclude<ToolName, "pulumi" | "gitea">[]): Promise<Engine> {
+    const toolchain = await ensureToolchain(["pulumi", ...plugins]);
     const root = mkdtempSync(join(tmpdir(), "holdfast-engine-"));
     const directory = join(root, "clone");
     mkdirSync(directory);
@@ -39,6 +43,7 @@ export class Engine {
       "foundation",
       "components",
       "provider",
+      "platform-vm",
       "runners",
       "toolchain",
       "test/engine/programs",
@@ -46,7 +51,8 @@ export class Engine {
       cpSync(join(checkout, part), join(directory, part), { recursive: true });
     }
     // The checkout's own stack files stay where they are: they may be those of a real site.
-    mkdirSync(join(directory, "stacks", "runners"), { recursive: true });
+    for (const project of ["platform-vm", "runners"])
+      mkdirSync(join(directory, "stacks", project), { recursive: true });
     symlinkSync(join(checkout, "node_modules"), join(directory, "node_modules"));
     for (const part of ["state", "home"]) mkdirSync(join(root, part));
     return new Engine(directory, {
@@ -87,6 +93,21 @@ export class Engine {
     const result = await this.pulumi(project, ...args);
     if (result.exitCode !== 0) throw new Error(`pulumi ${args.join(" ")} failed:\n${result.stdout}\n${result.stderr}`);
     return result.stdout;
+  }
+
+  /** Puts values into a stack's file, structures as they are. */
+  configure(project: string, stack: string, values: Record<string, unknown>): void {
+    const file = join(this.directory, "stacks", project, `Pulumi.${stack}.yaml`);
+    const content = (existsSync(file) ? parse(readFileSync(file, "utf8")) : {}) as { config?: object };
+    writeFileSync(file, stringify({ ...content, config: { ...content.config, ...values } }));
+  }
+
+  /** Makes a stack's file a copy of one that the repository ships. */
+  copyStackFile(project: string, from: string, stack: string): void {
+    cpSync(
+      join(checkout, "stacks", project, `Pulumi.${from}.yaml`),
+      join(this.directory, "stacks", project, `Pulumi.${stack}.yaml`),
+    );
   }
 
   /** The checkpoint as it lies on disk, secrets encrypted. */

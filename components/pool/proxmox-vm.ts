@@ -1,0 +1,154 @@
+/**
+ * A VM on Proxmox VE: a full clone of a template with the sizes, cards and cloud-init settings of its own. It is not waited
+ * for beyond its guest agent; the readiness gate does that.
+ */
+import * as proxmox from "@pulumi/proxmoxve";
+import * as pulumi from "@pulumi/pulumi";
+import { proxmoxTag } from "../owner/mark.ts";
+import { addressOf, identityDigest } from "./identity.ts";
+import type { TemplateChoice } from "./templates.ts";
+
+/** A network card. */
+export interface ProxmoxCard {
+  bridge: string;
+  /** 1 to 4094. */
+  vlanId?: number;
+  /** Upper case; the hypervisor makes one up where it is absent. */
+  macAddress?: string;
+  /** With prefix length, or `dhcp`; absent: no address of ours. */
+  address?: string;
+  gateway?: string;
+}
+
+/** What a VM is made of. */
+export interface ProxmoxVmArgs {
+  /** Physical name, for example `dev-pgha-01`. */
+  vmName: string;
+  /** Owner mark; becomes a tag. */
+  owner: string;
+  /** Id; absent: the next free one. */
+  vmId?: number;
+  template: TemplateChoice;
+  /** Node that carries the VM. */
+  nodeName: string;
+  /** Storage of its disk. */
+  datastoreId: string;
+  cpuCores: number;
+  /** For example `host`. */
+  cpuType: string;
+  /** MiB. */
+  memoryMb: number;
+  /** GiB. */
+  diskGb: number;
+  cards: ProxmoxCard[];
+  /** Beside the owner's. */
+  tags: string[];
+  onBoot: boolean;
+  /** Order in which the node starts its VMs. */
+  startupOrder?: number;
+  /** Whether Pulumi and Proxmox refuse to remove it. */
+  protect: boolean;
+  /** Whether the guest agent reports addresses. */
+  agent: boolean;
+  dns: { domain: string; servers: string[] };
+  user: { name: string; keys: string[] };
+}
+
+/** Seconds that a clone gets until its agent has reported an address; a gate follows, so that this need not be long. */
+const agentSeconds = 120;
+
+/** A VM on Proxmox VE. */
+export class ProxmoxVm extends pulumi.ComponentResource {
+  readonly vmId: pulumi.Output<number>;
+  readonly nodeName: pulumi.Output<string>;
+  /** IPv4, without prefix length: the configured one, else the agent's; empty where neither is known. */
+  readonly address: pulumi.Output<string>;
+  /** MAC address of the first card. */
+  readonly mac: pulumi.Output<string>;
+  /** Digest of what makes it this machine: another clone, address or card has another. */
+  readonly identity: pulumi.Output<string>;
+
+  constructor(name: string, args: ProxmoxVmArgs, provider: proxmox.Provider, opts?: pulumi.ComponentResourceOptions) {
+    super("holdfast:components:ProxmoxVm", name, {}, opts);
+    const vm = new proxmox.VmLegacy(`${name}-vm`, vmArgs(args), {
+      parent: this,
+      provider,
+      protect: args.protect,
+      deleteBeforeReplace: true,
+      // The provider reports this one as zeros and would call it a difference at every preview.
+      ignoreChanges: ["disks[0].speed"],
+    });
+    this.vmId = vm.vmId.apply(Number);
+    this.nodeName = vm.nodeName;
+    this.address = vm.ipv4Addresses.apply((reported) => addressOf(args.cards, reported ?? []));
+    this.mac = vm.macAddresses.apply((reported) => args.cards[0]?.macAddress ?? firstCard(reported ?? []));
+    this.identity = pulumi.all([this.vmId, this.nodeName, this.address, this.mac]).apply(([vmId, node, address, mac]) =>
+      identityDigest({
+        vmId,
+        node,
+        address,
+        mac,
+        gateway: args.cards[0]?.gateway ?? "",
+        template: args.template.vmId,
+      }),
+    );
+    this.registerOutputs({ vmId: this.vmId, address: this.address, mac: this.mac, identity: this.identity });
+  }
+}
+
+/** The agent reports the loopback device first. */
+function firstCard(macs: readonly string[]): string {
+  return macs.find((mac) => !/^(00:){5}00$/.test(mac)) ?? "";
+}
+
+function vmArgs(args: ProxmoxVmArgs): proxmox.VmLegacyArgs {
+  const { template } = args;
+  const dhcp = args.cards.some(({ address }) => address === "dhcp");
+  return {
+    name: args.vmName,
+    nodeName: args.nodeName,
+    ...(args.vmId === undefined ? {} : { vmId: args.vmId }),
+    description: `Made by holdfast for ${args.owner}`,
+    // Proxmox VE keeps them in lower case and sorted; anything else would be a difference.
+    tags: [...args.tags, proxmoxTag(args.owner)].sort(),
+    clone: {
+      vmId: template.vmId,
+      ...(template.node === undefined || template.node === args.nodeName ? {} : { nodeName: template.node }),
+      datastoreId: args.datastoreId,
+      full: true,
+      retries: 3,
+    },
+    agent: {
+      enabled: args.agent,
+      timeout: `${agentSeconds}s`,
+      // A static address is known: nobody has to wait for it, at every refresh anew where an agent is silent.
+      waitForIp: dhcp ? { ipv4: true } : { disabled: true },
+    },
+    cpu: { cores: args.cpuCores, type: args.cpuType },
+    memory: { dedicated: args.memoryMb },
+    operatingSystem: { type: "l26" },
+    scsiHardware: "virtio-scsi-single",
+    disks: [{ interface: "scsi0", datastoreId: args.datastoreId, size: args.diskGb, discard: "on" }],
+    networkDevices: args.cards.map(({ bridge, vlanId, macAddress }) => ({
+      bridge,
+      ...(vlanId === undefined ? {} : { vlanId }),
+      ...(macAddress === undefined ? {} : { macAddress }),
+    })),
+    initialization: {
+      datastoreId: args.datastoreId,
+      dns: args.dns,
+      ipConfigs: args.cards.map(({ address, gateway }) => ({
+        ...(address === undefined ? {} : { ipv4: { address, ...(gateway === undefined ? {} : { gateway }) } }),
+      })),
+      userAccount: { username: args.user.name, keys: args.user.keys },
+    },
+    serialDevices: [{}],
+    // Without a drive of its own a VM gets the node's.
+    cdrom: { fileId: "none", interface: "ide3" },
+    onBoot: args.onBoot,
+    ...(args.startupOrder === undefined ? {} : { startup: { order: args.startupOrder } }),
+    protection: args.protect,
+    started: true,
+    stopOnDestroy: !args.agent,
+  };
+}

@@ -1,0 +1,30 @@
+/**
+ * Which template a VM is cloned from. Pure.
+ */
+import type { Templates } from "../contracts/templates.ts";
+
+/** A template to clone: its id, and the node that carries it where that is known. */
+export interface TemplateChoice {
+  vmId: number;
+  node?: string;
+}
+
+/**
+ * The template behind a key.
+ * @param reference how the configuration names the templates' stack, for the message.
+ * @returns the template, or why there is none.
+ */
+export function pickTemplate(
+  key: string,
+  templates: Templates["templates"],
+  reference: string,
+): TemplateChoice | { problem: string } {
+  const found = Object.hasOwn(templates, key) ? templates[key] : undefined;
+  if (found) return { vmId: found.vmId, node: found.node };
+  const known = Object.keys(templates).sort().join(", ");
+  return {
+    problem:
+      `unable to resolve template VM ID from template_state_ref=${reference} key=${key}; outputs keys: [${known}]; ` +
+      "set template_key to one of those, or build it: pulumi up in template-image/",
+  };
+}

@@ -1,0 +1,305 @@
+/**
+ * Decides everything about a pool from its configuration and, where there is one, the site contract. Pure. Messages keep the
+ * words of the runbook, which operators search for.
+ */
+import { ConfigError, type ConfigOf, type Problem } from "../components/config/strict.ts";
+import type { Site } from "../components/contracts/site.ts";
+import { ownerMark } from "../components/owner/mark.ts";
+import { resolveBridge, unknownBridge } from "../components/pool/bridges.ts";
+import type { ReadinessSettings, VmInput } from "../components/pool/inputs.ts";
+import { interfaceProblems, type NetworkInterface, sharedAddresses } from "../components/pool/interfaces.ts";
+import { logicalName, namePrefix, planNames } from "../components/pool/names.ts";
+import type { ReplacePermission } from "../components/pool/vm-set.ts";
+import type { SshTarget } from "../components/ssh/dial.ts";
+import type { platformVmConfig } from "./config.ts";
+
+/** Values of the configuration. */
+export type PlatformVmConfig = ConfigOf<typeof platformVmConfig>;
+
+/** A network card, its bridge resolved. */
+export interface PlannedCard {
+  bridge: string;
+  vlanId?: number;
+  macAddress?: string;
+  /** With prefix length, or `dhcp`; absent: no address of ours. */
+  address?: string;
+  gateway?: string;
+}
+
+/** A VM, decided. */
+export interface PlannedVm {
+  /** Logical name. */
+  key: string;
+  /** Physical name. */
+  name: string;
+  role: string;
+  /** Id on the hypervisor; absent: the next free one. */
+  vmId?: number;
+  templateKey: string;
+  cpuCores: number;
+  memoryMb: number;
+  diskGb: number;
+  /** Absent: the template's. */
+  nodeName?: string;
+  datastoreId: string;
+  cards: PlannedCard[];
+  /** Lower case, sorted, each once. */
+  tags: string[];
+  onBoot: boolean;
+  startupOrder?: number;
+  protect: boolean;
+}
+
+/** A pool, decided. */
+export interface PoolPlan {
+  owner: string;
+  env: string;
+  endpoint: string;
+  vms: PlannedVm[];
+  /** The stack of template-image with the templates; absent with `template_vm_id`. */
+  templateStack?: string;
+  templateVmId?: number;
+  permission: ReplacePermission;
+  readiness: ReadinessSettings & { user: string };
+  jump?: SshTarget;
+  bastion?: SshTarget;
+}
+
+type Report = (key: string, reason: string) => void;
+
+/**
+ * @param place project and stack of the running program.
+ * @param hyopsEnv the environment variable HYOPS_ENV; empty where it is not set.
+ * @throws one error with everything that does not fit together.
+ */
+export function planPool(
+  config: PlatformVmConfig,
+  site: Site | undefined,
+  place: { project: string; stack: string },
+  hyopsEnv = "",
+): PoolPlan {
+  const problems: Problem[] = [];
+  const report: Report = (key, reason) => problems.push({ key, reason });
+  const env = environment(config, site, hyopsEnv, report);
+  checkAddressing(config, report);
+  const templateStack = templateStackOf(config, env, report);
+  const inputs = requestedVms(config, report);
+  const cards = resolvedCards(inputs, config, site, env, report);
+  const prefix = namePrefix({ namePrefix: config.name_prefix, contextId: config.context_id, env });
+  const named = planNames(
+    // What is wrong with a logical name has been said.
+    Object.entries(inputs)
+      .filter(([key]) => logicalName.test(key))
+      .map(([key, vm]) => ({ key, vmName: vm.vm_name })),
+    prefix,
+  );
+  if ("problems" in named) problems.push(...named.problems);
+  checkIds(inputs, report);
+  const endpoint = config["proxmox.endpoint"] ?? site?.authorities.proxmox?.url.replace(/\/+$/, "");
+  if (!endpoint) report("proxmox.endpoint", "is required: pulumi config set proxmox.endpoint https://<address>:8006");
+  const owner = markOf({ site: site?.siteId ?? config["site.id"] ?? "site", ...place }, report);
+  if (problems.length > 0 || "problems" in named) throw new ConfigError(place.project, place.stack, problems);
+  const stack = `${place.project}/${place.stack}`;
+  const { post_apply_ssh_readiness: readiness } = config;
+  return {
+    owner,
+    env,
+    endpoint: endpoint ?? "",
+    vms: Object.entries(inputs).map(([key, vm]) =>
+      plannedVm(key, vm, named.names[key] ?? key, cards[key] ?? [], config),
+    ),
+    ...(templateStack === undefined ? {} : { templateStack }),
+    ...(config.template_vm_id === undefined ? {} : { templateVmId: config.template_vm_id }),
+    permission: permissionOf(config.allow_vm_set_replace),
+    readiness: { ...readiness, user: readiness.target_user ?? config.ssh_username },
+    ...waysTo(config, site, stack),
+  };
+}
+
+/** The environment is said, never guessed from a name; two who say different things are an error. */
+function environment(config: PlatformVmConfig, site: Site | undefined, hyopsEnv: string, report: Report): string {
+  if (config.env && hyopsEnv && config.env !== hyopsEnv) {
+    report("env", `is ${config.env}, and HYOPS_ENV says ${hyopsEnv}; unset it, or use the stack of that environment`);
+  }
+  return config.env ?? (hyopsEnv || site?.env || "");
+}
+
+function checkAddressing(config: PlatformVmConfig, report: Report): void {
+  const { addressing } = config;
+  const staticMode = "set require_ipam to false, and addressing.mode to static, for addresses of your own";
+  if (config.require_ipam === "true") {
+    if (!addressing) report("addressing", `inputs.addressing is required when inputs.require_ipam=true; ${staticMode}`);
+    else if (addressing.mode !== "ipam") {
+      report("addressing", `inputs.addressing.mode must be ipam when inputs.require_ipam=true; ${staticMode}`);
+    }
+  }
+  if (addressing?.mode === "ipam") {
+    if (!addressing.ipam) {
+      report("addressing", "inputs.addressing.ipam must be a mapping when inputs.addressing.mode=ipam");
+    }
+    report(
+      "addressing",
+      `addressing.mode=ipam fails with missing NetBox details: there is no NetBox here yet; ${staticMode}`,
+    );
+  } else if (addressing?.ipam) {
+    report("addressing", "inputs.addressing.ipam is only allowed when inputs.addressing.mode=ipam");
+  }
+}
+
+/** The stack with the templates' contract. `core/onprem/template-image#x` is the stack x, else that of the environment. */
+function templateStackOf(config: PlatformVmConfig, env: string, report: Report): string | undefined {
+  if (config.template_vm_id !== undefined) return undefined;
+  const reference = config.template_state_ref;
+  if (reference === undefined) {
+    report(
+      "template_state_ref",
+      "inputs.template_state_ref is required (recommended: core/onprem/template-image); inputs.template_vm_id is only for explicit override; pulumi config set template_state_ref core/onprem/template-image",
+    );
+    return undefined;
+  }
+  const [module = "", instance] = reference.split("#");
+  if (module === "core/onprem/template-image") {
+    if (!instance && env === "") {
+      report(
+        "template_state_ref",
+        "means the stack named after the environment, and there is none; pulumi config set env <environment>",
+      );
+    }
+    return instance ?? env;
+  }
+  return module.replace(/^template-image\//, "");
+}
+
+/** The VMs that the configuration asks for, by logical name. */
+function requestedVms(config: PlatformVmConfig, report: Report): Record<string, VmInput> {
+  const pool = Object.entries(config.vms);
+  if (pool.length > 0 && config.vm_name !== undefined) {
+    report("vm_name", "is set beside vms; it is the shorthand for a pool of one, say in one way only what is wanted");
+  }
+  if (pool.length === 0 && config.vm_name === undefined) {
+    report(
+      "vms",
+      "either inputs.vms (non-empty map) or inputs.vm_name is required; see stacks/platform-vm/Pulumi.min.yaml for a pool",
+    );
+  }
+  const vms =
+    pool.length > 0 ? pool : config.vm_name !== undefined ? [[config.vm_name, shorthand(config)] as const] : [];
+  for (const [key] of vms) {
+    if (!logicalName.test(key)) report("vms", `inputs.vms.${key} must match ${logicalName.source}`);
+  }
+  return Object.fromEntries(vms);
+}
+
+function shorthand(config: PlatformVmConfig): VmInput {
+  const { vm_id, vm_bridge, vm_ipv4_cidr: address, vm_gateway: gateway, vm_mac } = config;
+  const ipv4 = { ...(address === undefined ? {} : { address }), ...(gateway === undefined ? {} : { gateway }) };
+  const card: NetworkInterface | undefined =
+    vm_bridge === undefined
+      ? undefined
+      : {
+          bridge: vm_bridge,
+          ...(vm_mac === undefined ? {} : { mac_address: vm_mac }),
+          ...(Object.keys(ipv4).length > 0 ? { ipv4 } : {}),
+        };
+  return { ...(vm_id === undefined ? {} : { vm_id }), ...(card ? { interfaces: [card] } : {}) };
+}
+
+/** The cards of every VM with their bridges resolved, or problems. */
+function resolvedCards(
+  vms: Record<string, VmInput>,
+  config: PlatformVmConfig,
+  site: Site | undefined,
+  env: string,
+  report: Report,
+): Record<string, PlannedCard[]> {
+  const wanted = Object.fromEntries(
+    Object.entries(vms).map(([key, vm]) => [key, vm.interfaces ?? config.interfaces] as const),
+  );
+  const resolved: Record<string, PlannedCard[]> = {};
+  for (const [key, cards] of Object.entries(wanted)) {
+    if (cards.length === 0) {
+      report("vms", `inputs.vms[${key}].interfaces is required when module-level inputs.interfaces is empty`);
+      continue;
+    }
+    const where = `inputs.vms[${key}].interfaces`;
+    for (const problem of interfaceProblems(where, cards)) report("vms", problem);
+    resolved[key] = cards.map((card, index) => {
+      const found = resolveBridge(card.bridge, env);
+      const bridge = "bridge" in found ? found.bridge : card.bridge;
+      const problem = "problem" in found ? found.problem : unknownBridge(bridge, site?.networks ?? []);
+      if (problem) report("vms", `${where}[${index + 1}].bridge: ${problem}`);
+      return plannedCard({ ...card, bridge });
+    });
+  }
+  for (const problem of sharedAddresses(wanted)) report("vms", problem);
+  return resolved;
+}
+
+function plannedCard({ bridge, vlan_id, mac_address, ipv4 }: NetworkInterface): PlannedCard {
+  const address = ipv4?.address?.toLowerCase() === "dhcp" ? "dhcp" : ipv4?.address;
+  return {
+    bridge,
+    ...(vlan_id === undefined ? {} : { vlanId: vlan_id }),
+    ...(mac_address === undefined ? {} : { macAddress: mac_address.toUpperCase() }),
+    ...(address === undefined ? {} : { address }),
+    ...(ipv4?.gateway === undefined ? {} : { gateway: ipv4.gateway }),
+  };
+}
+
+function checkIds(vms: Record<string, VmInput>, report: Report): void {
+  const holders = new Map<number, string>();
+  for (const [key, { vm_id }] of Object.entries(vms)) {
+    if (vm_id === undefined) continue;
+    const other = holders.get(vm_id);
+    if (other) report("vms", `inputs.vms[${key}].vm_id ${vm_id} is that of inputs.vms[${other}] already`);
+    holders.set(vm_id, key);
+  }
+}
+
+function plannedVm(key: string, vm: VmInput, name: string, cards: PlannedCard[], config: PlatformVmConfig): PlannedVm {
+  const role = vm.role ?? config.vm_role;
+  const nodeName = vm.node_name ?? config.node_name;
+  return {
+    key,
+    name,
+    role,
+    ...(vm.vm_id === undefined ? {} : { vmId: vm.vm_id }),
+    templateKey: vm.template_key ?? config.template_key,
+    cpuCores: vm.cpu_cores ?? config.cpu_cores,
+    memoryMb: vm.memory_mb ?? config.memory_mb,
+    diskGb: vm.disk_size_gb ?? config.disk_size_gb,
+    ...(nodeName === undefined ? {} : { nodeName }),
+    datastoreId: vm.datastore_id ?? config.datastore_id,
+    cards,
+    tags: [...new Set([...(vm.tags ?? config.tags), role].map((tag) => tag.toLowerCase()))].sort(),
+    onBoot: vm.on_boot ?? config.on_boot === "true",
+    ...(vm.startup_order === undefined ? {} : { startupOrder: vm.startup_order }),
+    protect: vm.protect ?? false,
+  };
+}
+
+function permissionOf(text: string): ReplacePermission {
+  return text === "true" || text === "false" ? text === "true" : text;
+}
+
+/** The ways to the VMs beside the straight one. */
+function waysTo(config: PlatformVmConfig, site: Site | undefined, stack: string): Pick<PoolPlan, "jump" | "bastion"> {
+  const jumpHost = config.ssh_proxy_jump_host;
+  const bastion = config["bastion.address"] ?? site?.authorities.proxmox?.address;
+  const auto = config.post_apply_ssh_readiness.ssh_proxy_jump_auto;
+  return {
+    ...(jumpHost
+      ? { jump: { host: jumpHost, port: config.ssh_proxy_jump_port, user: config.ssh_proxy_jump_user, stack } }
+      : {}),
+    ...(bastion && auto ? { bastion: { host: bastion, port: 22, user: "root", stack } } : {}),
+  };
+}
+
+function markOf(owner: Parameters<typeof ownerMark>[0], report: Report): string {
+  try {
+    return ownerMark(owner);
+  } catch (error) {
+    report("site.id", (error as Error).message);
+    return "";
+  }
+}
