@@ -66,7 +66,8 @@ export function openWorkspace(site: Site, toolchain: Toolchain): Workspace {
 function isSource(path: string): boolean {
   const relative = path.slice(checkout.length + 1);
   return (
-    !relative.split(sep).includes("node_modules") && !/^stacks\/[^/]+\/Pulumi\.(?!example)[^/]*\.yaml$/.test(relative)
+    !relative.split(sep).includes("node_modules") &&
+    !/^stacks\/[^/]+\/Pulumi\.(?!example|min|typical|enterprise)[^/]*\.yaml$/.test(relative)
   );
 }
 

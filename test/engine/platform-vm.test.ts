@@ -176,6 +176,18 @@ it("that nobody can log in to fail the update and stay in the state; the next on
   expect(proxmox.vms().filter(({ config }) => config.name === "dev-app-03")).toHaveLength(1);
 });
 
+it("that are protected stay as they are when somebody destroys them: they are not even shut down", async () => {
+  const others = { "app-02": vm(13), "app-03": vm(14) };
+  pool({ "app-01": vm(12, { disk_size_gb: 12, memory_mb: 2048, protect: true }), ...others });
+  await run(...up);
+  const refused = await tryTo("destroy", "--yes", "--skip-preview");
+  expect(refused.exitCode).toBeGreaterThan(0);
+  expect(refused.stdout + refused.stderr).toMatch(/protect/);
+  expect(proxmox.vm("dev-app-01")).toMatchObject({ status: "running", config: { protection: 1 } });
+  pool({ "app-01": vm(12, { disk_size_gb: 12, memory_mb: 2048 }), ...others });
+  await run(...up);
+});
+
 it("are gone after a destroy, and the template is not", async () => {
   await run("destroy", "--yes", "--skip-preview");
   expect(proxmox.vms().map(({ vmid }) => vmid)).toEqual([template]);

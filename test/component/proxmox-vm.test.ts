@@ -1,0 +1,118 @@
+/**
+ * The children of a VM on Proxmox VE, under Pulumi's mocks: what exactly is asked for, and what must not be there.
+ */
+import * as proxmox from "@pulumi/proxmoxve";
+import { beforeAll, beforeEach, expect, test } from "vitest";
+import { ProxmoxVm, type ProxmoxVmArgs } from "../../components/pool/proxmox-vm.ts";
+import { Recorder } from "./recorder.ts";
+
+let recorder: Recorder;
+let provider: proxmox.Provider;
+
+beforeAll(async () => {
+  recorder = await Recorder.start("platform-vm", {
+    "proxmoxve:index/vmLegacy:VmLegacy": {
+      vmId: 101,
+      ipv4Addresses: [["127.0.0.1"], ["10.20.0.115"]],
+      macAddresses: ["00:00:00:00:00:00", "BC:24:11:00:00:99"],
+    },
+  });
+});
+beforeEach(() => {
+  recorder.resources.length = 0;
+  provider = new proxmox.Provider("proxmox", { endpoint: "https://pve1.example.org:8006", apiToken: "t" });
+});
+
+const args: ProxmoxVmArgs = {
+  vmName: "dev-pgha-01",
+  owner: "home.platform-vm.dev-apps",
+  template: { vmId: 9000, node: "pve1" },
+  nodeName: "pve1",
+  datastoreId: "local-lvm",
+  cpuCores: 4,
+  cpuType: "host",
+  memoryMb: 8192,
+  diskGb: 120,
+  cards: [{ bridge: "vnetdev", address: "10.20.0.15/24", gateway: "10.20.0.1" }, { bridge: "vnetddev" }],
+  tags: ["db", "platform"],
+  onBoot: true,
+  protect: false,
+  agent: true,
+  dns: { domain: "hybzone.local", servers: ["8.8.8.8"] },
+  user: { name: "opsadmin", keys: ["ssh-ed25519 AAAA"] },
+};
+
+/** A VM made with these changes, and its inputs. */
+async function made(name: string, changes: Partial<ProxmoxVmArgs> = {}) {
+  const vm = new ProxmoxVm(name, { ...args, ...changes }, provider, {
+    transformations: [recorder.transformation],
+  });
+  const known = async <T>(output: { promise?: () => Promise<T> }) =>
+    (output as unknown as { promise(): Promise<T> }).promise();
+  const facts = {
+    vmId: await known(vm.vmId as never),
+    address: await known(vm.address as never),
+    mac: await known(vm.mac as never),
+    identity: await known(vm.identity as never),
+  };
+  return { facts, inputs: recorder.find(`${name}-vm`).inputs, options: recorder.optionsOf(`${name}-vm`) };
+}
+
+test("is one full clone with its sizes, cards, cloud-init settings, tags and owner", async () => {
+  const { inputs } = await made("a");
+  expect(inputs).toMatchObject({
+    name: "dev-pgha-01",
+    nodeName: "pve1",
+    clone: { vmId: 9000, full: true, datastoreId: "local-lvm" },
+    cpu: { cores: 4, type: "host" },
+    memory: { dedicated: 8192 },
+    disks: [{ interface: "scsi0", datastoreId: "local-lvm", size: 120 }],
+    networkDevices: [{ bridge: "vnetdev" }, { bridge: "vnetddev" }],
+    initialization: {
+      dns: { domain: "hybzone.local", servers: ["8.8.8.8"] },
+      ipConfigs: [{ ipv4: { address: "10.20.0.15/24", gateway: "10.20.0.1" } }, {}],
+      userAccount: { username: "opsadmin", keys: ["ssh-ed25519 AAAA"] },
+    },
+    tags: ["db", "holdfast.home.platform-vm.dev-apps", "platform"],
+    onBoot: true,
+    protection: false,
+  });
+  expect(inputs).not.toHaveProperty("vmId");
+  expect(inputs.clone).not.toHaveProperty("nodeName");
+});
+
+test("never previews the difference that the provider makes up, and goes before another takes its place", async () => {
+  expect((await made("b")).options).toMatchObject({
+    ignoreChanges: ["disks[0].speed"],
+    deleteBeforeReplace: true,
+    protect: false,
+  });
+  const { options, inputs } = await made("c", { protect: true });
+  expect(options.protect).toBe(true);
+  expect(inputs.protection).toBe(true);
+});
+
+test("waits for its agent where only that knows the address, and not otherwise", async () => {
+  expect((await made("d")).inputs.agent).toMatchObject({ enabled: true, waitForIp: { disabled: true } });
+  const dhcp = await made("e", { cards: [{ bridge: "vnetdev", address: "dhcp" }] });
+  expect(dhcp.inputs.agent).toMatchObject({ waitForIp: { ipv4: true } });
+  expect(dhcp.facts).toMatchObject({ vmId: 101, address: "10.20.0.115", mac: "BC:24:11:00:00:99" });
+});
+
+test("is cloned across nodes, under an id of its own, in the order of its host, where that is asked for", async () => {
+  const { inputs, facts } = await made("f", {
+    nodeName: "pve02",
+    vmId: 210,
+    startupOrder: 3,
+    cards: [{ bridge: "vnetdev", vlanId: 120, macAddress: "BC:24:11:00:00:15", address: "10.20.0.15/24" }],
+  });
+  expect(inputs).toMatchObject({
+    nodeName: "pve02",
+    vmId: 210,
+    clone: { nodeName: "pve1" },
+    startup: { order: 3 },
+    networkDevices: [{ bridge: "vnetdev", vlanId: 120, macAddress: "BC:24:11:00:00:15" }],
+  });
+  expect(facts).toMatchObject({ address: "10.20.0.15", mac: "BC:24:11:00:00:15" });
+  expect(facts.identity).not.toBe((await made("g")).facts.identity);
+});
