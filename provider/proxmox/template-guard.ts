@@ -1,0 +1,76 @@
+/**
+ * `holdfast:proxmox:TemplateGuard`: keeps a template while VMs are linked to it, and keeps a VM that took the template's id
+ * from being deleted in its place. A destroy runs no program, so what it must not do is refused here: this resource depends
+ * on the template, so that its delete comes first.
+ */
+import { z } from "zod";
+import { proxmoxOwner } from "../../components/owner/mark.ts";
+import type { ResourceKind } from "../kind.ts";
+import { proxmoxApi } from "./api.ts";
+import { clusterVms, linkedClones, nameOf, vmConfig } from "./cluster.ts";
+
+/** Confirms one command: holds the template's name. */
+export const confirmation = "HOLDFAST_ALLOW_DESTROY_WITH_CLONES";
+
+const inputs = z.strictObject({
+  node: z.string().min(1),
+  /** Proxmox VE's id of the template. */
+  vmId: z.number(),
+  templateName: z.string().min(1),
+  /** Owner mark. */
+  owner: z.string().min(1),
+  /** Whether it may be deleted while VMs are linked to it. */
+  allowDestroyWithClones: z.boolean(),
+});
+
+type Guard = z.infer<typeof inputs>;
+
+export const templateGuard: ResourceKind<Guard> = {
+  type: "holdfast:proxmox:TemplateGuard",
+  inputs,
+  secrets: [],
+  computed: [],
+  replaceOn: ["vmId", "node"],
+
+  async create(given) {
+    return { id: `${given.node}/${given.vmId}/guard`, state: given };
+  },
+
+  async read(id, state) {
+    if (!state) throw new Error("a guard cannot be imported; `pulumi up` makes it anew");
+    const { drift: _, stateVersion: __, ...known } = state;
+    return { id, state, inputs: inputs.parse(known) };
+  },
+
+  async update(_id, _state, given) {
+    return given;
+  },
+
+  async delete(_id, state, operation) {
+    const { node, vmId, templateName, owner } = state;
+    const api = proxmoxApi(operation);
+    const config = await vmConfig(api, node, vmId);
+    if (!config) return;
+    const found = proxmoxOwner(String(config.tags ?? ""));
+    if (found !== owner) {
+      const whose = found ? `is marked as ${found}'s` : "does not carry its owner mark";
+      throw new Error(
+        `nothing was deleted: VM ${vmId} (${config.name}) on node ${node} ${whose}, and is not ours to delete. ` +
+          "If it took the id of a template that is gone, take both out of the state: pulumi state delete <urn>",
+      );
+    }
+    const clones = await linkedClones(api, node, vmId, config);
+    if (clones.length === 0) return;
+    const vms = new Map((await clusterVms(api)).map((vm) => [vm.vmid, vm]));
+    const list = clones.map((id) => `\n  - ${nameOf(vms.get(id) ?? { vmid: id, node, type: "qemu" })}`).join("");
+    const what = `template ${vmId} (${templateName}) on node ${node} has ${clones.length} linked ${clones.length === 1 ? "clone" : "clones"}:${list}`;
+    if (state.allowDestroyWithClones || process.env[confirmation] === templateName) {
+      operation.log("warning", `${what}\nDeleting it was allowed all the same; Proxmox VE has the last word.`);
+      return;
+    }
+    throw new Error(
+      `nothing was deleted: ${what}\nTheir disks stand on the template's. Destroy them first, or make them independent ` +
+        `(qm move-disk); or confirm with ${confirmation}=${templateName}. Full clones cannot be told, and need it no more.`,
+    );
+  },
+};
