@@ -86,11 +86,12 @@ export class ProxmoxTemplate extends pulumi.ComponentResource {
     this.digest = digestText(args.image.digest);
     const image = new proxmox.download.File(`${name}-image`, imageArgs(args), {
       ...onProxmox,
-      // The file is verified when it is fetched; where it came from makes no other template.
-      ignoreChanges: ["url"],
+      // Fetched anew from another URL it has the same name.
+      deleteBeforeReplace: true,
     });
-    const template = new proxmox.VmLegacy(`${name}-template`, templateArgs(args, image.id), {
+    const template = new proxmox.VmLegacy(`${name}-template`, templateArgs(args), {
       ...onProxmox,
+      dependsOn: image,
       // The guard is asked before anything is made anew, and name and id are free by then.
       deleteBeforeReplace: true,
       // A template's disks are read-only on most storages: another image or size is another template.
@@ -132,8 +133,10 @@ function imageArgs({ node, imageStorage, image }: ProxmoxTemplateArgs): proxmox.
   };
 }
 
-function templateArgs(args: ProxmoxTemplateArgs, imageId: pulumi.Output<string>): proxmox.VmLegacyArgs {
+function templateArgs(args: ProxmoxTemplateArgs): proxmox.VmLegacyArgs {
   const { diskStorage } = args;
+  // The image's id, spelled out: a file that has to be fetched again (removed to save space) makes no other template.
+  const importFrom = `${args.imageStorage}:import/${args.image.fileName}`;
   return {
     nodeName: args.node,
     name: args.templateName,
@@ -150,7 +153,7 @@ function templateArgs(args: ProxmoxTemplateArgs, imageId: pulumi.Output<string>)
     operatingSystem: { type: "l26" },
     scsiHardware: "virtio-scsi-single",
     bootOrders: ["scsi0"],
-    disks: [{ interface: "scsi0", datastoreId: diskStorage, importFrom: imageId, size: args.diskGb, discard: "on" }],
+    disks: [{ interface: "scsi0", datastoreId: diskStorage, importFrom, size: args.diskGb, discard: "on" }],
     networkDevices: [{ bridge: args.bridge }],
     initialization: {
       datastoreId: diskStorage,

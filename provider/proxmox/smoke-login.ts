@@ -33,16 +33,14 @@ export interface LoginResult {
 
 /**
  * Logs in, and waits for cloud-init to have finished.
- * @param name of this test alone.
+ * @param clone its name is of this test alone.
  */
 export async function login(
-  name: string,
-  host: string,
-  user: string,
+  clone: { name: string; host: string; port: number; user: string },
   seconds: number,
   signal: AbortSignal,
 ): Promise<LoginResult> {
-  const target = { name, host, port: 22, user, stack: `smoke/${name}` };
+  const target = { ...clone, stack: `smoke/${clone.name}` };
   const tryFor = async (waitSeconds: number) => {
     const patience = { timeoutSeconds: Math.min(attemptSeconds, seconds), waitSeconds, signal };
     const [result] = await passGate([target], [{ kind: "direct" }], patience);

@@ -164,7 +164,7 @@ async function logIn(
     return;
   }
   operation.log("status", `logging in to ${user}@${address}`);
-  const { status, reason } = await login(name, address, user, seconds, operation.signal);
+  const { status, reason } = await login({ name, host: address, port: 22, user }, seconds, operation.signal);
   if (status === "unreachable" && mode === "if-reachable") {
     report.steps.push({ step: "ssh_login", status: "skipped", reason });
     report.warnings.push(`no SSH login was tried: this machine does not reach ${address} (${reason})`);

@@ -4,9 +4,11 @@
  * proves that a real Proxmox VE agrees, or that an image boots.
  */
 import { readFileSync, writeFileSync } from "node:fs";
+import { request } from "node:https";
 import { join } from "node:path";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { type SimulatedProxmox, startProxmox } from "../../lab/proxmox/simulator.ts";
+import { until } from "../../lab/wait.ts";
 import { Engine } from "./engine.ts";
 
 const project = "template-image";
@@ -28,7 +30,7 @@ beforeAll(async () => {
     { id: "local", type: "dir", content: ["import", "iso", "snippets"] },
     { id: "local-lvm", type: "lvmthin", content: ["images"] },
   ];
-  proxmox = await startProxmox({ storages });
+  proxmox = await startProxmox({ storages, nodes: ["pve1", "pve2"] });
   for (const [name, sha256] of Object.entries(images)) {
     proxmox.publish(`https://images.example/${name}.img`, { size: 600e6, virtualSize: 3.5 * 1024 ** 3, sha256 });
   }
@@ -54,12 +56,159 @@ afterAll(async () => {
   await proxmox?.stop();
 });
 
-test("a template is made, tried, and published; then there is nothing to do", async () => {
-  const { stdout: first } = await pulumi("up", "--yes", "--skip-preview");
-  console.log(first);
-  console.log((await pulumi("preview", "--diff")).stdout);
-  console.log((await pulumi("refresh", "--yes", "--skip-preview", "--diff")).stdout);
-  console.log((await pulumi("refresh", "--yes", "--skip-preview", "--diff")).stdout);
-  console.log((await pulumi("preview", "--diff", "--refresh")).stdout);
-  console.log(JSON.stringify(proxmox.vms(), null, 1), await templates(), names());
+/** Sends a request as an administrator would. */
+async function administrate(method: string, path: string, fields: Record<string, string> = {}): Promise<void> {
+  const { url, token, certificate } = proxmox;
+  const body = new URLSearchParams(fields).toString();
+  await new Promise<void>((resolve, reject) => {
+    const headers = { authorization: `PVEAPIToken=${token}`, "content-type": "application/x-www-form-urlencoded" };
+    const call = request(`${url}/api2/json${path}`, { method, headers, ca: certificate }, (answer) => {
+      answer
+        .resume()
+        .on("end", () => (answer.statusCode === 200 ? resolve() : reject(new Error(answer.statusMessage))));
+    });
+    call.on("error", reject).end(method === "DELETE" ? undefined : body);
+  });
+}
+
+const gone = { what: "the end of a task", boundMs: 5_000, everyMs: 5, lookAt: "the simulation's tasks" };
+
+async function linkClone(template: number, newid: number, name: string): Promise<void> {
+  await administrate("POST", `/nodes/pve1/qemu/${template}/clone`, { newid: String(newid), name });
+  await until(gone, async () => (proxmox.vm(newid).lock === undefined ? true : undefined));
+}
+
+async function destroyVm(vmid: number): Promise<void> {
+  await administrate("DELETE", `/nodes/${proxmox.vm(vmid).node}/qemu/${vmid}`);
+  await until(gone, async () => (proxmox.vms().some((vm) => vm.vmid === vmid) ? undefined : true));
+}
+
+/** Removes the downloaded images; returns their ids. */
+async function removeImages(): Promise<string[]> {
+  const ids = proxmox.volumes("local").map(({ volid }) => volid);
+  for (const id of ids) await administrate("DELETE", `/nodes/pve1/storage/local/content/${encodeURIComponent(id)}`);
+  await until(gone, async () => (proxmox.volumes("local").length === 0 ? true : undefined));
+  return ids;
+}
+
+/** What a failing command says, with its exit code looked at. */
+async function refused(...args: string[]): Promise<string> {
+  const { exitCode, stdout, stderr } = await pulumi(...args);
+  expect(exitCode).not.toBe(0);
+  return `${stdout}\n${stderr}`;
+}
+
+test("a template is made, tried, and published, and nothing else is left", async () => {
+  await up();
+  const template = proxmox.vm("ubuntu-24.04-template");
+  expect(await templates()).toEqual({
+    [key]: { vmId: template.vmid, name: "ubuntu-24.04-template", node: "pve1", digest: `sha256:${images.noble}` },
+  });
+  expect(template.config).toMatchObject({
+    template: 1,
+    agent: expect.stringContaining("enabled=1"),
+    ide2: expect.stringContaining("cloudinit"),
+    scsi0: expect.stringMatching(/base-\d+-disk-0,.*size=40G/),
+    tags: "holdfast.home.template-image.dev;sha256-abababababab;ubuntu-24.04",
+  });
+  expect(names()).toEqual(["ubuntu-24.04-template"]);
+  const asked = proxmox.requests.map(({ method, path }) => `${method} ${path}`);
+  expect(asked.filter((request) => /POST .*(clone|start)$/.test(request))).toHaveLength(2);
+  expect(await engine.state(project, "dev")).not.toContain(proxmox.token.split("=")[1]);
+});
+
+test("a second preview is clean, and so it is after refreshes", async () => {
+  await must("preview", "--expect-no-changes");
+  await must("refresh", "--yes", "--skip-preview");
+  await must("refresh", "--yes", "--skip-preview");
+  await must("preview", "--expect-no-changes");
+});
+
+test("more memory is set in place, and the template is not tried again", async () => {
+  const { vmid } = proxmox.vm("ubuntu-24.04-template");
+  const before = proxmox.requests.length;
+  await set("memory_mb", "8192");
+  await up();
+  expect(proxmox.vm("ubuntu-24.04-template")).toMatchObject({ vmid, config: { memory: "8192", template: 1 } });
+  expect(proxmox.requests.slice(before).filter(({ path }) => path.endsWith("/clone"))).toEqual([]);
+});
+
+test("an image that was removed to save space is fetched again, and makes no other template", async () => {
+  const { vmid } = proxmox.vm("ubuntu-24.04-template");
+  const [file] = await removeImages();
+  await up();
+  expect(proxmox.vm("ubuntu-24.04-template").vmid).toBe(vmid);
+  expect(proxmox.volumes("local").map(({ volid }) => volid)).toEqual([file]);
+});
+
+test("another image makes another template in the place of the old one", async () => {
+  await set("url", "https://images.example/newer.img");
+  await set("sha256", images.newer);
+  await up();
+  expect((await templates())[key].digest).toBe(`sha256:${images.newer}`);
+  expect(names()).toEqual(["ubuntu-24.04-template"]);
+  expect(proxmox.vm("ubuntu-24.04-template").config.tags).toContain("sha256-cdcdcdcdcdcd");
+  expect(proxmox.volumes("local").map(({ volid }) => volid)).toEqual([
+    "local:import/home.template-image.dev-ubuntu-24.04-cdcdcdcdcdcd.qcow2",
+  ]);
+});
+
+test("a template that VMs are linked to is neither replaced nor destroyed", async () => {
+  const { vmid } = proxmox.vm("ubuntu-24.04-template");
+  await linkClone(vmid, 555, "dev-pgha-01");
+  await set("sha256", images.noble);
+  await set("url", "https://images.example/noble.img");
+  const words = `nothing was deleted: template ${vmid} (ubuntu-24.04-template) on node pve1 has 1 linked clone:`;
+  expect(await refused("up", "--yes", "--skip-preview")).toContain(words);
+  const said = await refused("destroy", "--yes", "--skip-preview");
+  expect(said).toContain(words);
+  expect(said).toContain("VM 555 (dev-pgha-01) on node pve1");
+  expect(said).toContain("HOLDFAST_ALLOW_DESTROY_WITH_CLONES=ubuntu-24.04-template");
+  expect(proxmox.vm("ubuntu-24.04-template").vmid).toBe(vmid);
+});
+
+test("confirmed, the destroy goes on to Proxmox VE, which has the last word; without clones it leaves nothing", async () => {
+  engine.env.HOLDFAST_ALLOW_DESTROY_WITH_CLONES = "ubuntu-24.04-template";
+  const said = await refused("destroy", "--yes", "--skip-preview");
+  delete engine.env.HOLDFAST_ALLOW_DESTROY_WITH_CLONES;
+  expect(said).toContain("still in use by linked clones");
+  await destroyVm(555);
+  await must("destroy", "--yes", "--skip-preview");
+  expect(names()).toEqual([]);
+  for (const storage of ["local", "local-lvm"]) expect(proxmox.volumes(storage)).toEqual([]);
+});
+
+test("somebody's VM of that name, on another node, stops the preview, and is neither used nor changed", async () => {
+  const vmid = proxmox.addTemplate({ name: "ubuntu-24.04-template", node: "pve2", config: { tags: "mail" } });
+  const before = proxmox.requests.length;
+  const said = await refused("preview");
+  expect(said).toContain(
+    `template ${vmid} (ubuntu-24.04-template) on node pve2 has the name of ubuntu-24.04, and is not ours`,
+  );
+  expect(said).toContain("set templates.ubuntu-24.04.name to another one");
+  expect(proxmox.requests.slice(before).filter(({ method }) => method !== "GET")).toEqual([]);
+  await destroyVm(vmid);
+});
+
+test("a template that fails its test is kept, fails the update, and is tried again by the next one", async () => {
+  proxmox.faults.silenceAgent();
+  await set("post_build_smoke", JSON.stringify({ ssh_login: "off", timeout_s: 1 }));
+  const said = await refused("up", "--yes", "--skip-preview");
+  expect(said).toContain("post-build template smoke validation failed: the guest agent gave no address within 1 s");
+  expect(said).toContain("(set inputs.post_build_smoke.required=false to warn-only");
+  const report = JSON.parse(readFileSync(/(\S+template_smoke\.json)/.exec(said)?.[1] ?? "", "utf8"));
+  expect(report).toMatchObject({ status: "error", template_key: key, required: true });
+  expect(report.steps.map(({ step, status }: { step: string; status: string }) => `${step} ${status}`)).toEqual([
+    "sweep ok",
+    "clone ok",
+    "start ok",
+    "guest_agent_ip error",
+    "cleanup ok",
+  ]);
+  const { vmid } = proxmox.vm("ubuntu-24.04-template");
+  expect(names()).toEqual(["ubuntu-24.04-template"]);
+  proxmox.faults.clear();
+  await up();
+  expect((await templates())[key].vmId).toBe(vmid);
+  await must("preview", "--expect-no-changes");
 });
