@@ -30,7 +30,7 @@ const holdfast = new HoldfastProvider("holdfast", {
   proxmoxToken: token,
   proxmoxInsecure: insecure,
 });
-await proxmoxPreflight(planPreflight(plan, stack, config.images_datastore_id, Object.values(await checkpointResources())), {
+await proxmoxPreflight(planPreflight(config, plan, stack, Object.values(await checkpointResources())), {
   provider: holdfast,
 });
 const providers = { holdfast, proxmox: new proxmox.Provider("proxmox", { endpoint, apiToken: token, insecure }) };

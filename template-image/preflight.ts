@@ -3,26 +3,26 @@
  */
 import type { ProxmoxPreflightArgs } from "../components/preflight/proxmox-args.ts";
 import type { RecordedResource } from "../components/preflight/recorded.ts";
-import type { TemplateImagePlan } from "./plan.ts";
+import type { TemplateImageConfig, TemplateImagePlan } from "./plan.ts";
 
 const templateType = "proxmoxve:index/vmLegacy:VmLegacy";
 
 /**
  * @param stack `<project>/<stack>`.
- * @param imageStorage storage of the images.
  * @param recorded resources of the stack's state.
  */
 export function planPreflight(
+  config: Pick<TemplateImageConfig, "images_datastore_id" | "allow_destroy_with_clones">,
   plan: TemplateImagePlan,
   stack: string,
-  imageStorage: string,
   recorded: readonly RecordedResource[],
 ): ProxmoxPreflightArgs {
   const ids = recordedTemplates(recorded);
   return {
     stack,
     owner: plan.owner,
-    imageStorage,
+    imageStorage: config.images_datastore_id,
+    allowDestroyWithClones: config.allow_destroy_with_clones === "true",
     templates: plan.templates.map(({ key, templateName: name, vmId, node, diskStorage, bridge, pool, tags }) => ({
       ...{ key, name, node, diskStorage, bridge, tags },
       ...(vmId === undefined ? {} : { vmId }),

@@ -27,5 +27,7 @@ export interface ProxmoxPreflightArgs {
   owner: string;
   /** Storage of the images. */
   imageStorage: string;
+  /** Whether a template may be replaced while VMs are linked to it. */
+  allowDestroyWithClones: boolean;
   templates: WantedTemplate[];
 }

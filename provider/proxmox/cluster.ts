@@ -63,3 +63,18 @@ export async function linkedClones(
   }
   return [...clones].sort((a, b) => a - b);
 }
+
+/** The same as a list for messages, with who they are; undefined when there is none. */
+export async function describeClones(
+  api: ProxmoxApi,
+  node: string,
+  vmid: number,
+  config: Readonly<Record<string, unknown>>,
+): Promise<string | undefined> {
+  const ids = await linkedClones(api, node, vmid, config);
+  if (ids.length === 0) return undefined;
+  const vms = new Map((await clusterVms(api)).map((vm) => [vm.vmid, vm]));
+  const list = ids.map((id) => `\n  - ${nameOf(vms.get(id) ?? { vmid: id, node, type: "qemu" })}`).join("");
+  const many = ids.length === 1 ? "clone" : "clones";
+  return `template ${vmid} (${config.name}) on node ${node} has ${ids.length} linked ${many}:${list}`;
+}

@@ -3,13 +3,15 @@
  * Every problem is reported at once; a VM in the way is never adopted and never skipped.
  */
 import { z } from "zod";
+import { proxmoxOwner } from "../../components/owner/mark.ts";
 import { type Check, failures } from "../../components/preflight/check.ts";
 import type { ProxmoxPreflightArgs, WantedTemplate } from "../../components/preflight/proxmox-args.ts";
 import type { ProviderFunction } from "../kind.ts";
 import { type ProxmoxApi, proxmoxApi } from "./api.ts";
-import { type ClusterVm, clusterVms } from "./cluster.ts";
+import { type ClusterVm, clusterVms, describeClones, vmConfig } from "./cluster.ts";
 import { ProxmoxError } from "./errors.ts";
 import { collisions } from "./template-collision.ts";
+import { adviceOnClones, isConfirmed } from "./template-guard.ts";
 
 const text = z.string().min(1);
 
@@ -17,6 +19,7 @@ const inputs: z.ZodType<ProxmoxPreflightArgs> = z.strictObject({
   stack: text,
   owner: text,
   imageStorage: text,
+  allowDestroyWithClones: z.boolean(),
   templates: z.array(
     z.strictObject({
       key: text,
@@ -61,6 +64,7 @@ async function clusterChecks(api: ProxmoxApi, wanted: ProxmoxPreflightArgs): Pro
     ...nodes.map((node) => nodeChecks(api, node, wanted)),
     ...pools.map((pool) => poolCheck(api, pool)),
     vmChecks(api, wanted),
+    ...templates.map((template) => replacementCheck(api, template, wanted)),
   ]);
   return parts.flat();
 }
@@ -182,6 +186,34 @@ async function vmChecks(api: ProxmoxApi, { owner, templates }: ProxmoxPreflightA
   const problems = [...found, ...hidden.flatMap((problem) => problem ?? [])];
   if (problems.length === 0) return [{ what, status: "ok" }];
   return problems.map(({ found, fix }) => ({ what, status: "failed", found, fix }));
+}
+
+/** A template of another image is going to be deleted: whether VMs are linked to it. */
+async function replacementCheck(
+  api: ProxmoxApi,
+  { key, name, node, recordedVmId: vmid, tags }: WantedTemplate,
+  { owner, allowDestroyWithClones }: ProxmoxPreflightArgs,
+): Promise<Check[]> {
+  if (vmid === undefined || isConfirmed(allowDestroyWithClones, name)) return [];
+  const what = `nothing is linked to the template of ${key} that another image replaces`;
+  try {
+    const config = await vmConfig(api, node, vmid);
+    const found = String(config?.tags ?? "");
+    const isOurs = config !== undefined && proxmoxOwner(found) === owner;
+    if (!isOurs || tags.every((tag) => found.split(";").includes(tag))) return [];
+    const clones = await describeClones(api, node, vmid, config);
+    if (clones === undefined) return [{ what, status: "ok" }];
+    return [
+      {
+        what,
+        status: "failed",
+        found: `another image of ${key} is to replace it, but ${clones}`,
+        fix: adviceOnClones(name),
+      },
+    ];
+  } catch (error) {
+    return [{ what, status: "skipped", found: (error as Error).message }];
+  }
 }
 
 /** A VM that the token may not see still holds its id. */

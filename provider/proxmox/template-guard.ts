@@ -7,10 +7,23 @@ import { z } from "zod";
 import { proxmoxOwner } from "../../components/owner/mark.ts";
 import type { ResourceKind } from "../kind.ts";
 import { proxmoxApi } from "./api.ts";
-import { clusterVms, linkedClones, nameOf, vmConfig } from "./cluster.ts";
+import { describeClones, vmConfig } from "./cluster.ts";
 
 /** Confirms one command: holds the template's name. */
-export const confirmation = "HOLDFAST_ALLOW_DESTROY_WITH_CLONES";
+const confirmation = "HOLDFAST_ALLOW_DESTROY_WITH_CLONES";
+
+/** Whether a template may be deleted while VMs are linked to it: by what an `up` recorded, or for this command. */
+export function isConfirmed(recorded: boolean, templateName: string): boolean {
+  return recorded || process.env[confirmation] === templateName;
+}
+
+/** What to do about linked clones. */
+export function adviceOnClones(templateName: string): string {
+  return (
+    "Their disks stand on the template's. Destroy them first, or make them independent (qm move-disk); or confirm with " +
+    `${confirmation}=${templateName}. Full clones cannot be told, and need it no more.`
+  );
+}
 
 const inputs = z.strictObject({
   node: z.string().min(1),
@@ -59,18 +72,12 @@ export const templateGuard: ResourceKind<Guard> = {
           "If it took the id of a template that is gone, take both out of the state: pulumi state delete <urn>",
       );
     }
-    const clones = await linkedClones(api, node, vmId, config);
-    if (clones.length === 0) return;
-    const vms = new Map((await clusterVms(api)).map((vm) => [vm.vmid, vm]));
-    const list = clones.map((id) => `\n  - ${nameOf(vms.get(id) ?? { vmid: id, node, type: "qemu" })}`).join("");
-    const what = `template ${vmId} (${templateName}) on node ${node} has ${clones.length} linked ${clones.length === 1 ? "clone" : "clones"}:${list}`;
-    if (state.allowDestroyWithClones || process.env[confirmation] === templateName) {
+    const what = await describeClones(api, node, vmId, config);
+    if (what === undefined) return;
+    if (isConfirmed(state.allowDestroyWithClones, templateName)) {
       operation.log("warning", `${what}\nDeleting it was allowed all the same; Proxmox VE has the last word.`);
       return;
     }
-    throw new Error(
-      `nothing was deleted: ${what}\nTheir disks stand on the template's. Destroy them first, or make them independent ` +
-        `(qm move-disk); or confirm with ${confirmation}=${templateName}. Full clones cannot be told, and need it no more.`,
-    );
+    throw new Error(`nothing was deleted: ${what}\n${adviceOnClones(templateName)}`);
   },
 };

@@ -157,11 +157,14 @@ test("a template that VMs are linked to is neither replaced nor destroyed", asyn
   const { vmid } = proxmox.vm("ubuntu-24.04-template");
   await linkClone(vmid, 555, "dev-pgha-01");
   await set("sha256", images.noble);
-  await set("url", "https://images.example/noble.img");
-  const words = `nothing was deleted: template ${vmid} (ubuntu-24.04-template) on node pve1 has 1 linked clone:`;
-  expect(await refused("up", "--yes", "--skip-preview")).toContain(words);
+  const words = `template ${vmid} (ubuntu-24.04-template) on node pve1 has 1 linked clone:`;
+  expect(await refused("preview")).toContain(`another image of ubuntu-24.04 is to replace it, but ${words}`);
+  // What the preflight does not foresee, the guard refuses.
+  await set("sha256", images.newer);
+  await set("disk_size_gb", "50");
+  expect(await refused("up", "--yes", "--skip-preview")).toContain(`nothing was deleted: ${words}`);
   const said = await refused("destroy", "--yes", "--skip-preview");
-  expect(said).toContain(words);
+  expect(said).toContain(`nothing was deleted: ${words}`);
   expect(said).toContain("VM 555 (dev-pgha-01) on node pve1");
   expect(said).toContain("HOLDFAST_ALLOW_DESTROY_WITH_CLONES=ubuntu-24.04-template");
   expect(proxmox.vm("ubuntu-24.04-template").vmid).toBe(vmid);

@@ -15,7 +15,7 @@ const wanted: WantedTemplate = {
   tags,
 };
 const args = (changes: Partial<WantedTemplate> = {}): ProxmoxPreflightArgs => ({
-  ...{ stack: "template-image/dev", owner, imageStorage: "local" },
+  ...{ stack: "template-image/dev", owner, imageStorage: "local", allowDestroyWithClones: false },
   templates: [{ ...wanted, ...changes }],
 });
 
@@ -112,6 +112,18 @@ describe("the preflight", () => {
       `template ${vmid} (ubuntu-24.04-template) on node pve1 has the name of ubuntu-24.04`,
     );
     expect(lines).toHaveLength(5);
+  });
+
+  test("refuses another image while VMs are linked to the template of this one, unless that is allowed", async () => {
+    const plugin = await pluginOnProxmox();
+    const old = `holdfast.${owner};sha256-cdcdcdcdcdcd;ubuntu-24.04`;
+    const vmid = plugin.proxmox.addTemplate({ name: wanted.name, config: { tags: old } });
+    const asked = args({ recordedVmId: vmid });
+    expect(await refusal(asked, plugin)).toBe("");
+    await plugin.task("POST", `/nodes/pve1/qemu/${vmid}/clone`, { newid: "555", name: "dev-pgha-01" });
+    const message = await refusal(asked, plugin);
+    expect(message).toContain(`template ${vmid} (ubuntu-24.04-template) on node pve1 has 1 linked clone:\n  - VM 555`);
+    expect(await refusal({ ...asked, allowDestroyWithClones: true }, plugin)).toBe("");
   });
 
   test("names a node that is not there, and those that are", async () => {

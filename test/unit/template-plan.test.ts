@@ -176,6 +176,11 @@ test("the preflight is told what the state has of each template", () => {
   ];
   expect(recordedTemplates(resources).get("ubuntu-24.04")).toBe(104);
   expect(recordedTemplates(resources).get("rocky-9")).toBeUndefined();
-  const asked = planPreflight(plan(one), "template-image/dev", "local", resources);
+  const asked = planPreflight(
+    { images_datastore_id: "local", allow_destroy_with_clones: "false" },
+    plan(one),
+    "template-image/dev",
+    resources,
+  );
   expect(asked.templates).toMatchObject([{ key: "ubuntu-24.04", recordedVmId: 104 }]);
 });
