@@ -71,6 +71,8 @@ export class ProxmoxTemplate extends pulumi.ComponentResource {
   readonly vmId: pulumi.Output<number>;
   /** Of its image: `sha256:…`. */
   readonly digest: string;
+  /** The guard, for `dependsOn`: what stands on the template goes before it. */
+  readonly guard: TemplateGuard;
   /** What came of the test: `ok`, `error` where it is not required, `skipped` where it is off. */
   readonly smokeStatus: pulumi.Output<string>;
 
@@ -100,7 +102,7 @@ export class ProxmoxTemplate extends pulumi.ComponentResource {
       ignoreChanges: ["disks[0].speed"],
     });
     const place = { node: args.node, vmId: template.vmId, templateName: args.templateName, owner: care.owner };
-    const guard = new TemplateGuard(
+    this.guard = new TemplateGuard(
       `${name}-guard`,
       { ...place, allowDestroyWithClones: care.allowDestroyWithClones },
       { parent: this, provider: providers.holdfast },
@@ -110,7 +112,7 @@ export class ProxmoxTemplate extends pulumi.ComponentResource {
           `${name}-smoke`,
           { ...place, key: args.key, digest: this.digest, stack: care.stack, ...withoutEnabled(care.smoke) },
           // Behind the guard, so that the test's own leftovers are gone before the guard counts clones.
-          { parent: this, provider: providers.holdfast, dependsOn: guard },
+          { parent: this, provider: providers.holdfast, dependsOn: this.guard },
         )
       : undefined;
     this.vmId = template.vmId;

@@ -1,7 +1,10 @@
 /**
  * What a template stack decides from its configuration: shorthand and map, defaults and overrides, and every message at once.
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { parse } from "yaml";
 import { parseConfig } from "../../components/config/strict.ts";
 import type { Site } from "../../components/contracts/site.ts";
 import { templateKeys } from "../../components/template/images.ts";
@@ -164,6 +167,17 @@ describe("the site contract", () => {
       "  - template-image:network_bridge: of ubuntu-24.04 is not a bridge of the site, which has vnetmgmt",
     ]);
   });
+});
+
+test("the example's stack file is one that works, but for the token", () => {
+  const file = join(import.meta.dirname, "../../stacks/template-image/Pulumi.example.yaml");
+  const { config } = parse(readFileSync(file, "utf8")) as { config: Record<string, unknown> };
+  const texts = Object.entries(config).map(([key, value]) => [
+    key.replace("template-image:", ""),
+    typeof value === "string" ? value : JSON.stringify(value),
+  ]);
+  expect(problems(Object.fromEntries(texts))).toEqual(["  - template-image:proxmox.token: is required"]);
+  expect(plan({ ...Object.fromEntries(texts), "proxmox.token": token }).templates).toHaveLength(1);
 });
 
 test("the preflight is told what the state has of each template", () => {
