@@ -144,20 +144,18 @@ async function storageChecks(
 }
 
 async function bridgeChecks(api: ProxmoxApi, node: string, templates: readonly WantedTemplate[]): Promise<Check[]> {
+  // With this type the bridges of SDN zones are in it, too.
   const found = await api
-    .get<{ iface: string; type: string }[]>(`/nodes/${node}/network`)
+    .get<{ iface: string }[]>(`/nodes/${node}/network`, { type: "any_bridge" })
     .catch((error: Error) => error);
+  const bridges = found instanceof Error ? [] : found.map(({ iface }) => iface);
   return [...new Set(templates.map(({ bridge }) => bridge))].map((bridge): Check => {
     const what = `node ${node} has the bridge ${bridge}`;
     if (found instanceof Error) return { what, status: "skipped", found: found.message };
-    if (found.some(({ iface }) => iface === bridge)) return { what, status: "ok" };
-    const bridges = found.filter(({ type }) => /bridge|vnet/i.test(type)).map(({ iface }) => iface);
-    return {
-      what,
-      status: "failed",
-      found: `node ${node} has no bridge ${bridge}, but ${bridges.join(", ") || "none"}`,
-      fix: "set network_bridge",
-    };
+    if (bridges.length === 0) return { what, status: "skipped", found: "the token is shown no bridge (SDN.Use)" };
+    if (bridges.includes(bridge)) return { what, status: "ok" };
+    const fix = "set network_bridge";
+    return { what, status: "failed", found: `node ${node} has no bridge ${bridge}, but ${bridges.join(", ")}`, fix };
   });
 }
 

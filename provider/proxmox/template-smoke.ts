@@ -20,7 +20,7 @@ const inputs = z.strictObject({
   stack: z.string().min(1),
   required: z.boolean(),
   timeout_s: z.number().min(1),
-  clone_timeout_s: z.number().min(1),
+  clone_timeout_s: z.number().positive(),
   ssh_login: z.enum(["required", "if-reachable", "off"]),
   ssh_username: z.string().min(1),
 });

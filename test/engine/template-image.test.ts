@@ -13,10 +13,15 @@ import { Engine } from "./engine.ts";
 
 const project = "template-image";
 const key = "ubuntu-24.04";
+/** What the token of the README may do. */
+const privileges = /--privs "([^"]+)"/
+  .exec(readFileSync(join(import.meta.dirname, "../../template-image/README.md"), "utf8"))?.[1]
+  ?.split(" ");
 const images = { noble: "ab".repeat(32), newer: "cd".repeat(32) };
 
 let engine: Engine;
 let proxmox: SimulatedProxmox;
+let token: string;
 
 const pulumi = (...args: string[]) => engine.pulumi(project, ...args, "--stack", "dev");
 const must = (...args: string[]) => engine.must(project, ...args, "--stack", "dev");
@@ -34,6 +39,7 @@ beforeAll(async () => {
   for (const [name, sha256] of Object.entries(images)) {
     proxmox.publish(`https://images.example/${name}.img`, { size: 600e6, virtualSize: 3.5 * 1024 ** 3, sha256 });
   }
+  token = proxmox.addToken("ci@pve!holdfast", { "/": privileges ?? [] });
   engine = await Engine.open("proxmoxve");
   const certificate = join(engine.env.HOME ?? "", "proxmox.pem");
   writeFileSync(certificate, proxmox.certificate);
@@ -49,7 +55,7 @@ beforeAll(async () => {
     post_build_smoke: JSON.stringify({ ssh_login: "off", timeout_s: 5 }),
   };
   const plain = Object.entries(settings).flatMap(([name, value]) => ["--plaintext", `${name}=${value}`]);
-  await must("config", "set-all", ...plain, "--secret", `proxmox.token=${proxmox.token}`);
+  await must("config", "set-all", ...plain, "--secret", `proxmox.token=${token}`);
 });
 afterAll(async () => {
   engine?.close();
@@ -114,7 +120,7 @@ test("a template is made, tried, and published, and nothing else is left", async
   expect(names()).toEqual(["ubuntu-24.04-template"]);
   const asked = proxmox.requests.map(({ method, path }) => `${method} ${path}`);
   expect(asked.filter((request) => /POST .*(clone|start)$/.test(request))).toHaveLength(2);
-  expect(await engine.state(project, "dev")).not.toContain(proxmox.token.split("=")[1]);
+  expect(await engine.state(project, "dev")).not.toContain(token.split("=")[1]);
 });
 
 test("a second preview is clean, and so it is after refreshes", async () => {
@@ -151,6 +157,12 @@ test("another image makes another template in the place of the old one", async (
   expect(proxmox.volumes("local").map(({ volid }) => volid)).toEqual([
     "local:import/home.template-image.dev-ubuntu-24.04-cdcdcdcdcdcd.qcow2",
   ]);
+});
+
+test("a template that was deleted by hand is made anew", async () => {
+  await destroyVm(proxmox.vm("ubuntu-24.04-template").vmid);
+  await up();
+  expect(await templates()).toMatchObject({ [key]: { vmId: proxmox.vm("ubuntu-24.04-template").vmid } });
 });
 
 test("a template that VMs are linked to is neither replaced nor destroyed", async () => {
@@ -214,4 +226,23 @@ test("a template that fails its test is kept, fails the update, and is tried aga
   await up();
   expect((await templates())[key].vmId).toBe(vmid);
   await must("preview", "--expect-no-changes");
+});
+
+test("one stack publishes several templates, made side by side under ids of their own", async () => {
+  await must("config", "rm-all", "template_key", "url", "sha256");
+  const url = "https://images.example/noble.img";
+  const wanted = {
+    "rocky-9": { url, sha256: images.noble, cpu_cores: 4 },
+    "ubuntu-24.04": { url, sha256: images.noble },
+  };
+  await set("templates", JSON.stringify(wanted));
+  await up();
+  const made = await templates();
+  expect(Object.keys(made).sort()).toEqual(["rocky-9", "ubuntu-24.04"]);
+  expect(made["rocky-9"].vmId).toBe(proxmox.vm("rocky-9-template").vmid);
+  expect(proxmox.vm("rocky-9-template").config.cores).toBe(4);
+  expect(names().sort()).toEqual(["rocky-9-template", "ubuntu-24.04-template"]);
+  await must("preview", "--expect-no-changes");
+  await must("destroy", "--yes", "--skip-preview");
+  expect(names()).toEqual([]);
 });

@@ -8,9 +8,13 @@ const type = "holdfast:proxmox:TemplateGuard";
 const owner = "home.template-image.dev";
 const templateName = "ubuntu-24.04-template";
 
-async function guarded(tags = `holdfast.${owner};ubuntu-24.04`) {
-  const plugin = await pluginOnProxmox();
-  const vmId = plugin.proxmox.addTemplate({ name: templateName, config: { tags } });
+async function guarded(tags = `holdfast.${owner};ubuntu-24.04`, storage = "local-lvm") {
+  const storages = [
+    { id: "local-lvm", type: "lvmthin", content: ["images"] },
+    { id: "files", type: "dir", content: ["images"] },
+  ];
+  const plugin = await pluginOnProxmox({ storages });
+  const vmId = plugin.proxmox.addTemplate({ name: templateName, storage, config: { tags } });
   const state = { node: "pve1", vmId, templateName, owner, allowDestroyWithClones: false };
   const clone = (newid: number, full = "0") =>
     plugin.task("POST", `/nodes/pve1/qemu/${vmId}/clone`, { newid: `${newid}`, name: `app-${newid}`, full });
@@ -28,8 +32,8 @@ test("a template that nothing is linked to is let go; full clones keep no trace 
   expect(await released()).toBe("");
 });
 
-test("linked clones keep it, each named", async () => {
-  const { clone, released, vmId } = await guarded();
+test.each(["local-lvm", "files"])("linked clones on %s keep it, each named", async (storage) => {
+  const { clone, released, vmId } = await guarded(undefined, storage);
   await clone(502);
   await clone(501);
   expect(await released()).toContain(

@@ -117,6 +117,13 @@ describe("a test that fails", () => {
     expect(others()).toEqual([]);
   });
 
+  test("because the cluster clones for too long waits for it, and leaves no clone", async () => {
+    const { proxmox, failing, others } = await template({ clone_timeout_s: 0.1 });
+    proxmox.faults.slowTask({ type: "qmclone", delayMs: 400 });
+    expect((await failing()).reasons[0]).toContain("task qmclone of 100 on node pve1 did not end within 0 s");
+    expect(others()).toEqual([]);
+  });
+
   test("at its clean-up names what is left, and the next one takes it away", async () => {
     const { proxmox, failing, others, create } = await template();
     proxmox.faults.failTask({ type: "qmdestroy", error: "storage went away" });
