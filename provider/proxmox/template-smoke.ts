@@ -209,6 +209,13 @@ function stepper({ steps, facts }: SmokeReport, operation: Operation) {
   };
 }
 
+/** Reports of this process by stack and template key: one run, one file, whatever the number of templates. */
+const reports = new Map<string, Record<string, SmokeEvidence>>();
+
+/** A report as it stands in the evidence, in the reference's terms. */
+type SmokeEvidence = { status: "ok" | "error" } & Record<string, unknown>;
+
+/** `template_smoke.json` with this report in it. */
 function evidenceOf(
   given: Smoke,
   { steps, warnings, facts }: SmokeReport,
@@ -216,7 +223,9 @@ function evidenceOf(
   cleanUp: Error | undefined,
 ): string {
   const { required, key, templateName, vmId, timeout_s, clone_timeout_s, ssh_login, ssh_username } = given;
-  const summary = {
+  const templates = reports.get(given.stack) ?? {};
+  reports.set(given.stack, templates);
+  templates[key] = {
     enabled: true,
     required,
     template_key: key,
@@ -231,5 +240,6 @@ function evidenceOf(
     ...(cleanUp ? { cleanup_error: cleanUp.message } : {}),
     warnings,
   };
-  return `${JSON.stringify(summary, null, 2)}\n`;
+  const status = Object.values(templates).every((one) => one.status === "ok") ? "ok" : "error";
+  return `${JSON.stringify({ status, templates }, null, 2)}\n`;
 }

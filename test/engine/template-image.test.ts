@@ -97,6 +97,14 @@ async function removeImages(): Promise<string[]> {
   return ids;
 }
 
+/** Outputs of the resources of a type in the state. */
+async function resources(type: string): Promise<{ evidenceDir: string }[]> {
+  const { deployment } = JSON.parse(await engine.state(project, "dev"));
+  return deployment.resources.flatMap((one: { type: string; outputs: object }) =>
+    one.type === type ? one.outputs : [],
+  );
+}
+
 /** What a failing command says, with its exit code looked at. */
 async function refused(...args: string[]): Promise<string> {
   const { exitCode, stdout, stderr } = await pulumi(...args);
@@ -212,8 +220,9 @@ test("a template that fails its test is kept, fails the update, and is tried aga
   expect(said).toContain("post-build template smoke validation failed: the guest agent gave no address within 1 s");
   expect(said).toContain("(set inputs.post_build_smoke.required=false to warn-only");
   const report = JSON.parse(readFileSync(/(\S+template_smoke\.json)/.exec(said)?.[1] ?? "", "utf8"));
-  expect(report).toMatchObject({ status: "error", template_key: key, required: true });
-  expect(report.steps.map(({ step, status }: { step: string; status: string }) => `${step} ${status}`)).toEqual([
+  const one = report.templates[key];
+  expect([report.status, one]).toMatchObject(["error", { status: "error", template_key: key, required: true }]);
+  expect(one.steps.map(({ step, status }: { step: string; status: string }) => `${step} ${status}`)).toEqual([
     "sweep ok",
     "clone ok",
     "start ok",
@@ -241,6 +250,9 @@ test("one stack publishes several templates, made side by side under ids of thei
   expect(Object.keys(made).sort()).toEqual(["rocky-9", "ubuntu-24.04"]);
   expect(made["rocky-9"].vmId).toBe(proxmox.vm("rocky-9-template").vmid);
   expect(proxmox.vm("rocky-9-template").config.cores).toBe(4);
+  const smoke = await resources("holdfast:proxmox:TemplateSmoke");
+  const reports = smoke.map(({ evidenceDir }) => readFileSync(join(evidenceDir, "template_smoke.json"), "utf8"));
+  expect(Object.keys(JSON.parse(reports[0] ?? "").templates).sort()).toEqual(["rocky-9", "ubuntu-24.04"]);
   expect(names().sort()).toEqual(["rocky-9-template", "ubuntu-24.04-template"]);
   await must("preview", "--expect-no-changes");
   await must("destroy", "--yes", "--skip-preview");

@@ -31,7 +31,7 @@ async function template(changes: object = {}, options: ProxmoxOptions = {}) {
     ...{ required: true, timeout_s: 1, clone_timeout_s: 10, ssh_login: "off", ssh_username: "opsadmin", ...changes },
   };
   const report = (state: Record<string, unknown>) =>
-    JSON.parse(readFileSync(join(String(state.evidenceDir), "template_smoke.json"), "utf8"));
+    JSON.parse(readFileSync(join(String(state.evidenceDir), "template_smoke.json"), "utf8")).templates["ubuntu-24.04"];
   return {
     ...plugin,
     vmId,
