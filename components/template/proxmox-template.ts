@@ -132,6 +132,8 @@ function imageArgs({ node, imageStorage, image }: ProxmoxTemplateArgs): proxmox.
     checksumAlgorithm: image.digest.algorithm,
     // Pinned by its digest: the URL is not asked for its size in every refresh.
     overwrite: false,
+    // Its name is of this stack alone. A refresh that was refused has the provider take it for gone.
+    overwriteUnmanaged: true,
   };
 }
 

@@ -61,7 +61,9 @@ export function refused(call: Call, status: number, said: string): ProxmoxError 
   return new ProxmoxError(`${where}: ${because}${advice()}`, status, said);
 
   function advice(): string {
-    if (status === 401) return `; the token ${tokenName} is not accepted: pulumi config set --secret proxmox.token`;
+    if (status === 401) {
+      return `; the token ${tokenName} is not accepted: pulumi config set --secret proxmox.token, then pulumi up (a refresh still asks with the recorded one)`;
+    }
     if (status === 403) {
       const [, scope = "/", privilege = "the privilege"] = /\(([^,]+), ([^)]+)\)/.exec(said) ?? [];
       return `; the token ${tokenName} lacks ${privilege} on ${scope}: pveum acl modify ${scope} --tokens '${tokenName}' --roles <a role with it>`;

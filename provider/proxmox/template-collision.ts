@@ -1,6 +1,6 @@
 /**
  * Whether a VM of the cluster is in the way of a template: same name or same id, and not the template that the stack's state
- * has. Pure.
+ * has; and whether that one is still there. Pure.
  */
 import { proxmoxOwner } from "../../components/owner/mark.ts";
 import type { WantedTemplate } from "../../components/preflight/proxmox-args.ts";
@@ -16,7 +16,16 @@ export interface Collision {
 export function collisions(wanted: WantedTemplate, owner: string, vms: readonly ClusterVm[]): Collision[] {
   const { key, name, vmId, recordedVmId } = wanted;
   const alike = vms.filter(({ vmid, name: found }) => vmid === vmId || vmid === recordedVmId || found === name);
-  return alike.flatMap((vm) => {
+  const gone = recordedVmId !== undefined && !vms.some(({ vmid }) => vmid === recordedVmId);
+  const missing: Collision[] = gone
+    ? [
+        {
+          found: `template ${recordedVmId} of ${key}, which this stack's state has, is not there any more, or not for the token to see`,
+          fix: "where it was deleted, this makes it anew: pulumi refresh, then pulumi up",
+        },
+      ]
+    : [];
+  const inTheWay = alike.flatMap((vm) => {
     const what = nameOf(vm);
     const same = vm.vmid === vmId || vm.vmid === recordedVmId ? `has the id of ${key}` : `has the name of ${key}`;
     const mark = proxmoxOwner(vm.tags ?? "");
@@ -48,4 +57,5 @@ export function collisions(wanted: WantedTemplate, owner: string, vms: readonly 
       },
     ];
   });
+  return [...missing, ...inTheWay];
 }

@@ -49,8 +49,10 @@ export const templateGuard: ResourceKind<Guard> = {
     return { id: `${given.node}/${given.vmId}/guard`, state: given };
   },
 
-  async read(id, state) {
+  /** The template's own drift is its provider's to see. This one says what that cannot: why nobody is let in. */
+  async read(id, state, operation) {
     if (!state) throw new Error("a guard cannot be imported; `pulumi up` makes it anew");
+    await vmConfig(proxmoxApi(operation), state.node, state.vmId);
     const { drift: _, stateVersion: __, ...known } = state;
     return { id, state, inputs: inputs.parse(known) };
   },

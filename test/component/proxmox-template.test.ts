@@ -75,7 +75,8 @@ test("the node fetches the image and compares its digest", async () => {
   await made();
   expect(recorder.find("noble-image").inputs).toEqual({
     ...{ nodeName: "pve1", datastoreId: "local", contentType: "import", fileName: "noble.qcow2" },
-    ...{ url: "https://images.example/noble.img", checksum: hex, checksumAlgorithm: "sha256", overwrite: false },
+    ...{ url: "https://images.example/noble.img", checksum: hex, checksumAlgorithm: "sha256" },
+    ...{ overwrite: false, overwriteUnmanaged: true },
   });
 });
 

@@ -138,6 +138,15 @@ test("a second preview is clean, and so it is after refreshes", async () => {
   await must("preview", "--expect-no-changes");
 });
 
+test("a token that was renewed is taken up, and changes no template", async () => {
+  const { vmid } = proxmox.vm("ubuntu-24.04-template");
+  token = proxmox.addToken("ci@pve!holdfast", { "/": privileges ?? [] });
+  await must("config", "set", "--secret", "proxmox.token", token);
+  await up();
+  await must("preview", "--expect-no-changes");
+  expect(proxmox.vm("ubuntu-24.04-template").vmid).toBe(vmid);
+});
+
 test("more memory is set in place, and the template is not tried again", async () => {
   const { vmid } = proxmox.vm("ubuntu-24.04-template");
   const before = proxmox.requests.length;
@@ -150,6 +159,7 @@ test("more memory is set in place, and the template is not tried again", async (
 test("an image that was removed to save space is fetched again, and makes no other template", async () => {
   const { vmid } = proxmox.vm("ubuntu-24.04-template");
   const [file] = await removeImages();
+  await must("refresh", "--yes", "--skip-preview");
   await up();
   expect(proxmox.vm("ubuntu-24.04-template").vmid).toBe(vmid);
   expect(proxmox.volumes("local").map(({ volid }) => volid)).toEqual([file]);
@@ -167,8 +177,13 @@ test("another image makes another template in the place of the old one", async (
   ]);
 });
 
-test("a template that was deleted by hand is made anew", async () => {
-  await destroyVm(proxmox.vm("ubuntu-24.04-template").vmid);
+test("a template that was deleted by hand is missed, and made anew after a refresh", async () => {
+  const { vmid } = proxmox.vm("ubuntu-24.04-template");
+  await destroyVm(vmid);
+  expect(await refused("preview")).toContain(
+    `template ${vmid} of ubuntu-24.04, which this stack's state has, is not there`,
+  );
+  await must("refresh", "--yes", "--skip-preview");
   await up();
   expect(await templates()).toMatchObject({ [key]: { vmId: proxmox.vm("ubuntu-24.04-template").vmid } });
 });

@@ -70,6 +70,12 @@ describe("a VM of the cluster", () => {
     expect(said({ recordedVmId: 104 }, vm({ ...ours, tags: `holdfast.${owner};sha256-cdcdcdcdcdcd` }))).toEqual([]);
   });
 
+  test("that the state has and nobody sees is said to be gone", () => {
+    expect(said({ recordedVmId: 9000 }, vm())).toEqual([
+      "template 9000 of ubuntu-24.04, which this stack's state has, is not there any more, or not for the token to see; where it was deleted, this makes it anew: pulumi refresh, then pulumi up",
+    ]);
+  });
+
   test("that took the recorded id is not", () => {
     expect(said({ recordedVmId: 104 }, vm())[0]).toContain(
       "VM 104 (mail) on node pve2 has the id of ubuntu-24.04 in this stack's state, and does not carry its owner mark",
