@@ -105,6 +105,22 @@ async function resources(type: string): Promise<{ evidenceDir: string }[]> {
   );
 }
 
+/** What platform-vm would make of a pool of one VM, cloned from a template that it finds in this stack's contract. */
+async function previewOfPool(template: string): Promise<string> {
+  const pool = (...args: string[]) => engine.must("platform-vm", ...args, "--stack", "dev-apps");
+  await engine.must("platform-vm", "stack", "init", "dev-apps");
+  const values = {
+    ...{ env: "dev", "proxmox.endpoint": proxmox.url, template_state_ref: "core/onprem/template-image" },
+    ...{ template_key: template, require_ipam: "false", ssh_keys: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPlanted" },
+    vms: JSON.stringify({
+      "app-01": { interfaces: [{ bridge: "vnetenv", ipv4: { address: "10.12.0.21/24", gateway: "10.12.0.1" } }] },
+    }),
+  };
+  const plain = Object.entries(values).flatMap(([name, value]) => ["--plaintext", `${name}=${value}`]);
+  await pool("config", "set-all", ...plain, "--secret", `proxmox.token=${token}`);
+  return pool("preview", "--diff");
+}
+
 /** What a failing command says, with its exit code looked at. */
 async function refused(...args: string[]): Promise<string> {
   const { exitCode, stdout, stderr } = await pulumi(...args);
@@ -253,6 +269,7 @@ test("a template that fails its test is kept, fails the update, and is tried aga
 });
 
 test("one stack publishes several templates, made side by side under ids of their own", async () => {
+  await must("destroy", "--yes", "--skip-preview");
   await must("config", "rm-all", "template_key", "url", "sha256");
   const url = "https://images.example/noble.img";
   const wanted = {
@@ -270,6 +287,7 @@ test("one stack publishes several templates, made side by side under ids of thei
   expect(Object.keys(JSON.parse(reports[0] ?? "").templates).sort()).toEqual(["rocky-9", "ubuntu-24.04"]);
   expect(names().sort()).toEqual(["rocky-9-template", "ubuntu-24.04-template"]);
   await must("preview", "--expect-no-changes");
+  expect(await previewOfPool("rocky-9")).toMatch(new RegExp(`clone\\s*: \\{[^}]*vmId\\s*: ${made["rocky-9"].vmId}\\b`));
   await must("destroy", "--yes", "--skip-preview");
   expect(names()).toEqual([]);
 });
