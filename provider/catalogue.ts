@@ -6,6 +6,9 @@ import { runnerRegistration } from "./forge/runner-registration.ts";
 import { bridgeForward } from "./host/bridge-forward.ts";
 import { egressFence } from "./host/egress-fence.ts";
 import { preflight } from "./host/preflight.ts";
+import { proxmoxPreflight } from "./proxmox/preflight.ts";
+import { templateGuard } from "./proxmox/template-guard.ts";
+import { templateSmoke } from "./proxmox/template-smoke.ts";
 import { runnerService } from "./runner/service.ts";
 import type { Catalogue } from "./server.ts";
 import { hostKey } from "./ssh/host-key.ts";
@@ -22,6 +25,8 @@ export const catalogue: Catalogue = {
     runnerRegistration,
     runnerService,
     readiness,
+    templateGuard,
+    templateSmoke,
   ] as unknown as Catalogue["kinds"],
-  functions: [preflight] as unknown as Catalogue["functions"],
+  functions: [preflight, proxmoxPreflight] as unknown as Catalogue["functions"],
 };

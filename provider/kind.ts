@@ -17,7 +17,7 @@ export interface Operation {
   /** Shows a line in the engine's display of this resource; `status` lines replace each other and are not kept. */
   log(severity: "info" | "warning" | "status", text: string): void;
   /** Notes the version of something that was met, for the evidence of this run. */
-  saw(what: "libvirt" | "forge", version: string): void;
+  saw(what: "libvirt" | "forge" | "proxmox", version: string): void;
   /** Puts files into the evidence of this run; they hold no secret. Undefined where no evidence is kept or can be written. */
   attach(files: Readonly<Record<string, string>>): { run: string; directory: string } | undefined;
 }
@@ -28,6 +28,12 @@ export interface ProviderConfig {
   forgeToken?: string | undefined;
   /** Hypervisors that the stack's libvirt provider connects to, with the host keys that it has met. */
   hypervisors?: (SshTarget & { hostKey: string })[] | undefined;
+  /** URL of the Proxmox VE API. */
+  proxmoxEndpoint?: string | undefined;
+  /** API token for Proxmox VE, `user@realm!id=uuid`; secret. */
+  proxmoxToken?: string | undefined;
+  /** Whether a certificate that nobody vouches for is taken there. */
+  proxmoxInsecure?: boolean | undefined;
 }
 
 /** State of a resource: its inputs and what became known about it. `drift` lists, in words, what a refresh found wrong. */

@@ -9,12 +9,14 @@ import type { ConfigShape } from "../components/config/strict.ts";
 import { foundationConfig } from "../foundation/config.ts";
 import { platformVmConfig } from "../platform-vm/config.ts";
 import { runnersConfig } from "../runners/config.ts";
+import { templateImageConfig } from "../template-image/config.ts";
 import { Failure, runMain } from "../toolchain/failure.ts";
 
 const projects: Record<string, ConfigShape> = {
   foundation: foundationConfig,
   "platform-vm": platformVmConfig,
   runners: runnersConfig,
+  "template-image": templateImageConfig,
 };
 const top = join(import.meta.dirname, "..");
 const marks = ["<!-- keys: written by npm run schemas -->", "<!-- /keys -->"] as const;

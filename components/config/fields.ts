@@ -42,9 +42,16 @@ export function choice<const T extends readonly [string, ...string[]]>(about: Ab
   return described(z.enum(words, { error: `expected one of ${words.join(", ")}` }), about, { enum: [...words] });
 }
 
-/** A whole number with bounds. */
-export function wholeNumber(about: About, minimum: number, maximum: number) {
-  const expected = `expected a whole number from ${minimum} to ${maximum}`;
+/**
+ * A whole number with bounds.
+ * @param expected what to say of anything else, where runbooks search for the words.
+ */
+export function wholeNumber(
+  about: About,
+  minimum: number,
+  maximum: number,
+  expected = `expected a whole number from ${minimum} to ${maximum}`,
+) {
   const schema = z
     .string()
     .regex(/^-?\d+$/, expected)

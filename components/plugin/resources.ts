@@ -24,18 +24,27 @@ export interface HoldfastProviderArgs {
    * here, and a libvirt that does not answer there ends the command instead of holding it for ever.
    */
   hypervisors?: (SshTargetArgs & { hostKey: string })[] | undefined;
+  /** URL of the Proxmox VE API. */
+  proxmoxEndpoint?: pulumi.Input<string> | undefined;
+  /** API token for Proxmox VE; kept as a secret. */
+  proxmoxToken?: pulumi.Input<string> | undefined;
+  /** Whether a certificate that nobody vouches for is taken there. */
+  proxmoxInsecure?: boolean | undefined;
 }
 
 /** The plugin's provider. Constructed explicitly, in one place a program; default providers are denied. */
 export class HoldfastProvider extends pulumi.ProviderResource {
   constructor(name: string, args: HoldfastProviderArgs, opts?: pulumi.ResourceOptions) {
-    const { forgeToken, hypervisors } = args;
+    const { forgeToken, hypervisors, proxmoxEndpoint, proxmoxToken, proxmoxInsecure } = args;
     super(
       "holdfast",
       name,
       {
         ...(forgeToken === undefined ? {} : { forgeToken: pulumi.secret(forgeToken) }),
         ...(hypervisors ? { hypervisors } : {}),
+        ...(proxmoxEndpoint === undefined ? {} : { proxmoxEndpoint }),
+        ...(proxmoxToken === undefined ? {} : { proxmoxToken: pulumi.secret(proxmoxToken) }),
+        ...(proxmoxInsecure === undefined ? {} : { proxmoxInsecure }),
       },
       opts,
     );

@@ -45,13 +45,14 @@ export class Engine {
       "provider",
       "platform-vm",
       "runners",
+      "template-image",
       "toolchain",
       "test/engine/programs",
     ]) {
       cpSync(join(checkout, part), join(directory, part), { recursive: true });
     }
     // The checkout's own stack files stay where they are: they may be those of a real site.
-    for (const project of ["platform-vm", "runners"])
+    for (const project of ["platform-vm", "runners", "template-image"])
       mkdirSync(join(directory, "stacks", project), { recursive: true });
     symlinkSync(join(checkout, "node_modules"), join(directory, "node_modules"));
     for (const part of ["state", "home"]) mkdirSync(join(root, part));

@@ -66,3 +66,25 @@ export const fleet = fc.record(
   },
   optional,
 );
+
+const template = fc.record(
+  {
+    vmId: fc.integer({ min: 100, max: 999_999_999 }),
+    name: namePart,
+    node: namePart,
+    digest: fc.oneof(
+      fc.stringMatching(/^[0-9a-f]{64}$/).map((hex) => `sha256:${hex}`),
+      fc.stringMatching(/^[0-9a-f]{128}$/).map((hex) => `sha512:${hex}`),
+    ),
+  },
+  optional,
+);
+
+/** Anything that a template stack may export. */
+export const templates = fc.record(
+  {
+    contract: fc.constant("templates@1" as const),
+    templates: fc.dictionary(fc.constantFrom("debian-12", "rocky-9", "rocky-10", "ubuntu-22.04"), template, optional),
+  },
+  optional,
+);

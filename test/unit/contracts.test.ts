@@ -13,6 +13,7 @@ import { z } from "zod";
 import { type Contract, consume, produce } from "../../components/contracts/contract.ts";
 import { fleetContract } from "../../components/contracts/fleet.ts";
 import { type Site, siteContract } from "../../components/contracts/site.ts";
+import { templatesContract } from "../../components/contracts/templates.ts";
 import * as arbitrary from "./contracts.arbitrary.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "holdfast-contracts-"));
@@ -42,10 +43,17 @@ const sampleFleet = {
   runner: { uuid: "0b1e", name: "runner-02", labels: ["fenced"], forgeUrl: "https://forge.example.org" },
   mode: "active",
 } as const;
+const sampleTemplates = {
+  contract: "templates@1",
+  templates: {
+    "debian-12": { vmId: 9000, name: "debian-12-template", node: "pve1", digest: `sha512:${"ab".repeat(64)}` },
+  },
+} as const;
 
 const pairs = [
   ["site@1", siteContract, arbitrary.site, sampleSite],
   ["fleet@1", fleetContract, arbitrary.fleet, sampleFleet],
+  ["templates@1", templatesContract, arbitrary.templates, sampleTemplates],
 ] as unknown as [string, Contract<z.ZodType<object, object>>, fc.Arbitrary<object>, Record<string, unknown>][];
 
 test.each(pairs)("%s: what the producer makes is what the consumer reads", async (_name, contract, values) => {

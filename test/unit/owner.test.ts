@@ -5,7 +5,14 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { domainDescription, domainOwner, ownerMark, parseOwnerMark } from "../../components/owner/mark.ts";
+import {
+  domainDescription,
+  domainOwner,
+  ownerMark,
+  parseOwnerMark,
+  proxmoxOwner,
+  proxmoxTag,
+} from "../../components/owner/mark.ts";
 
 const part = fc.stringMatching(/^[a-z0-9]{1,8}(-[a-z0-9]{1,8})?$/);
 const owner = fc.record({ site: part, project: part, stack: part }, { noNullPrototype: true });
@@ -86,4 +93,30 @@ test.each([
   ["the prefix before something that is no mark", "<description>Made by holdfast for fun</description>"],
 ])("a domain with %s has no owner", (_what, description) => {
   expect(domainOwner(domainXml(description))).toBeUndefined();
+});
+
+/** What Proxmox VE takes for a tag. */
+const legalTag = /^[a-z0-9_][a-z0-9_+.-]*$/;
+
+test("the mark is a legal tag on Proxmox VE, and is found among a VM's others", () => {
+  fc.assert(
+    fc.property(owner, fc.array(fc.stringMatching(/^[a-gi-z][a-z0-9-]{0,9}$/)), (given, others) => {
+      const mark = ownerMark(given);
+      expect(proxmoxTag(mark)).toMatch(legalTag);
+      for (const separator of [";", ",", " "]) {
+        expect(proxmoxOwner([...others, proxmoxTag(mark)].sort().join(separator))).toBe(mark);
+      }
+    }),
+  );
+});
+
+test.each([
+  ["no tags", ""],
+  ["somebody's tags", "mail;prod"],
+  ["the prefix without a mark", "holdfast."],
+  ["the prefix before something that is no mark", "holdfast.fun"],
+  ["a mark without the prefix", "home.runners.crunchy"],
+  ["two owners", "holdfast.home.runners.crunchy;holdfast.home.runners.brix02"],
+])("a VM with %s has no owner", (_what, tags) => {
+  expect(proxmoxOwner(tags)).toBeUndefined();
 });

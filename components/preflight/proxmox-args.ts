@@ -1,0 +1,33 @@
+/**
+ * What the preflight on Proxmox VE is asked to look at: given by the program, looked at by the plugin.
+ */
+
+/** A template that the stack wants. */
+export interface WantedTemplate {
+  key: string;
+  name: string;
+  /** Absent: the next free id. */
+  vmId?: number | undefined;
+  node: string;
+  /** Storage of its disks. */
+  diskStorage: string;
+  bridge: string;
+  pool?: string | undefined;
+  /** Its tags: owner mark, digest and key. */
+  tags: string[];
+  /** Id under which the stack's state has it. */
+  recordedVmId?: number | undefined;
+}
+
+/** Everything that must hold before templates are made. Holds no secret. */
+export interface ProxmoxPreflightArgs {
+  /** `<project>/<stack>`, for messages. */
+  stack: string;
+  /** Our owner mark. */
+  owner: string;
+  /** Storage of the images. */
+  imageStorage: string;
+  /** Whether a template may be replaced while VMs are linked to it. */
+  allowDestroyWithClones: boolean;
+  templates: WantedTemplate[];
+}

@@ -1,0 +1,80 @@
+/**
+ * What is asked of a cluster in several places: its VMs, by name and by id, and who is linked to a template.
+ */
+import type { ProxmoxApi } from "./api.ts";
+import { ProxmoxError } from "./errors.ts";
+
+/** A VM or template as the whole cluster lists it. Only those that the token may see. */
+export interface ClusterVm {
+  vmid: number;
+  node: string;
+  type: string;
+  name?: string;
+  tags?: string;
+  template?: number;
+  status?: string;
+}
+
+/** Every VM and template of the cluster that the token may see. */
+export async function clusterVms(api: ProxmoxApi): Promise<ClusterVm[]> {
+  const resources = await api.get<ClusterVm[]>("/cluster/resources", { type: "vm" });
+  return resources.map((one) => ({ ...one, vmid: Number(one.vmid) }));
+}
+
+/** A VM in messages: `VM 100 (mail) on node pve1`. */
+export function nameOf({ vmid, name, node, template }: ClusterVm): string {
+  return `${Number(template) === 1 ? "template" : "VM"} ${vmid} (${name ?? "without a name"}) on node ${node}`;
+}
+
+/** The configuration of a VM; undefined when there is none of that id on the node. */
+export async function vmConfig(
+  api: ProxmoxApi,
+  node: string,
+  vmid: number,
+): Promise<Record<string, unknown> | undefined> {
+  return api.get<Record<string, unknown>>(`/nodes/${node}/qemu/${vmid}/config`).catch((error: Error) => {
+    if (error instanceof ProxmoxError && error.missing) return undefined;
+    throw error;
+  });
+}
+
+/**
+ * Ids of the VMs with a disk that stands on one of the template's: `base-9000-disk-0/vm-105-disk-0`. A full clone keeps no
+ * trace of where it came from, and needs the template no more; nor does a linked clone on LVM-thin, whose volumes are
+ * independent of each other.
+ */
+export async function linkedClones(
+  api: ProxmoxApi,
+  node: string,
+  vmid: number,
+  config: Readonly<Record<string, unknown>>,
+): Promise<number[]> {
+  const base = new RegExp(`^([\\w.-]+):(?:\\d+/)?base-${vmid}-`);
+  const storages = new Set(Object.values(config).flatMap((value) => base.exec(String(value))?.[1] ?? []));
+  const onBase = new RegExp(`[:/]base-${vmid}-[^/]+/`);
+  const clones = new Set<number>();
+  for (const storage of storages) {
+    const volumes = await api.get<{ volid: string; vmid?: number }[]>(`/nodes/${node}/storage/${storage}/content`, {
+      content: "images",
+    });
+    for (const volume of volumes) {
+      if (onBase.test(volume.volid)) clones.add(Number(volume.vmid ?? /vm-(\d+)-/.exec(volume.volid)?.[1]));
+    }
+  }
+  return [...clones].sort((a, b) => a - b);
+}
+
+/** The same as a list for messages, with who they are; undefined when there is none. */
+export async function describeClones(
+  api: ProxmoxApi,
+  node: string,
+  vmid: number,
+  config: Readonly<Record<string, unknown>>,
+): Promise<string | undefined> {
+  const ids = await linkedClones(api, node, vmid, config);
+  if (ids.length === 0) return undefined;
+  const vms = new Map((await clusterVms(api)).map((vm) => [vm.vmid, vm]));
+  const list = ids.map((id) => `\n  - ${nameOf(vms.get(id) ?? { vmid: id, node, type: "qemu" })}`).join("");
+  const many = ids.length === 1 ? "clone" : "clones";
+  return `template ${vmid} (${config.name}) on node ${node} has ${ids.length} linked ${many}:${list}`;
+}

@@ -1,0 +1,234 @@
+/**
+ * `holdfast:proxmox:preflight`: looks at everything that must hold on a cluster before templates are made, in previews too.
+ * Every problem is reported at once; a VM in the way is never adopted and never skipped.
+ */
+import { z } from "zod";
+import { proxmoxOwner } from "../../components/owner/mark.ts";
+import { type Check, failures } from "../../components/preflight/check.ts";
+import type { ProxmoxPreflightArgs, WantedTemplate } from "../../components/preflight/proxmox-args.ts";
+import type { ProviderFunction } from "../kind.ts";
+import { type ProxmoxApi, proxmoxApi } from "./api.ts";
+import { type ClusterVm, clusterVms, describeClones, vmConfig } from "./cluster.ts";
+import { ProxmoxError } from "./errors.ts";
+import { collisions } from "./template-collision.ts";
+import { adviceOnClones, isConfirmed } from "./template-guard.ts";
+
+const text = z.string().min(1);
+
+const inputs: z.ZodType<ProxmoxPreflightArgs> = z.strictObject({
+  stack: text,
+  owner: text,
+  imageStorage: text,
+  allowDestroyWithClones: z.boolean(),
+  templates: z.array(
+    z.strictObject({
+      key: text,
+      name: text,
+      vmId: z.number().optional(),
+      node: text,
+      diskStorage: text,
+      bridge: text,
+      pool: z.string().optional(),
+      tags: z.array(text),
+      recordedVmId: z.number().optional(),
+    }),
+  ),
+});
+
+export const proxmoxPreflight: ProviderFunction<ProxmoxPreflightArgs> = {
+  token: "holdfast:proxmox:preflight",
+  inputs,
+  async invoke(wanted, operation) {
+    const api = proxmoxApi(operation);
+    const head = `stack ${wanted.stack} is not ready for Proxmox VE at ${api.endpoint}, nothing was changed:`;
+    const { version } = await api.get<{ version: string }>("/version").catch((error: Error) => {
+      throw new Error(`${head}\n  - ${error.message}`);
+    });
+    operation.saw("proxmox", version);
+    const checks = await clusterChecks(api, wanted);
+    const failed = failures(checks);
+    if (failed.length > 0) throw new Error(`${head}${failed.map((problem) => `\n  - ${problem}`).join("")}`);
+    for (const { what, found } of checks.filter(({ status }) => status === "skipped")) {
+      operation.log("warning", `not checked that ${what}: ${found}`);
+    }
+    return { version };
+  },
+};
+
+/** Looks at all of it side by side. Never throws: what cannot be looked at is a check too. */
+async function clusterChecks(api: ProxmoxApi, wanted: ProxmoxPreflightArgs): Promise<Check[]> {
+  const { templates } = wanted;
+  const nodes = [...new Set(templates.map(({ node }) => node))];
+  const pools = [...new Set(templates.flatMap(({ pool }) => pool ?? []))];
+  const parts = await Promise.all([
+    ...nodes.map((node) => nodeChecks(api, node, wanted)),
+    ...pools.map((pool) => poolCheck(api, pool)),
+    vmChecks(api, wanted),
+    ...templates.map((template) => replacementCheck(api, template, wanted)),
+  ]);
+  return parts.flat();
+}
+
+async function nodeChecks(api: ProxmoxApi, node: string, wanted: ProxmoxPreflightArgs): Promise<Check[]> {
+  const what = `node ${node} answers`;
+  const all = await api.get<{ node: string; status: string }[]>("/nodes").catch((error: Error) => error);
+  if (all instanceof Error) return [{ what, status: "failed", found: all.message }];
+  const names = all.map((one) => one.node);
+  if (!names.includes(node)) {
+    return [
+      {
+        what,
+        status: "failed",
+        found: `the cluster has no node ${node}, but ${names.join(", ")}`,
+        fix: "set node_name",
+      },
+    ];
+  }
+  const here = wanted.templates.filter((template) => template.node === node);
+  return (
+    await Promise.all([storageChecks(api, node, wanted.imageStorage, here), bridgeChecks(api, node, here)])
+  ).flat();
+}
+
+interface Storage {
+  storage: string;
+  content: string;
+  active?: number;
+}
+
+async function storageChecks(
+  api: ProxmoxApi,
+  node: string,
+  imageStorage: string,
+  templates: readonly WantedTemplate[],
+): Promise<Check[]> {
+  const needed = [
+    { id: imageStorage, content: "import", key: "images_datastore_id" },
+    ...[...new Set(templates.map(({ diskStorage }) => diskStorage))].map((id) => ({
+      id,
+      content: "images",
+      key: "datastore_id",
+    })),
+  ];
+  const found = await api.get<Storage[]>(`/nodes/${node}/storage`).catch((error: Error) => error);
+  return needed.map(({ id, content, key }): Check => {
+    const what = `storage ${id} of node ${node} takes ${content}`;
+    if (found instanceof Error) return { what, status: "failed", found: found.message };
+    const storage = found.find((one) => one.storage === id);
+    if (!storage) {
+      const others = found.map((one) => one.storage).join(", ") || "none";
+      return {
+        what,
+        status: "failed",
+        found: `node ${node} shows the token no storage ${id}, but ${others}`,
+        fix: `set ${key}`,
+      };
+    }
+    if (Number(storage.active ?? 1) !== 1) {
+      return {
+        what,
+        status: "failed",
+        found: `storage ${id} is not active on node ${node}`,
+        fix: `look at it with: pvesm status`,
+      };
+    }
+    const allowed = storage.content.split(",");
+    if (allowed.includes(content)) return { what, status: "ok" };
+    return {
+      what,
+      status: "failed",
+      found: `storage ${id} of node ${node} takes ${allowed.join(", ")}, not ${content}`,
+      fix: `allow it: pvesm set ${id} --content ${[...allowed, content].join(",")}, or set ${key}`,
+    };
+  });
+}
+
+async function bridgeChecks(api: ProxmoxApi, node: string, templates: readonly WantedTemplate[]): Promise<Check[]> {
+  // With this type the bridges of SDN zones are in it, too.
+  const found = await api
+    .get<{ iface: string }[]>(`/nodes/${node}/network`, { type: "any_bridge" })
+    .catch((error: Error) => error);
+  const bridges = found instanceof Error ? [] : found.map(({ iface }) => iface);
+  return [...new Set(templates.map(({ bridge }) => bridge))].map((bridge): Check => {
+    const what = `node ${node} has the bridge ${bridge}`;
+    if (found instanceof Error) return { what, status: "skipped", found: found.message };
+    if (bridges.length === 0) return { what, status: "skipped", found: "the token is shown no bridge (SDN.Use)" };
+    if (bridges.includes(bridge)) return { what, status: "ok" };
+    const fix = "set network_bridge";
+    return { what, status: "failed", found: `node ${node} has no bridge ${bridge}, but ${bridges.join(", ")}`, fix };
+  });
+}
+
+async function poolCheck(api: ProxmoxApi, pool: string): Promise<Check[]> {
+  const what = `there is the resource pool ${pool}`;
+  const found = await api.get<{ poolid: string }[]>("/pools").catch((error: Error) => error);
+  if (found instanceof Error) return [{ what, status: "failed", found: found.message }];
+  if (found.some(({ poolid }) => poolid === pool)) return [{ what, status: "ok" }];
+  const others = found.map(({ poolid }) => poolid).join(", ") || "none";
+  return [
+    {
+      what,
+      status: "failed",
+      found: `the cluster shows the token no pool ${pool}, but ${others}`,
+      fix: `make it: pvesh create /pools --poolid ${pool}, or set pool`,
+    },
+  ];
+}
+
+async function vmChecks(api: ProxmoxApi, { owner, templates }: ProxmoxPreflightArgs): Promise<Check[]> {
+  const what = "no other VM has the names and ids of the templates";
+  const vms = await clusterVms(api).catch((error: Error) => error);
+  if (vms instanceof Error) return [{ what, status: "failed", found: vms.message }];
+  const found = templates.flatMap((template) => collisions(template, owner, vms));
+  const hidden = await Promise.all(templates.map((template) => hiddenHolder(api, template, vms)));
+  const problems = [...found, ...hidden.flatMap((problem) => problem ?? [])];
+  if (problems.length === 0) return [{ what, status: "ok" }];
+  return problems.map(({ found, fix }) => ({ what, status: "failed", found, fix }));
+}
+
+/** A template of another image is going to be deleted: whether VMs are linked to it. */
+async function replacementCheck(
+  api: ProxmoxApi,
+  { key, name, node, recordedVmId: vmid, tags }: WantedTemplate,
+  { owner, allowDestroyWithClones }: ProxmoxPreflightArgs,
+): Promise<Check[]> {
+  if (vmid === undefined || isConfirmed(allowDestroyWithClones, name)) return [];
+  const what = `nothing is linked to the template of ${key} that another image replaces`;
+  try {
+    const config = await vmConfig(api, node, vmid);
+    const found = String(config?.tags ?? "");
+    const isOurs = config !== undefined && proxmoxOwner(found) === owner;
+    if (!isOurs || tags.every((tag) => found.split(";").includes(tag))) return [];
+    const clones = await describeClones(api, node, vmid, config);
+    if (clones === undefined) return [{ what, status: "ok" }];
+    return [
+      {
+        what,
+        status: "failed",
+        found: `another image of ${key} is to replace it, but ${clones}`,
+        fix: adviceOnClones(name),
+      },
+    ];
+  } catch (error) {
+    return [{ what, status: "skipped", found: (error as Error).message }];
+  }
+}
+
+/** A VM that the token may not see still holds its id. */
+async function hiddenHolder(
+  api: ProxmoxApi,
+  { key, vmId }: WantedTemplate,
+  vms: readonly ClusterVm[],
+): Promise<{ found: string; fix: string } | undefined> {
+  if (vmId === undefined || vms.some(({ vmid }) => vmid === vmId)) return undefined;
+  try {
+    await api.get("/cluster/nextid", { vmid: vmId });
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ProxmoxError && error.status === 400)) return { found: (error as Error).message, fix: "" };
+    return {
+      found: `the id ${vmId} of ${key} is taken by a VM that the token may not see`,
+      fix: "set vmid to another one, or to 0 for the next free one",
+    };
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * The templates of an environment: reads configuration and site contract, looks at the cluster, makes the templates, exports
+ * `templates@1`.
+ */
+import * as proxmox from "@pulumi/proxmoxve";
+import * as pulumi from "@pulumi/pulumi";
+import { loadConfig } from "../components/config/strict.ts";
+import { consume, produce } from "../components/contracts/contract.ts";
+import { siteContract } from "../components/contracts/site.ts";
+import { type Templates, templatesContract } from "../components/contracts/templates.ts";
+import { proxmoxPreflight } from "../components/plugin/proxmox.ts";
+import { HoldfastProvider } from "../components/plugin/resources.ts";
+import { checkpointResources } from "../components/preflight/recorded.ts";
+import { ProxmoxTemplate } from "../components/template/proxmox-template.ts";
+import { templateImageConfig } from "./config.ts";
+import { planTemplates } from "./plan.ts";
+import { planPreflight } from "./preflight.ts";
+
+const config = loadConfig(templateImageConfig);
+const site = await consume(siteContract, { stack: config["site.stack"], file: config["site.file"] });
+const place = { project: pulumi.getProject(), stack: pulumi.getStack() };
+const stack = `${place.project}/${place.stack}`;
+const plan = planTemplates(config, site, place);
+const { owner, endpoint } = plan;
+const insecure = config["proxmox.insecure"] === "true";
+const token = pulumi.secret(config["proxmox.token"]);
+
+const holdfast = new HoldfastProvider("holdfast", {
+  proxmoxEndpoint: endpoint,
+  proxmoxToken: token,
+  proxmoxInsecure: insecure,
+});
+await proxmoxPreflight(planPreflight(config, plan, stack, Object.values(await checkpointResources())), {
+  provider: holdfast,
+});
+const providers = { holdfast, proxmox: new proxmox.Provider("proxmox", { endpoint, apiToken: token, insecure }) };
+const care = {
+  stack,
+  owner,
+  smoke: config.post_build_smoke,
+  allowDestroyWithClones: config.allow_destroy_with_clones === "true",
+};
+const made = plan.templates.map((args) => ({ args, template: new ProxmoxTemplate(args.key, args, care, providers) }));
+
+/** The templates contract. */
+export const templates: pulumi.Output<Templates> = pulumi.all(made.map(({ template }) => template.vmId)).apply((ids) =>
+  produce(templatesContract, {
+    contract: "templates@1",
+    templates: Object.fromEntries(
+      made.map(({ args, template }, index) => [
+        args.key,
+        { vmId: ids[index] ?? 0, name: args.templateName, node: args.node, digest: template.digest },
+      ]),
+    ),
+  }),
+);
+
+/** Ids by template key. */
+export const template_vm_ids = Object.fromEntries(made.map(({ args, template }) => [args.key, template.vmId]));
+
+/** What came of each template's test, by template key. */
+export const smoke = Object.fromEntries(made.map(({ args, template }) => [args.key, template.smokeStatus]));
