@@ -11,7 +11,7 @@ import { runnersPath } from "../../provider/forge/scope.ts";
 import { parseVersion } from "../../provider/forge/version.ts";
 import type { Fate, Fault } from "../engine/fake-forge.ts";
 import { nowhere } from "./loopback.fixture.ts";
-import { fakeForge, hasty, versions } from "./provider-forge.fixture.ts";
+import { fakeForge, hasty, unhurried, versions } from "./provider-forge.fixture.ts";
 
 const html = { "content-type": "text/html" };
 const json = (message: string) => JSON.stringify({ message });
@@ -98,7 +98,7 @@ describe.each(dialects.flatMap((dialect) => operations.map((operation) => [diale
     const shown = table.filter(([what]) => operation !== "delete" || !["404", "200 with other JSON"].includes(what));
     test.each(shown)("%s", async (_what, fate, expected) => {
       const forge = await fakeForge({ version: versions[dialect], fault: () => fate });
-      const access = { url: forge.url, token: forge.apiToken, bounds: hasty };
+      const access = { url: forge.url, token: forge.apiToken, bounds: fate === "hang" ? hasty : unhurried };
       const error = await refused(run(access, versions[dialect], operation));
       expect(error.message).toMatch(expected);
       expect(error.message).toContain(forge.url);
@@ -121,24 +121,24 @@ const notForges: [string, Fate, RegExp][] = [
 ];
 test.each(notForges)("what answers the version with %s is no forge", async (_what, fate, expected) => {
   const forge = await fakeForge({ fault: () => fate });
-  expect((await refused(askDialect({ url: forge.url, bounds: hasty }))).message).toMatch(expected);
+  expect((await refused(askDialect({ url: forge.url, bounds: unhurried }))).message).toMatch(expected);
   expect(forge.tokenAtVersion).toBe(false);
 });
 
 test("a redirect to the forge's real place says which URL to set", async () => {
   const location = "https://forge.example.org/git/api/v1/version";
   const forge = await fakeForge({ fault: () => ({ status: 301, headers: { location } }) });
-  const error = await refused(askDialect({ url: forge.url, bounds: hasty }));
+  const error = await refused(askDialect({ url: forge.url, bounds: unhurried }));
   expect(error.fix).toBe("pulumi config set forge.url https://forge.example.org/git");
 });
 
 test("nothing that listens, and TLS where none is spoken, each say which it is", async () => {
   const closed = await nowhere();
-  expect((await refused(askDialect({ url: closed, bounds: hasty }))).message).toContain(
+  expect((await refused(askDialect({ url: closed, bounds: unhurried }))).message).toContain(
     `cannot reach the forge: GET ${closed}/api/v1/version: ECONNREFUSED; nothing listens there`,
   );
   const plain = (await fakeForge()).url.replace("http:", "https:");
-  expect((await refused(askDialect({ url: plain, bounds: hasty }))).fix).toContain("no TLS is spoken there");
+  expect((await refused(askDialect({ url: plain, bounds: unhurried }))).fix).toContain("no TLS is spoken there");
 });
 
 test.each([
@@ -159,7 +159,7 @@ test.each([
   ["repository", "ecosystem/none"],
 ])("a missing %s points to forge.scope", async (what, scope) => {
   const forge = await fakeForge({ fault: () => ({ status: 404 }) });
-  const error = await refused(api({ url: forge.url, bounds: hasty }, "GET", runnersPath(scope), z.unknown()));
+  const error = await refused(api({ url: forge.url, bounds: unhurried }, "GET", runnersPath(scope), z.unknown()));
   expect(error.fix).toContain(`the forge has no such ${what}`);
   expect(error.fix).toContain("check forge.scope");
 });

@@ -16,6 +16,9 @@ export const versions = {
 /** Short enough to run into. */
 export const hasty: Bounds = { tryMs: 200, tries: 3, totalMs: 2_000, pauseMs: 1 };
 
+/** For forges that answer, however busy the machine is. */
+export const unhurried: Bounds = { tryMs: 10_000, tries: 3, totalMs: 25_000, pauseMs: 1 };
+
 /** Serves until the test is over. */
 export async function fakeForge(options: ForgeOptions = {}): Promise<FakeForge & { url: string }> {
   const forge = new FakeForge(options);
