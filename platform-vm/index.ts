@@ -9,6 +9,7 @@ import { consume, produce } from "../components/contracts/contract.ts";
 import { siteContract } from "../components/contracts/site.ts";
 import { templatesContract } from "../components/contracts/templates.ts";
 import { type Vms, vmsContract } from "../components/contracts/vms.ts";
+import { poolPreflight } from "../components/plugin/proxmox.ts";
 import { HoldfastProvider, Readiness } from "../components/plugin/resources.ts";
 import { componentName, shrinks, standing } from "../components/pool/checkpoint.ts";
 import { ProxmoxVm } from "../components/pool/proxmox-vm.ts";
@@ -17,6 +18,7 @@ import { ProgramError } from "../components/program-error.ts";
 import { operatorPublicKey } from "../components/ssh/operator-key.ts";
 import { platformVmConfig } from "./config.ts";
 import { planPool } from "./plan.ts";
+import { planPreflight } from "./preflight.ts";
 import { chooseTemplates } from "./templates.ts";
 
 const config = loadConfig(platformVmConfig);
@@ -43,11 +45,17 @@ const published =
 const chosen = chooseTemplates(plan, config, published?.templates, place);
 const keys = config.ssh_keys.length > 0 ? config.ssh_keys : [operatorPublicKey()];
 
-const provider = new proxmox.Provider("proxmox", {
-  endpoint: plan.endpoint,
-  apiToken: pulumi.secret(config["proxmox.token"]),
-  insecure: config["proxmox.insecure"] === "true",
+const token = pulumi.secret(config["proxmox.token"]);
+const insecure = config["proxmox.insecure"] === "true";
+const holdfast = new HoldfastProvider("holdfast", {
+  proxmoxEndpoint: plan.endpoint,
+  proxmoxToken: token,
+  proxmoxInsecure: insecure,
 });
+await poolPreflight(planPreflight(plan, chosen, now, { stack, reference: config.template_state_ref }), {
+  provider: holdfast,
+});
+const provider = new proxmox.Provider("proxmox", { endpoint: plan.endpoint, apiToken: token, insecure });
 const vms = plan.vms.map((vm) => {
   const { key, name, role: _, templateKey: __, nodeName: ___, ...rest } = vm;
   const { template, node } = chosen[key] as (typeof chosen)[string];
@@ -88,7 +96,7 @@ const gate = readiness.enabled
         timeoutSeconds: readiness.connectivity_timeout_s,
         waitSeconds: readiness.connectivity_wait_s,
       },
-      { provider: new HoldfastProvider("holdfast", {}), customTimeouts: { create: "60m", update: "60m" } },
+      { provider: holdfast, customTimeouts: { create: "60m", update: "60m" } },
     )
   : undefined;
 

@@ -6,6 +6,7 @@ import { runnerRegistration } from "./forge/runner-registration.ts";
 import { bridgeForward } from "./host/bridge-forward.ts";
 import { egressFence } from "./host/egress-fence.ts";
 import { preflight } from "./host/preflight.ts";
+import { poolPreflight } from "./proxmox/pool-preflight.ts";
 import { proxmoxPreflight } from "./proxmox/preflight.ts";
 import { templateGuard } from "./proxmox/template-guard.ts";
 import { templateSmoke } from "./proxmox/template-smoke.ts";
@@ -28,5 +29,5 @@ export const catalogue: Catalogue = {
     templateGuard,
     templateSmoke,
   ] as unknown as Catalogue["kinds"],
-  functions: [preflight, proxmoxPreflight] as unknown as Catalogue["functions"],
+  functions: [preflight, proxmoxPreflight, poolPreflight] as unknown as Catalogue["functions"],
 };

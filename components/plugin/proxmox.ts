@@ -3,7 +3,7 @@
  * and with which token it is asked stands in the plugin's provider.
  */
 import * as pulumi from "@pulumi/pulumi";
-import type { ProxmoxPreflightArgs } from "../preflight/proxmox-args.ts";
+import type { PoolPreflightArgs, ProxmoxPreflightArgs } from "../preflight/proxmox-args.ts";
 import { ProgramError } from "../program-error.ts";
 
 /** How templates are tried; see `post_build_smoke` in template-image. */
@@ -70,4 +70,12 @@ export class TemplateSmoke extends pulumi.CustomResource {
  */
 export function proxmoxPreflight(args: ProxmoxPreflightArgs, opts: pulumi.InvokeOptions): Promise<{ version: string }> {
   return pulumi.runtime.invoke("holdfast:proxmox:preflight", args, opts).catch(ProgramError.rethrow);
+}
+
+/**
+ * Looks at the cluster before a pool's VMs are made, in previews too.
+ * @throws when a VM is in the way or a template is not there, listing all of it; nothing was changed then.
+ */
+export function poolPreflight(args: PoolPreflightArgs, opts: pulumi.InvokeOptions): Promise<object> {
+  return pulumi.runtime.invoke("holdfast:proxmox:poolPreflight", args, opts).catch(ProgramError.rethrow);
 }

@@ -11,6 +11,8 @@ export interface StandingVm {
   name: string;
   /** GiB of the root disk; 0 where it is not known. */
   diskGb: number;
+  /** The hypervisor's id; absent where it is not known. */
+  vmId?: number;
 }
 
 const vmType = "proxmoxve:index/vmLegacy:VmLegacy";
@@ -27,9 +29,14 @@ export function standingVms(resources: Readonly<Record<string, RecordedResource>
   return Object.entries(resources).flatMap(([urn, { type, outputs }]) => {
     const key = resourceName.exec(urn.split("::").at(-1) ?? "")?.[1];
     if (type !== vmType || key === undefined) return [];
-    const { name, disks } = (outputs ?? {}) as { name?: unknown; disks?: { interface?: string; size?: number }[] };
+    const { name, disks, vmId } = (outputs ?? {}) as {
+      name?: unknown;
+      vmId?: unknown;
+      disks?: { interface?: string; size?: number }[];
+    };
     const root = disks?.find((disk) => disk.interface === "scsi0");
-    return [{ key, name: typeof name === "string" ? name : "", diskGb: root?.size ?? 0 }];
+    const facts = { key, name: typeof name === "string" ? name : "", diskGb: root?.size ?? 0 };
+    return [vmId === undefined ? facts : { ...facts, vmId: Number(vmId) }];
   });
 }
 

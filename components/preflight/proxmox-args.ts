@@ -31,3 +31,26 @@ export interface ProxmoxPreflightArgs {
   allowDestroyWithClones: boolean;
   templates: WantedTemplate[];
 }
+
+/** A VM that a pool wants. */
+export interface WantedVm {
+  /** Logical name. */
+  key: string;
+  /** Physical name. */
+  name: string;
+  /** Absent: the next free id. */
+  vmId?: number | undefined;
+  /** Id under which the stack's state has it. */
+  recordedVmId?: number | undefined;
+}
+
+/** Everything that must hold on a cluster before a pool's VMs are made. Holds no secret. */
+export interface PoolPreflightArgs {
+  /** `<project>/<stack>`, for messages. */
+  stack: string;
+  /** Our owner mark. */
+  owner: string;
+  vms: WantedVm[];
+  /** What is cloned, and who said so. */
+  templates: { vmId: number; source: string }[];
+}

@@ -176,6 +176,28 @@ it("that nobody can log in to fail the update and stay in the state; the next on
   expect(proxmox.vms().filter(({ config }) => config.name === "dev-app-03")).toHaveLength(1);
 });
 
+it("never take over who has their name already: in preview too, with nothing changed", async () => {
+  const foreign = proxmox.addTemplate({ name: "dev-app-09" });
+  const before = proxmox.vms().length;
+  const writes = () => proxmox.requests.filter(({ method }) => method !== "GET").length;
+  const sofar = writes();
+  pool({
+    "app-01": vm(12, { disk_size_gb: 12, memory_mb: 2048 }),
+    "app-02": vm(13),
+    "app-03": vm(14),
+    "app-09": vm(19),
+  });
+  for (const command of [["preview"], up]) {
+    const refused = await tryTo(...command);
+    expect(refused.exitCode).toBeGreaterThan(0);
+    expect(refused.stdout + refused.stderr).toContain(
+      `template ${foreign} (dev-app-09) on node pve1 has the name of inputs.vms.app-09, and is not ours`,
+    );
+  }
+  expect(writes()).toBe(sofar);
+  expect(proxmox.vms()).toHaveLength(before);
+});
+
 it("that are protected stay as they are when somebody destroys them: they are not even shut down", async () => {
   const others = { "app-02": vm(13), "app-03": vm(14) };
   pool({ "app-01": vm(12, { disk_size_gb: 12, memory_mb: 2048, protect: true }), ...others });
@@ -190,7 +212,7 @@ it("that are protected stay as they are when somebody destroys them: they are no
 
 it("are gone after a destroy, and the template is not", async () => {
   await run("destroy", "--yes", "--skip-preview");
-  expect(proxmox.vms().map(({ vmid }) => vmid)).toEqual([template]);
+  expect(proxmox.vms().map(({ config }) => config.name)).toEqual(["ubuntu-24.04-template", "dev-app-09"]);
 });
 
 it.each(["min", "typical", "enterprise"])(

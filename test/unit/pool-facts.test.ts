@@ -15,13 +15,13 @@ const urn = (key: string, type = vmType) =>
 test("the VMs of a checkpoint are known by their logical names, failed updates included", () => {
   const disks = [{ interface: "ide2" }, { interface: "scsi0", size: 12 }];
   const standing = standingVms({
-    [urn("pgha-01")]: { type: vmType, outputs: { name: "dev-pgha-01", disks } },
+    [urn("pgha-01")]: { type: vmType, outputs: { name: "dev-pgha-01", vmId: 104, disks } },
     [urn("app-vm-02")]: { type: vmType, outputs: {} },
     [urn("x", "other:index:Thing")]: { type: "other:index:Thing", outputs: {} },
     "urn:pulumi:dev-apps::platform-vm::pulumi:providers:proxmoxve::proxmox": { type: "pulumi:providers:proxmoxve" },
   });
   expect(standing).toEqual([
-    { key: "pgha-01", name: "dev-pgha-01", diskGb: 12 },
+    { key: "pgha-01", name: "dev-pgha-01", diskGb: 12, vmId: 104 },
     { key: "app-vm-02", name: "", diskGb: 0 },
   ]);
 });

@@ -1,0 +1,39 @@
+/**
+ * What the preflight of a pool is asked to look at. Pure.
+ */
+import type { StandingVm } from "../components/pool/checkpoint.ts";
+import type { PoolPreflightArgs } from "../components/preflight/proxmox-args.ts";
+import type { PoolPlan } from "./plan.ts";
+import type { Chosen } from "./templates.ts";
+
+/**
+ * @param standing what the state has: those VMs are ours, whatever else is said.
+ * @param about the stack, and how the configuration names the templates' stack.
+ */
+export function planPreflight(
+  plan: PoolPlan,
+  chosen: Readonly<Record<string, Chosen>>,
+  standing: readonly StandingVm[],
+  about: { stack: string; reference: string | undefined },
+): PoolPreflightArgs {
+  const known = new Map(standing.map(({ key, vmId }) => [key, vmId]));
+  const ids = new Set(Object.values(chosen).map(({ template }) => template.vmId));
+  const source =
+    plan.templateVmId === undefined
+      ? `template_state_ref=${about.reference ?? ""}`
+      : "the configuration's template_vm_id";
+  return {
+    stack: about.stack,
+    owner: plan.owner,
+    vms: plan.vms.map(({ key, name, vmId }) => {
+      const recordedVmId = known.get(key);
+      return {
+        key,
+        name,
+        ...(vmId === undefined ? {} : { vmId }),
+        ...(recordedVmId === undefined ? {} : { recordedVmId }),
+      };
+    }),
+    templates: [...ids].map((vmId) => ({ vmId, source })),
+  };
+}

@@ -1,0 +1,96 @@
+/**
+ * `holdfast:proxmox:poolPreflight`: looks at a cluster before a pool's VMs are made, in previews too: no VM in the way is ever
+ * adopted, and what is to be cloned is there and is a template. Every problem at once.
+ */
+import { z } from "zod";
+import { proxmoxOwner } from "../../components/owner/mark.ts";
+import { type Check, failures } from "../../components/preflight/check.ts";
+import type { PoolPreflightArgs, WantedVm } from "../../components/preflight/proxmox-args.ts";
+import type { ProviderFunction } from "../kind.ts";
+import { proxmoxApi } from "./api.ts";
+import { type ClusterVm, clusterVms, nameOf } from "./cluster.ts";
+
+const text = z.string().min(1);
+
+const inputs: z.ZodType<PoolPreflightArgs> = z.strictObject({
+  stack: text,
+  owner: text,
+  vms: z.array(
+    z.strictObject({ key: text, name: text, vmId: z.number().optional(), recordedVmId: z.number().optional() }),
+  ),
+  templates: z.array(z.strictObject({ vmId: z.number(), source: text })),
+});
+
+export const poolPreflight: ProviderFunction<PoolPreflightArgs> = {
+  token: "holdfast:proxmox:poolPreflight",
+  inputs,
+  async invoke(wanted, operation) {
+    const api = proxmoxApi(operation);
+    const head = `stack ${wanted.stack} is not ready for Proxmox VE at ${api.endpoint}, nothing was changed:`;
+    const there = await clusterVms(api).catch((error: Error) => {
+      throw new Error(`${head}\n  - ${error.message}`);
+    });
+    const failed = failures([
+      ...wanted.vms.flatMap((vm) => inTheWay(vm, wanted.owner, there)),
+      ...wanted.templates.flatMap((template) => templateCheck(template, there)),
+    ]);
+    if (failed.length > 0) throw new Error(`${head}${failed.map((problem) => `\n  - ${problem}`).join("")}`);
+    return {};
+  },
+};
+
+/** VMs that have the name or the id of one that is wanted, and are not the one that the state has. */
+export function inTheWay(wanted: WantedVm, owner: string, there: readonly ClusterVm[]): Check[] {
+  const others = there.filter(({ vmid }) => vmid !== wanted.recordedVmId);
+  const named = others.filter(({ name }) => name?.toLowerCase() === wanted.name.toLowerCase());
+  const numbered = others.filter((vm) => vm.vmid === wanted.vmId && !named.includes(vm));
+  return [
+    ...named.map((vm) => collision(vm, "name", wanted, owner)),
+    ...numbered.map((vm) => collision(vm, "id", wanted, owner)),
+  ];
+}
+
+function collision(vm: ClusterVm, of: "name" | "id", wanted: WantedVm, owner: string): Check {
+  const what = `the ${of} of ${wanted.key} is free`;
+  const has = `${nameOf(vm)} has the ${of} of inputs.vms.${wanted.key}`;
+  const theirs = proxmoxOwner(vm.tags ?? "");
+  if (theirs === owner) {
+    return {
+      what,
+      status: "failed",
+      found: `${has} and our mark, and is not in this stack's state: an update that made it was cut off`,
+      fix: `remove it where nothing of it is needed: qm destroy ${vm.vmid} --purge on node ${vm.node}, then the same command`,
+    };
+  }
+  const key = of === "name" ? "vm_name" : "vm_id";
+  return {
+    what,
+    status: "failed",
+    found: `${has}, and ${theirs ? `belongs to ${theirs}` : "is not ours"}`,
+    fix: `set vms.${wanted.key}.${key} to another one; it is neither used nor changed`,
+  };
+}
+
+function templateCheck({ vmId, source }: PoolPreflightArgs["templates"][number], there: readonly ClusterVm[]): Check[] {
+  const what = `template ${vmId} can be cloned`;
+  const found = there.find(({ vmid }) => vmid === vmId);
+  if (!found) {
+    return [
+      {
+        what,
+        status: "failed",
+        found: `template_vm_id=${vmId} comes from ${source}, but no VM/template with that ID exists on the Proxmox host, or the token may not see it`,
+        fix: "Rebuild or reseed the template first (pulumi up in template-image/)",
+      },
+    ];
+  }
+  if (Number(found.template) === 1) return [{ what, status: "ok" }];
+  return [
+    {
+      what,
+      status: "failed",
+      found: `template_vm_id=${vmId} exists on the Proxmox host but is not marked as a template`,
+      fix: "Fix the source VM or rebuild the template before continuing",
+    },
+  ];
+}
