@@ -17,7 +17,7 @@ const port = await serve(catalogue, engineAddress(process.argv.slice(2)), {
   configured(config, log) {
     recordHostKeys(config);
     for (const { hostKey: _, ...target } of config.hypervisors ?? [])
-      watchLibvirt(target, engine, activity, (text) => log.write("error", text, "")).catch(() => {});
+      void watchLibvirt(target, engine, activity, (text) => log.write("error", text, ""));
   },
 });
 process.stdout.write(`${port}\n`);

@@ -83,7 +83,7 @@ function endProcess(pid: number): void {
   }
 }
 
-/** Watches a hypervisor's libvirt for as long as this plugin runs. `tell` reaches the operator. */
+/** Watches a hypervisor's libvirt for as long as this plugin runs. `tell` reaches the operator, who hears what was really done. */
 export async function watchLibvirt(
   target: SshTarget,
   engine: number,
@@ -92,19 +92,20 @@ export async function watchLibvirt(
 ): Promise<void> {
   const seconds = usual.silenceMs / 1000;
   const look = `ssh -p ${target.port} ${target.user}@${target.host} systemctl status libvirtd`;
-  tell(
-    await Promise.race([
-      untilSilent(libvirtOf(target)).then(
-        () =>
-          `libvirt on ${target.host} takes connections and does not answer (for ${seconds} s now); the libvirt provider would ` +
-          `wait for ever and was ended. Look at it with: ${look}; restart it (running VMs stay), then the same command again`,
-      ),
-      untilStuck(activity).then(
-        () =>
-          `the libvirt provider of ${target.host} has not finished the refresh for ${seconds} s, and was ended: its client ` +
-          "can deadlock. Nothing was changed; run the same command again",
-      ),
+  const [what, next] = await Promise.race([
+    untilSilent(libvirtOf(target)).then(() => [
+      `libvirt on ${target.host} takes connections and does not answer (for ${seconds} s now)`,
+      `Look at it with: ${look}; restart it (running VMs stay), then the same command again`,
     ]),
-  );
-  await endLibvirtProviders(engine);
+    untilStuck(activity).then(() => [
+      `the libvirt provider of ${target.host} has not finished the refresh for ${seconds} s: its client can deadlock`,
+      "Nothing was changed; run the same command again",
+    ]),
+  ]);
+  const ended = await endLibvirtProviders(engine).catch((error: Error) => error);
+  const outcome =
+    typeof ended === "number" && ended > 0
+      ? "The libvirt provider, which would wait for ever, was ended"
+      : `The libvirt provider waits for ever and could not be ended (${ended instanceof Error ? ended.message : "it was not found"}): interrupt this command twice, then \`pulumi cancel\``;
+  tell(`${what}. ${outcome}. ${next}`);
 }
