@@ -10,19 +10,20 @@ import { type HostKey, knownHostsFile, normalizeKey, pinKey } from "../../compon
 const file = "/etc/ssh/ssh_host_ed25519_key";
 
 /**
- * Lets the VM change its first key for one of its own. One that has is left alone.
+ * Lets the VM change its first key for one of its own. One that has is left alone. Whichever line a run is cut off behind,
+ * the next one logs in and goes on: it is the private half that tells, and sshd is told in any case.
  * @returns the public key that it answers with from now on.
  */
 export async function retireFirstHostKey(connection: SshConnection, vm: Omit<SshTarget, "host">): Promise<HostKey> {
   const first = shellQuote(vm.hostKey ? normalizeKey(vm.hostKey) : "");
   const answer = await connection.must(`set -e
-if [ "$(cut -d' ' -f1,2 ${file}.pub)" = ${first} ]; then
+if [ "$(ssh-keygen -y -f ${file} | cut -d' ' -f1,2)" = ${first} ]; then
   rm -f ${file}.next ${file}.next.pub
   ssh-keygen -q -t ed25519 -N '' -C '' -f ${file}.next
   mv -f ${file}.next.pub ${file}.pub
   mv -f ${file}.next ${file}
-  systemctl reload-or-restart ssh.service 2>/dev/null || systemctl reload-or-restart sshd.service
 fi
+systemctl reload-or-restart ssh.service 2>/dev/null || systemctl reload-or-restart sshd.service
 cut -d' ' -f1,2 ${file}.pub`);
   if (!/^ssh-ed25519 \S+$/.test(answer.trim()))
     throw new Error(`${connection.target.host} has no ed25519 host key in ${file}.pub; look at it with: ssh-keygen -A`);
