@@ -29,13 +29,14 @@ const plan = planRunnerStack(config, site, { project: pulumi.getProject(), stack
 const { owner, name, host } = plan;
 const bridge = config["vm.bridge"];
 
-const hostKey = await knownHostKey(host);
+const known = await recorded();
+const hostKey = await knownHostKey(host, known.hypervisors);
 const holdfast = new HoldfastProvider("holdfast", {
   forgeToken: config["forge.token"],
   hypervisors: hostKey && [{ ...host, hostKey }],
 });
 const forge = await locateForge(plan.forge);
-await preflight(planPreflight(config, plan, forge, await recorded()), { provider: holdfast });
+await preflight(planPreflight(config, plan, forge, known), { provider: holdfast });
 if ("problem" in forge) throw new ProgramError(forge.problem);
 const forgeUrl = forge.url;
 const authorizedKeys = config["vm.authorizedKeys"].length > 0 ? config["vm.authorizedKeys"] : [operatorPublicKey()];

@@ -16,11 +16,14 @@ export interface Recorded {
   volumes: string[];
   /** The runner's uuid on its forge; null when the state has no registration. */
   runnerUuid: string | null;
+  /** Host keys that the state vouches for, as our provider's `hypervisors` have them. */
+  hypervisors: { host: string; port: number; hostKey: string }[];
 }
 
 /** Types of what the libvirt provider makes in a pool. */
 const volumeTypes = ["libvirt:index/volume:Volume", "libvirt:index/cloudinitDisk:CloudinitDisk"];
 const registrationType = "holdfast:forge:RunnerRegistration";
+const providerType = "pulumi:providers:holdfast";
 
 /** Reads it from a state's resources. */
 export function recordedIn(resources: readonly RecordedResource[]): Recorded {
@@ -32,7 +35,14 @@ export function recordedIn(resources: readonly RecordedResource[]): Recorded {
     ({ pool, name }) => typeof pool === "string" && typeof name === "string",
   );
   const uuid = outputsOf([registrationType]).find((outputs) => typeof outputs.uuid === "string")?.uuid;
-  return { volumes: volumes.map(({ pool, name }) => `${pool}/${name}`), runnerUuid: (uuid as string) ?? null };
+  const hypervisors = outputsOf([providerType]).flatMap(
+    (outputs) => (outputs.hypervisors ?? []) as Recorded["hypervisors"],
+  );
+  return {
+    volumes: volumes.map(({ pool, name }) => `${pool}/${name}`),
+    runnerUuid: (uuid as string) ?? null,
+    hypervisors,
+  };
 }
 
 /** The same of the running stack, from its last checkpoint: in previews and after a failed update too. */

@@ -5,7 +5,7 @@
  * outcomes changed. Real parts as in fleet.test.ts; not proven: outages in the middle of a libvirt operation other than
  * that of the engine itself.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { deployFoundation, openSite, runnerConfiguration } from "../../lab/demo.ts";
@@ -151,6 +151,19 @@ describe.skipIf(missing.length > 0)("outages", () => {
     if (!name.startsWith("forge")) expect(exitCode, text).toBeGreaterThan(0);
     expect(text).toContain(fault.place);
     expect(resources()).toEqual(before);
+  });
+
+  it("preview without a refresh, host key changed: a workstation that never met the host checks the key that the state has", async () => {
+    const fault = outage("host key changed");
+    await fault.inject();
+    try {
+      rmSync(join(workspace.env.HOME ?? "", ".config/holdfast/known_hosts"), { recursive: true });
+      const { exitCode, stdout, stderr } = await runners(["preview", "--refresh=false"]);
+      expect(exitCode, stdout + stderr).toBeGreaterThan(0);
+      expect(stdout + stderr).toContain(`host key of ${fault.place}:22 changed`);
+    } finally {
+      await fault.lift();
+    }
   });
 
   it.each(names.filter((name) => !/disk|forge/.test(name)))("destroy, %s: nothing is lost", async (name) => {

@@ -227,7 +227,7 @@ function planned(
   const raw = { "host.address": "192.0.2.10", "forge.address": "192.0.2.1", ...values };
   const config = parseConfig("runners", "crunchy", runnersConfig, raw);
   const plan = planRunnerStack(config, undefined, { project: "runners", stack: "crunchy" });
-  return planPreflight(config, plan, found, { volumes: ["images/x"], runnerUuid: null });
+  return planPreflight(config, plan, found, { volumes: ["images/x"], runnerUuid: null, hypervisors: [] });
 }
 
 test("the program's question follows from its configuration, and holds no token", () => {
@@ -267,5 +267,5 @@ test("a recorded state says which volumes and which registration are ours", () =
   ]);
   expect(runnerUuid).toBe("927d6786-706e-44b5-b3eb-695ed282861a");
   const nothing = [{ type: "libvirt:index/volume:Volume" }, { outputs: { pool: "a", name: "b", uuid: "c" } }, {}];
-  expect(recordedIn(nothing)).toEqual({ volumes: [], runnerUuid: null });
+  expect(recordedIn(nothing)).toEqual({ volumes: [], runnerUuid: null, hypervisors: [] });
 });

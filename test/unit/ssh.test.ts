@@ -78,6 +78,14 @@ test("a host's key is known by its pin, else by the record, else by a first cont
   expect(await knownHostKey(target(server))).toBe(key);
   expect(server.dials(), "the record is enough").toBe(1);
   expect(await knownHostKey(target(server, { hostKey: `${keyPair().public} comment` }))).not.toBe(key);
+  operatorHome();
+  const state = [{ host: server.host, port: server.port, hostKey: keyPair().public }];
+  const dials = server.dials();
+  expect(await knownHostKey(target(server), state), "the state's key, not that of whoever answers").toBe(
+    state[0]?.hostKey,
+  );
+  expect(server.dials()).toBe(dials);
+  await expect(runs(target(server))).rejects.toThrow(HostKeyMismatch);
   await server.stop();
   operatorHome();
   expect(await knownHostKey(target(server))).toBeUndefined();
