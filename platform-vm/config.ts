@@ -1,20 +1,21 @@
 /**
  * Configuration of a pool, in the terms of its runbook: every key with its unit, its default and an example.
  */
+
 import { z } from "zod";
 import {
-  baseUrl,
   choice,
   hostName,
   ipv4,
   list,
   optional,
-  secret,
   structure,
   textField,
   wholeNumber,
   withDefault,
 } from "../components/config/fields.ts";
+import { proxmoxKeys } from "../components/config/proxmox-keys.ts";
+import { siteKeys } from "../components/config/site-keys.ts";
 import { addressingInput, readinessInput, vmInput } from "../components/pool/inputs.ts";
 import { networkInterface } from "../components/pool/interfaces.ts";
 
@@ -23,33 +24,7 @@ const inStackFile = "(written in the stack file)";
 const yesOrNo = (description: string, example: string) => choice({ description, example }, ["true", "false"]);
 
 export const platformVmConfig = {
-  "site.id": optional(
-    textField(
-      {
-        description: "Id of the site, part of the owner mark. Default: the site contract's, else `site`.",
-        example: "home",
-      },
-      /^[a-z0-9]+(-[a-z0-9]+)*$/,
-      "lower-case letters, digits and single hyphens",
-    ),
-  ),
-  "site.stack": optional(
-    textField(
-      { description: "Foundation stack whose site contract to read. Optional.", example: "shared" },
-      word,
-      "the name of a stack",
-    ),
-  ),
-  "site.file": optional(
-    textField(
-      {
-        description: "File with the site contract, where its backend is out of reach. Optional.",
-        example: "../site.json",
-      },
-      /./,
-      "a path",
-    ),
-  ),
+  ...siteKeys,
   env: optional(
     textField(
       {
@@ -62,29 +37,7 @@ export const platformVmConfig = {
     ),
   ),
 
-  "proxmox.endpoint": optional(
-    baseUrl({
-      description: "URL of the Proxmox VE API. Default: the site contract's.",
-      example: "https://pve1.example.org:8006",
-    }),
-  ),
-  "proxmox.token": secret(
-    textField(
-      {
-        description: "API token, user@realm!id=uuid.",
-        example: "(pulumi config set --secret proxmox.token)",
-      },
-      /^\S+@\S+!\S+=[a-zA-Z0-9-]+$/,
-      "user@realm!id=uuid",
-    ),
-  ),
-  "proxmox.insecure": withDefault(
-    yesOrNo(
-      "Whether a certificate that nobody vouches for is taken. Better: SSL_CERT_FILE with the site's own.",
-      "true",
-    ),
-    "false",
-  ),
+  ...proxmoxKeys,
   node_name: optional(
     textField({ description: "Node that carries the VMs. Default: the template's.", example: "pve02" }, word, "a node"),
   ),

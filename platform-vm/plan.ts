@@ -2,9 +2,10 @@
  * Decides everything about a pool from its configuration and, where there is one, the site contract. Pure. Messages keep the
  * words of the runbook, which operators search for.
  */
+import { planEndpoint } from "../components/config/proxmox-keys.ts";
+import { planOwner } from "../components/config/site-keys.ts";
 import { ConfigError, type ConfigOf, type Problem } from "../components/config/strict.ts";
 import type { Site } from "../components/contracts/site.ts";
-import { ownerMark } from "../components/owner/mark.ts";
 import { resolveBridge, unknownBridge } from "../components/pool/bridges.ts";
 import type { ReadinessSettings, VmInput } from "../components/pool/inputs.ts";
 import { interfaceProblems, type NetworkInterface, sharedAddresses } from "../components/pool/interfaces.ts";
@@ -95,16 +96,15 @@ export function planPool(
   );
   if ("problems" in named) problems.push(...named.problems);
   checkIds(inputs, report);
-  const endpoint = config["proxmox.endpoint"] ?? site?.authorities.proxmox?.url.replace(/\/+$/, "");
-  if (!endpoint) report("proxmox.endpoint", "is required: pulumi config set proxmox.endpoint https://<address>:8006");
-  const owner = markOf({ site: site?.siteId ?? config["site.id"] ?? "site", ...place }, report);
+  const endpoint = planEndpoint(config["proxmox.endpoint"], site, report);
+  const owner = planOwner(config, site, place, report);
   if (problems.length > 0 || "problems" in named) throw new ConfigError(place.project, place.stack, problems);
   const stack = `${place.project}/${place.stack}`;
   const { post_apply_ssh_readiness: readiness } = config;
   return {
     owner,
     env,
-    endpoint: endpoint ?? "",
+    endpoint,
     vms: Object.entries(inputs).map(([key, vm]) =>
       plannedVm(key, vm, named.names[key] ?? key, cards[key] ?? [], config),
     ),
@@ -293,13 +293,4 @@ function waysTo(config: PlatformVmConfig, site: Site | undefined, stack: string)
       : {}),
     ...(bastion && auto ? { bastion: { host: bastion, port: 22, user: "root", stack } } : {}),
   };
-}
-
-function markOf(owner: Parameters<typeof ownerMark>[0], report: Report): string {
-  try {
-    return ownerMark(owner);
-  } catch (error) {
-    report("site.id", (error as Error).message);
-    return "";
-  }
 }

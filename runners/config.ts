@@ -1,6 +1,7 @@
 /**
  * Configuration of a runner stack: every key with its unit, its default and an example.
  */
+
 import { z } from "zod";
 import {
   baseUrl,
@@ -16,6 +17,7 @@ import {
   wholeNumber,
   withDefault,
 } from "../components/config/fields.ts";
+import { siteKeys } from "../components/config/site-keys.ts";
 import { isException } from "../components/fence/policy.ts";
 
 const sha256 = /^[0-9a-f]{64}$/;
@@ -23,33 +25,7 @@ const publicKey = /^(ssh-(ed25519|rsa)|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/]+=*( .*
 const loginName = /^[a-z_][a-z0-9_-]*$/;
 
 export const runnersConfig = {
-  "site.id": optional(
-    textField(
-      {
-        description: "Id of the site, part of the owner mark. Default: the site contract's, else `site`.",
-        example: "home",
-      },
-      /^[a-z0-9]+(-[a-z0-9]+)*$/,
-      "lower-case letters, digits and single hyphens",
-    ),
-  ),
-  "site.stack": optional(
-    textField(
-      { description: "Foundation stack whose site contract to read. Optional.", example: "shared" },
-      /^[\w.-]+$/,
-      "the name of a stack",
-    ),
-  ),
-  "site.file": optional(
-    textField(
-      {
-        description: "File with the site contract, where the foundation's backend is out of reach. Optional.",
-        example: "../site.json",
-      },
-      /./,
-      "a path",
-    ),
-  ),
+  ...siteKeys,
 
   "host.address": hostName({ description: "Address of the libvirt host.", example: "192.168.1.2" }),
   "host.user": withDefault(

@@ -3,11 +3,11 @@
  */
 import { isIPv6 } from "node:net";
 import { hostOf } from "../components/address.ts";
+import { planOwner } from "../components/config/site-keys.ts";
 import { ConfigError, type ConfigOf, type Problem } from "../components/config/strict.ts";
 import type { Fleet } from "../components/contracts/fleet.ts";
 import type { Site } from "../components/contracts/site.ts";
 import { type EgressPolicy, planEgress } from "../components/fence/policy.ts";
-import { ownerMark } from "../components/owner/mark.ts";
 import type { Execution } from "../components/runner/plan.ts";
 import type { SshTarget } from "../components/ssh/dial.ts";
 import type { Network } from "../components/vm/cloud-init.ts";
@@ -48,12 +48,7 @@ export function planRunnerStack(
 ): RunnerPlan {
   const problems: Problem[] = [];
   const report = (key: string, reason: string) => problems.push({ key, reason });
-  if (site && config["site.id"] && config["site.id"] !== site.siteId) {
-    report("site.id", `differs from the site contract's ${site.siteId}`);
-  }
-  if (config["site.stack"] && config["site.file"]) {
-    report("site.file", "is set beside site.stack; say in one way only where the site contract is");
-  }
+  const owner = planOwner(config, site, place, report);
   const url = config["forge.url"] ?? site?.authorities.forge?.url.replace(/\/+$/, "");
   const address = config["forge.address"] ?? site?.authorities.forge?.address;
   if (!url && !address)
@@ -83,7 +78,6 @@ export function planRunnerStack(
     bridge,
   );
   if ("problems" in network) problems.push(...network.problems);
-  const owner = markOf({ site: site?.siteId ?? config["site.id"] ?? "site", ...place }, report);
   if (problems.length > 0 || "problems" in network) throw new ConfigError(place.project, place.stack, problems);
   return {
     owner,
@@ -126,13 +120,4 @@ function execution(config: RunnersConfig): Execution {
   const url = config["runner.binary.url"];
   const sha256 = config["runner.binary.sha256"];
   return url && sha256 ? { kind: "binary", url, sha256 } : { kind: "container", image: config["runner.image"] };
-}
-
-function markOf(owner: Parameters<typeof ownerMark>[0], report: (key: string, reason: string) => void): string {
-  try {
-    return ownerMark(owner);
-  } catch (error) {
-    report("site.id", (error as Error).message);
-    return "";
-  }
 }

@@ -1,17 +1,11 @@
 /**
  * Configuration of the templates of an environment: every key with its unit, its default and an example.
  */
+
 import { z } from "zod";
-import {
-  baseUrl,
-  choice,
-  optional,
-  secret,
-  structure,
-  textField,
-  wholeNumber,
-  withDefault,
-} from "../components/config/fields.ts";
+import { choice, optional, structure, textField, wholeNumber, withDefault } from "../components/config/fields.ts";
+import { proxmoxKeys } from "../components/config/proxmox-keys.ts";
+import { siteKeys } from "../components/config/site-keys.ts";
 
 const word = /^[\w.-]+$/;
 const dnsName = /^(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
@@ -89,58 +83,9 @@ const size = (key: string, description: string, example: string, maximum: number
   wholeNumber({ description, example }, 1, maximum, `inputs.${key} must be a positive integer`);
 
 export const templateImageConfig = {
-  "site.id": optional(
-    textField(
-      {
-        description: "Id of the site, part of the owner mark. Default: the site contract's, else `site`.",
-        example: "home",
-      },
-      /^[a-z0-9]+(-[a-z0-9]+)*$/,
-      "lower-case letters, digits and single hyphens",
-    ),
-  ),
-  "site.stack": optional(
-    textField(
-      { description: "Foundation stack whose site contract to read. Optional.", example: "shared" },
-      word,
-      "the name of a stack",
-    ),
-  ),
-  "site.file": optional(
-    textField(
-      {
-        description: "File with the site contract, where the foundation's backend is out of reach. Optional.",
-        example: "../site.json",
-      },
-      /./,
-      "a path",
-    ),
-  ),
+  ...siteKeys,
 
-  "proxmox.endpoint": optional(
-    baseUrl({
-      description: "URL of the Proxmox VE API, https. Default: the site contract's.",
-      example: "https://pve1.example.org:8006",
-    }),
-  ),
-  "proxmox.token": secret(
-    textField(
-      { description: "API token, user@realm!id=uuid.", example: "(pulumi config set --secret proxmox.token)" },
-      /^\S+@\S+!\S+=[a-zA-Z0-9-]+$/,
-      "user@realm!id=uuid",
-    ),
-  ),
-  "proxmox.insecure": withDefault(
-    choice(
-      {
-        description:
-          "Whether a certificate that nobody vouches for is taken. Better: SSL_CERT_FILE with the site's own.",
-        example: "true",
-      },
-      ["true", "false"],
-    ),
-    "false",
-  ),
+  ...proxmoxKeys,
   node_name: textField(
     { description: "Node that fetches the images and carries the templates.", example: "pve1" },
     word,

@@ -2,9 +2,11 @@
  * Decides everything about the templates of an environment from its configuration and, where there is one, the site
  * contract. Pure. Messages keep the words of the reference, which operators search for.
  */
+import { planEndpoint } from "../components/config/proxmox-keys.ts";
+import { planOwner } from "../components/config/site-keys.ts";
 import { ConfigError, type ConfigOf, type Problem } from "../components/config/strict.ts";
 import type { Site } from "../components/contracts/site.ts";
-import { domainDescription, ownerMark } from "../components/owner/mark.ts";
+import { domainDescription } from "../components/owner/mark.ts";
 import {
   cloudImages,
   isTemplateKey,
@@ -41,19 +43,8 @@ export function planTemplates(
 ): TemplateImagePlan {
   const problems: Problem[] = [];
   const report: Report = (key, reason) => problems.push({ key, reason });
-  if (site && config["site.id"] && config["site.id"] !== site.siteId) {
-    report("site.id", `differs from the site contract's ${site.siteId}`);
-  }
-  if (config["site.stack"] && config["site.file"]) {
-    report("site.file", "is set beside site.stack; say in one way only where the site contract is");
-  }
-  const endpoint = config["proxmox.endpoint"] ?? site?.authorities.proxmox?.url.replace(/\/+$/, "") ?? "";
-  if (!endpoint) {
-    report("proxmox.endpoint", "is required: pulumi config set proxmox.endpoint https://<address of a node>:8006");
-  } else if (!endpoint.startsWith("https://")) {
-    report("proxmox.endpoint", "must begin with https://: a token is never sent in the clear");
-  }
-  const owner = markOf({ site: site?.siteId ?? config["site.id"] ?? "site", ...place }, report);
+  const endpoint = planEndpoint(config["proxmox.endpoint"], site, report);
+  const owner = planOwner(config, site, place, report);
   const wanted = wantedTemplates(config, report);
   const templates = wanted
     .map(([key, input, at]) => template(config, owner, key, input, (name, reason) => report(`${at}${name}`, reason)))
@@ -159,15 +150,6 @@ function reportShared(
     const value = one[property];
     const other = templates.slice(0, index).find((before) => value !== undefined && before[property] === value);
     if (other) report(`templates.${one.key}.${key}`, `is that of ${other.key} too; each template needs its own`);
-  }
-}
-
-function markOf(owner: Parameters<typeof ownerMark>[0], report: Report): string {
-  try {
-    return ownerMark(owner);
-  } catch (error) {
-    report("site.id", (error as Error).message);
-    return "";
   }
 }
 

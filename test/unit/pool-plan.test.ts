@@ -217,6 +217,8 @@ describe("a mistake", () => {
     [{ dns_servers: "fd00::1" }, /must be IPv4/],
     [{ post_apply_ssh_readiness: '{"target_port": 0}' }, /post_apply_ssh_readiness: target_port/],
     [{ "proxmox.endpoint": undefined }, /proxmox\.endpoint: is required/],
+    [{ "proxmox.endpoint": "http://pve1:8006" }, /proxmox\.endpoint: must begin with https/],
+    [{ "site.stack": "shared", "site.file": "site.json" }, /site\.file: is set beside site\.stack/],
     [{ cpu_cores: "zero" }, /cpu_cores: expected a whole number/],
     [{ vmss: "{}" }, /vmss: is not a key of this project; did you mean vms\?/],
     [{ name_prefix: "CHANGE_ME" }, /name_prefix: still holds a placeholder/],
@@ -228,6 +230,11 @@ describe("a mistake", () => {
 
   it("in the environment is two that differ", () => {
     expect(problems({}, undefined, "prod")).toEqual([expect.stringContaining("is dev, and HYOPS_ENV says prod")]);
+  });
+
+  it("in the site's id is told with the contract's", () => {
+    const changes = { "site.id": "away", ...vms({ a: { interfaces: [nic] } }) };
+    expect(problems(changes, site)).toEqual([expect.stringContaining("differs from the site contract's home")]);
   });
 
   it("in a bridge is told with the bridges that the site has", () => {
