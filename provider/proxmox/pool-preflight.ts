@@ -47,6 +47,25 @@ export function inTheWay(wanted: WantedVm, owner: string, there: readonly Cluste
   return [
     ...named.map((vm) => collision(vm, "name", wanted, owner)),
     ...numbered.map((vm) => collision(vm, "id", wanted, owner)),
+    ...there.filter(({ vmid }) => vmid === wanted.recordedVmId).flatMap((vm) => usurper(vm, wanted, owner)),
+  ];
+}
+
+/**
+ * Somebody else's VM under the id that the state has: ours is gone, and the provider would change or delete theirs. One
+ * without any mark is ours when it has our name: its update was cut off before it got its tags.
+ */
+function usurper(vm: ClusterVm, wanted: WantedVm, owner: string): Check[] {
+  const theirs = proxmoxOwner(vm.tags ?? "");
+  if (theirs === owner) return [];
+  if (theirs === undefined && vm.name?.toLowerCase() === wanted.name.toLowerCase()) return [];
+  return [
+    {
+      what: `id ${vm.vmid} is still that of ${wanted.key}`,
+      status: "failed",
+      found: `${nameOf(vm)} has the id that the state has for inputs.vms.${wanted.key}, and ${theirs ? `belongs to ${theirs}` : "does not carry our mark"}`,
+      fix: "ours is gone and this one is neither used nor changed: take it out of the state with pulumi state delete <urn>, never with a destroy",
+    },
   ];
 }
 

@@ -20,6 +20,17 @@ const said = (changes: Partial<WantedVm>, ...there: ClusterVm[]) =>
 test("who has another name and id, or is the VM that the state has, is in nobody's way", () => {
   expect(said({ vmId: 210 }, vm())).toEqual([]);
   expect(said({ vmId: 104, recordedVmId: 104 }, vm({ name: "Dev-App-01" }))).toEqual([]);
+  expect(said({ recordedVmId: 104 }, vm({ name: "renamed", tags: `holdfast.${owner}` }))).toEqual([]);
+});
+
+test("who took the id of a VM that is gone is never changed in its place", () => {
+  const [unmarked] = said({ recordedVmId: 104 }, vm());
+  expect(unmarked).toContain("has the id that the state has for inputs.vms.app-01, and does not carry our mark");
+  expect(unmarked).toContain("pulumi state delete");
+  const theirs = vm({ name: wanted.name, tags: "holdfast.home.platform-vm.prod-apps" });
+  expect(said({ recordedVmId: 104 }, theirs)).toEqual([
+    expect.stringContaining("belongs to home.platform-vm.prod-apps"),
+  ]);
 });
 
 test("a VM of the name, in whatever case, on whatever node, is in the way; so is one of the id", () => {
