@@ -15,6 +15,7 @@ import type { Recorder, Step } from "./evidence/recorder.ts";
 import { textsIn } from "./evidence/redact.ts";
 import { preview, stable, unfinished } from "./expectation.ts";
 import type { Operation, ProviderConfig, ProviderFunction, ResourceKind, State } from "./kind.ts";
+import { answer, checkFailure, diffResponse, echoInputs, unimplemented } from "./responses.ts";
 import { asServiceError } from "./service-error.ts";
 import { type Decoded, decode, encode, type Properties } from "./wire.ts";
 
@@ -279,50 +280,4 @@ class Plugin {
     const drift = (state as { drift?: string[] }).drift ?? [];
     return encode({ ...state, drift, stateVersion } as Properties, new Set([...kind.secrets, ...inputs.secrets]));
   }
-}
-
-function echoInputs(decoded: Decoded): pb.CheckResponse {
-  return new pb.CheckResponse().setInputs(encode(decoded.values, decoded.secrets));
-}
-
-function checkFailure(failure: { property: string; reason: string }): pb.CheckFailure {
-  return new pb.CheckFailure().setProperty(failure.property).setReason(failure.reason);
-}
-
-function diffResponse({ changed, replaces }: { changed: string[]; replaces: string[] }): pb.DiffResponse {
-  const { DIFF_SOME, DIFF_NONE } = pb.DiffResponse.DiffChanges;
-  const response = new pb.DiffResponse()
-    .setChanges(changed.length > 0 ? DIFF_SOME : DIFF_NONE)
-    .setDiffsList(changed)
-    .setReplacesList(replaces)
-    .setDeletebeforereplace(replaces.length > 0)
-    .setHasdetaileddiff(true);
-  for (const name of changed) {
-    const { UPDATE, UPDATE_REPLACE } = pb.PropertyDiff.Kind;
-    response
-      .getDetaileddiffMap()
-      .set(
-        name,
-        new pb.PropertyDiff().setKind(replaces.includes(name) ? UPDATE_REPLACE : UPDATE).setInputdiff(name !== "drift"),
-      );
-  }
-  return response;
-}
-
-function unimplemented(what: string): Error {
-  return Object.assign(new Error(`plugin holdfast has no ${what}`), { code: grpc.status.UNIMPLEMENTED });
-}
-
-/** Turns a function of the request into a gRPC handler; whatever it throws reaches the engine as one short message. */
-function answer<Request, Response>(
-  respond: (request: Request) => Response | Promise<Response>,
-): Handler<Request, Response> {
-  return (call, callback) => {
-    Promise.resolve()
-      .then(() => respond(call.request))
-      .then(
-        (response) => callback(null, response),
-        (error: unknown) => callback(asServiceError(error)),
-      );
-  };
 }
