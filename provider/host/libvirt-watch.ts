@@ -1,6 +1,6 @@
 /**
- * The libvirt provider waits without any bound: for a libvirtd that takes connections and does not answer, and, about once in
- * a hundred refreshes, for itself (docs/decisions/0012). The engine waits for the provider. So this plugin, which runs beside
+ * The libvirt provider waits without any bound: for a libvirtd that takes connections and does not answer, and, where it
+ * is an official one, about once in a hundred refreshes for itself (docs/decisions/0012). The engine waits for the provider. So this plugin, which runs beside
  * it, asks the same libvirt from time to time, and looks whether a refresh goes on; where either stands still for long, the
  * provider's process is ended: the command then stops with an error instead of never.
  */
