@@ -93,8 +93,7 @@ export async function isPluggedIn(layout: Layout, part: Part): Promise<boolean> 
  */
 export async function plugIn(layout: Layout, part: Part, address?: string): Promise<void> {
   const [lan, own] = [layout.netns("lan"), layout.netns(part)];
-  // The kernel takes its time to clear a removed namespace: the old cable is pulled here, not when it gets to it.
-  if (await hasInterface(lan, `p-${part}`)) await ip([`link delete p-${part}`], lan);
+  await pullOldCable(lan, `p-${part}`);
   await makeNamespace(own);
   // Made inside the namespaces, so that no interface ever appears in the machine's own network.
   await ip(
@@ -108,4 +107,12 @@ export async function plugIn(layout: Layout, part: Part, address?: string): Prom
   const route = `route add default via ${network.gateway}`;
   await ip(["link set eth0 up", ...(address ? [`addr add ${address}/24 dev eth0`, route] : [])], own);
   setResolver(own, network.gateway);
+}
+
+/** The kernel takes its time to clear a removed namespace: its cable is pulled here, or by the kernel a moment before. */
+async function pullOldCable(lan: string, cable: string): Promise<void> {
+  if (!(await hasInterface(lan, cable))) return;
+  await ip([`link delete ${cable}`], lan).catch(async (error: Error) => {
+    if (await hasInterface(lan, cable)) throw error;
+  });
 }
