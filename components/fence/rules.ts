@@ -165,8 +165,11 @@ allowed() {
   printf ' }\\n}\\n'
 }
 
+# The timer's run and a deployment may meet.
 load() {
   mkdir -p "$loaded/$owner.names"
+  exec 9>"$loaded/$owner.lock"
+  flock 9
   table=$(setting table)
   # One transaction: there is no moment without a fence.
   {
@@ -175,11 +178,14 @@ load() {
     sed "s|@own@|$(own)|; s|@taps@|$(taps | sed 's/.*/"&"/' | joined)|" "$fences/$owner/rules.nft"
   } >"$loaded/$owner.nft"
   nft -f "$loaded/$owner.nft"
-  nft -s list table $table >"$loaded/$owner.listing"
+  nft -s list table $table >"$loaded/$owner.listing.new"
+  mv "$loaded/$owner.listing.new" "$loaded/$owner.listing"
 }
 
+# No table is never the right one, whatever a run that was cut off has left to compare it with.
 check() {
-  nft -s list table $(setting table) 2>/dev/null | cmp -s - "$loaded/$owner.listing" || echo "is not loaded, or was changed"
+  now=$(nft -s list table $(setting table) 2>/dev/null) || now=
+  [ -n "$now" ] && [ "$now" = "$(cat "$loaded/$owner.listing" 2>/dev/null)" ] || echo "is not loaded, or was changed"
   [ -z "$(setting tap)" ] || taps | while read -r tap; do
     grep -qF "\\"$tap\\"" "$loaded/$owner.listing" 2>/dev/null || echo "does not hold $tap yet"
   done
@@ -230,7 +236,8 @@ WantedBy=timers.target
 
 /** Shell commands that put the files of a fence in force and keep it so across reboots. */
 export function enforce(owner: string): string {
-  return `systemctl daemon-reload && systemctl enable --quiet ${serviceName} && systemctl enable --quiet --now ${timerName} && ${scriptPath} load-one ${owner}`;
+  // One reload: on an emulated VM each takes a second, and `enable` makes one more.
+  return `systemctl enable --quiet --no-reload ${serviceName} ${timerName} && systemctl daemon-reload && systemctl start ${timerName} && ${scriptPath} load-one ${owner}`;
 }
 
 /** Shell commands that take a fence away, and with the last one everything that fences need. */

@@ -12,6 +12,7 @@ import {
   fenceFiles,
   script,
   scriptPath,
+  serviceName,
 } from "../../components/fence/rules.ts";
 import type { SshConnection } from "../../components/ssh/connection.ts";
 import { failedChecks, intact } from "./checks.ts";
@@ -50,6 +51,14 @@ export async function raiseFence(machine: SshConnection, layer: FenceLayer): Pro
   if (wrong.length > 0) {
     throw new Error(`on ${machine.target.host}: ${wrong.join("; ")}; look at \`nft list ruleset\` there`);
   }
+}
+
+/**
+ * Loads all fences of a hypervisor again, which then know the VM's current interface. They were raised before the VM had
+ * one, and their timer would come up to a minute later.
+ */
+export async function reloadFences(hypervisor: SshConnection): Promise<void> {
+  await hypervisor.must(`[ ! -x ${scriptPath} ] || systemctl start ${serviceName}`);
 }
 
 /** Shell commands that fail when the layer is not in force, by what that means. */

@@ -11,9 +11,17 @@ import { binaryPath, declaredPattern, planRunner, type RunnerPlan } from "../../
 import { connect, impatient, type Patience, type SshConnection, withSsh } from "../../components/ssh/connection.ts";
 import { HostKeyMismatch, type SshTarget } from "../../components/ssh/dial.ts";
 import { failedChecks, intact } from "../host/checks.ts";
-import { egressPolicy, type FenceLayer, fenceLayerChecks, lowerFence, raiseFence } from "../host/fence-layer.ts";
+import {
+  egressPolicy,
+  type FenceLayer,
+  fenceLayerChecks,
+  lowerFence,
+  raiseFence,
+  reloadFences,
+} from "../host/fence-layer.ts";
 import { NotReady, type Operation, type ResourceKind, type State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
+import { cloudInitDone } from "./cloud-init.ts";
 import { vmAddress } from "./vm-address.ts";
 import { retireFirstHostKey, vouchedHostKey } from "./vm-host-key.ts";
 
@@ -60,7 +68,6 @@ type ServiceState = State<ServiceInputs> & {
 const secondsBetweenDials = 3;
 /** With DHCP: dials of one address before it is asked for again. */
 const dialsPerAddress = 10;
-const cloudInitSeconds = 600;
 const onlineSeconds = 120;
 /** 100 MB over a line of half a megabit a second. */
 const pullSeconds = 1800;
@@ -87,7 +94,10 @@ export const runnerService: ResourceKind<ServiceInputs, ServiceState> = {
     // The old way of running it knows nothing of the new one: both would serve with the same registration.
     if (state.execution.kind !== inputs.execution.kind) await retire(state, operation);
     // A VM that was only too busy to answer a refresh keeps its runner, and the job that it runs.
-    else if (isDeepStrictEqual(inputsOf(state), inputs) && (await isHealthy(state, operation))) return state;
+    else if (isDeepStrictEqual(inputsOf(state), inputs) && (await isHealthy(state, operation))) {
+      await fenceNewInterface(inputs, operation);
+      return state;
+    }
     return deploy(inputs, operation, state.hostKey);
   },
 
@@ -111,6 +121,11 @@ function fenceOf(policy: NonNullable<ServiceInputs["egress"]>): FenceLayer {
   return { owner: fenceName, kind: { layer: "vm" }, policy };
 }
 
+/** A VM that was started has an interface on its hypervisor that the fence there does not know yet. */
+async function fenceNewInterface({ egress, hypervisor }: ServiceInputs, { signal }: Operation): Promise<void> {
+  if (egress) await withSsh(hypervisor, { ...impatient, signal }, reloadFences);
+}
+
 /** Drains the daemon and removes what could start it again. */
 async function retire(state: ServiceState, operation: Operation): Promise<void> {
   const plan = planRunner(state);
@@ -132,8 +147,15 @@ async function deploy(inputs: ServiceInputs, operation: Operation, hostKey?: str
   let state: ServiceState = { ...inputs, address, accepted: false, ...(hostKey ? { hostKey } : {}) };
   try {
     say(`waiting for cloud-init on ${address}`);
-    await cloudInitDone(vm);
-    state = { ...state, hostKey: await retireFirstHostKey(vm, inputs.vm) };
+    // What needs nothing of cloud-init is done meanwhile.
+    const [retired, ...others] = await Promise.allSettled([
+      retireFirstHostKey(vm, inputs.vm),
+      cloudInitDone(vm),
+      fenceNewInterface(inputs, operation),
+      inputs.execution.kind === "binary" ? deliverBinary(vm, inputs.execution) : undefined,
+    ]);
+    if (retired.status === "fulfilled") state = { ...state, hostKey: retired.value };
+    for (const part of [retired, ...others]) if (part.status === "rejected") throw part.reason;
     const plan = planRunner(inputs);
     say(`installing runner ${inputs.name} on ${address}`);
     await vm.must(`${lockRoot}\n${plan.prepare}`, { timeoutSeconds: 120 });
@@ -143,7 +165,7 @@ async function deploy(inputs: ServiceInputs, operation: Operation, hostKey?: str
       say(`pulling ${plan.pull.image} on ${address}`);
       await pull(vm, plan.pull);
     }
-    await install(vm, inputs, plan);
+    await vm.writeFiles(plan.files);
     say(`waiting until the forge accepts ${inputs.name}`);
     await online(vm, inputs, plan, operation.signal);
     return { ...state, accepted: true };
@@ -205,15 +227,6 @@ async function connectVouched(
   });
 }
 
-/** Exit code 2 of cloud-init means that it is done and complains of something that did not stop it. */
-async function cloudInitDone(vm: SshConnection): Promise<void> {
-  const command = "command -v cloud-init >/dev/null || exit 0; cloud-init status --wait >/dev/null 2>&1; [ $? -ne 1 ]";
-  const { code } = await vm.run(command, { timeoutSeconds: cloudInitSeconds });
-  if (code === 0) return;
-  const details = await vm.run("cloud-init status --long | tail -n 15");
-  throw new Error(`cloud-init failed; look at /var/log/cloud-init-output.log there:\n${details.stdout.trim()}`);
-}
-
 /** A pull that runs out of time goes on in the VM: docker's client there does not notice. */
 async function pull(vm: SshConnection, { image, command }: { image: string; command: string }): Promise<void> {
   try {
@@ -224,11 +237,6 @@ async function pull(vm: SshConnection, { image, command }: { image: string; comm
       { cause: error },
     );
   }
-}
-
-async function install(vm: SshConnection, inputs: ServiceInputs, plan: RunnerPlan): Promise<void> {
-  if (inputs.execution.kind === "binary") await deliverBinary(vm, inputs.execution);
-  await vm.writeFiles(plan.files);
 }
 
 async function deliverBinary(vm: SshConnection, pin: { url: string; sha256: string }): Promise<void> {
@@ -242,7 +250,7 @@ async function online(vm: SshConnection, inputs: ServiceInputs, plan: RunnerPlan
   const since = (await vm.must("date +%s")).trim();
   await vm.must(plan.start, { timeoutSeconds: plan.stopSeconds + 60 });
   let log = "";
-  for (const end = Date.now() + onlineSeconds * 1000; Date.now() < end; await pause(1000, undefined, { signal })) {
+  for (const end = Date.now() + onlineSeconds * 1000; Date.now() < end; await pause(500, undefined, { signal })) {
     log = (await vm.run(`since=${since}; ${plan.log}`)).stdout;
     if (declaredPattern.test(log)) return;
   }

@@ -193,6 +193,9 @@ describe.skipIf(missing.length > 0)("the bridge of a host", () => {
     await onHost("sh", "-c", "nft delete table bridge holdfast_fence_lab_host_crunchy");
     expect(await runner.reaches(network.hosts.crunchy, 22)).toBe(true);
     expect(await fence("look")).toEqual(["the egress fence is not in force"]);
+    // What a run leaves that was cut off between loading and writing down what it loaded.
+    await onHost("sh", "-c", ": > /run/holdfast/egress-fence/lab.host.crunchy.listing");
+    expect(await fence("look")).toEqual(["the egress fence is not in force"]);
     // What the timer does every minute.
     await onHost("systemctl", "start", "holdfast-egress-fence.service");
     expect(await runner.reaches(network.hosts.crunchy, 22)).toBe(false);

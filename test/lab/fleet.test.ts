@@ -81,6 +81,15 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
     expect(proof.job.runnerName).toBe(runnerVm.name);
   });
 
+  it("has a fence on the hypervisor that knows the VM's interface as soon as it is up, not by its timer", async () => {
+    const check = await onHost(
+      "sh",
+      "-c",
+      "cd /etc/holdfast/egress-fence.d && /usr/local/lib/holdfast/egress-fence check *",
+    );
+    expect(check).toMatchObject({ exitCode: 0, stdout: "" });
+  });
+
   it("fences jobs: a workflow that tries every forbidden target reaches none, from the VM and from a container on it", async () => {
     const forbidden = [
       ["another port of the forge's host", network.forge, 22],

@@ -130,7 +130,9 @@ test("the systemd unit drains on stop, restarts the daemon, and starts at boot",
   ]) {
     expect(entries).toContain(entry);
   }
-  expect(plan.start).toMatch(/daemon-reload && systemctl enable forgejo-runner.service && systemctl restart/);
+  expect(plan.start).toMatch(
+    /systemctl enable --quiet --no-reload forgejo-runner.service && systemctl daemon-reload && systemctl restart/,
+  );
   expect(parse(file(plan, "/config.yml").content).runner.file).toBe(`${directory}/.runner`);
 });
 
