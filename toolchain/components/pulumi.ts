@@ -60,7 +60,7 @@ const host = {
 
 /** The old host takes its options as flags, which today's engine no longer passes; official hosts read Pulumi.yaml. */
 const wrapper = `#!/bin/sh
-exec "$(dirname "$0")/../${host.executable}" -typescript=false -nodeargs="--import tsx" "$@"
+exec "$(dirname "$0")/../${host.executable}" -typescript=false -nodeargs="--import tsx/esm" "$@"
 `;
 
 const built: Way = {

@@ -1,0 +1,33 @@
+/**
+ * Makes one file of the plugin and of what it imports. The engine starts the plugin twice in every preview, and loading two
+ * hundred modules through tsx took it 0.6 s each time; from one file it takes 0.2 s. `pulumi-resource-holdfast` calls this
+ * whenever a source is newer than the file.
+ *
+ *     node --import tsx provider/bundle.ts FILE
+ */
+import { renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+const [file] = process.argv.slice(2);
+if (!file) throw new Error("usage: bundle.ts FILE");
+// Whole or not at all: two engines may start at once.
+const half = `${file}.${process.pid}`;
+try {
+  await build({
+    entryPoints: [join(import.meta.dirname, "main.ts")],
+    outfile: half,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    // It looks for native code of its own beside itself.
+    external: ["ssh2"],
+    // What CommonJS packages ask for in an ES module.
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    logLevel: "error",
+  });
+  renameSync(half, file);
+} finally {
+  rmSync(half, { force: true });
+}
