@@ -5,13 +5,13 @@
 import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ClientCallback, Client as SshClient } from "ssh2";
-import { credentials, dial, HostKeyMismatch, type SshTarget } from "./dial.ts";
+import { credentials, dial, HostKeyMismatch, portOpens, type SshTarget } from "./dial.ts";
 
 /** How long to try. */
 export interface Patience {
   /** How many failed dials to bear before giving up. */
   dialErrorLimit: number;
-  /** Seconds between dials. */
+  /** Seconds between dials that count; less when a port that was closed opens meanwhile. */
   pauseSeconds: number;
   /** Seconds that one dial may take, handshake and login included. */
   dialTimeoutSeconds: number;
@@ -60,9 +60,25 @@ export async function connect(target: SshTarget, patience: Patience): Promise<Ss
         });
       }
       patience.onWait?.(`waiting for SSH on ${place}, try ${attempt} of ${patience.dialErrorLimit}: ${reason}`);
-      await pause(patience.pauseSeconds * 1000, undefined, { signal: patience.signal });
+      await untilWorthwhile(target, reason, patience);
     }
   }
+}
+
+/** Between two looks at a closed port, in seconds. */
+const lookEverySeconds = 0.5;
+
+/**
+ * The pause between two dials. A machine that boots is asked for its port meanwhile, so that its answer need not wait; and
+ * sshd, which cloud-init restarts as soon as it is up, cuts connections off without being far.
+ */
+async function untilWorthwhile(target: SshTarget, reason: string, { pauseSeconds, signal }: Patience): Promise<void> {
+  const wait = (seconds: number) => pause(Math.min(seconds, pauseSeconds) * 1000, undefined, { signal });
+  if (/ECONNRESET|closed during/.test(reason)) return wait(1);
+  if (!/ECONNREFUSED|EHOSTUNREACH/.test(reason)) return wait(pauseSeconds);
+  const end = performance.now() + pauseSeconds * 1000;
+  do await wait(lookEverySeconds);
+  while (performance.now() < end && !(await portOpens(target, end - performance.now())));
 }
 
 /** Runs `work` on a connection and closes it afterwards. */

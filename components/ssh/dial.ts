@@ -119,6 +119,21 @@ export function dial(target: SshTarget, timeoutSeconds: number, options: DialOpt
   });
 }
 
+/** Whether the target's port takes connections, within so many milliseconds. */
+export function portOpens({ host, port }: SshTarget, withinMs: number): Promise<boolean> {
+  if (withinMs <= 0) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    const socket = connectTcp({ host, port, timeout: withinMs });
+    const answer = (open: boolean) => {
+      socket.destroy();
+      resolve(open);
+    };
+    socket.once("connect", () => answer(true));
+    socket.once("timeout", () => answer(false));
+    socket.once("error", () => answer(false));
+  });
+}
+
 function mismatch(target: SshTarget, file: string, expected: HostKey[], seen: string): HostKeyMismatch {
   return new HostKeyMismatch(
     `host key of ${target.host}:${target.port} changed: expected ${expected.join(" or ")}, it answered with ${seen}. ` +

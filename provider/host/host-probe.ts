@@ -64,8 +64,9 @@ function plainQuestions(wanted: PreflightArgs): Record<string, string> {
 }
 
 /**
- * Who answers for the address on the LAN: an ARP question that a datagram provokes, where no ping is installed. What the
- * kernel remembers of earlier is not believed until it has asked again, unless it is our own VM's card.
+ * Who answers for the address on the LAN: ARP questions that a datagram provokes, where no ping is installed. The kernel asks
+ * once a second; two questions that nobody answers are enough, on a LAN that answers within milliseconds. What it remembers
+ * of earlier is not believed until it has asked again, unless it is our own VM's card.
  */
 function neighbour(wanted: PreflightArgs, address: string): string {
   const bridge = shellQuote(wanted.bridge);
@@ -76,6 +77,7 @@ else exit 3; fi
 for i in $(seq 30); do
   seen=$(ip -4 neigh show to ${address} dev ${bridge})
   case $seen in *REACHABLE*|*PERMANENT*|*FAILED*|*${macAddress(wanted.owner, wanted.domain)}*) break ;; esac
+  case $i:$seen in *INCOMPLETE*) [ $i -lt 4 ] || break ;; esac
   sleep 0.3
 done
 echo "$seen" )`;
