@@ -9,7 +9,7 @@ import { consume, produce } from "../components/contracts/contract.ts";
 import { siteContract } from "../components/contracts/site.ts";
 import { templatesContract } from "../components/contracts/templates.ts";
 import { type Vms, vmsContract } from "../components/contracts/vms.ts";
-import { poolPreflight } from "../components/plugin/proxmox.ts";
+import { PoolGuard, poolPreflight } from "../components/plugin/proxmox.ts";
 import { HoldfastProvider, Readiness } from "../components/plugin/resources.ts";
 import { componentName, shrinks, standing } from "../components/pool/checkpoint.ts";
 import { ProxmoxVm } from "../components/pool/proxmox-vm.ts";
@@ -76,6 +76,12 @@ const vms = plan.vms.map((vm) => {
   );
   return { key, name, made };
 });
+
+new PoolGuard(
+  "guard",
+  { owner: plan.owner, vms: vms.map(({ key, name, made }) => ({ key, name, vmId: made.vmId })) },
+  { provider: holdfast },
+);
 
 const { readiness } = plan;
 const gate = readiness.enabled

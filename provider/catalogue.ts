@@ -6,6 +6,7 @@ import { bridgeForward } from "./host/bridge-forward.ts";
 import { egressFence } from "./host/egress-fence.ts";
 import { preflight } from "./host/preflight.ts";
 import manifest from "./package.json" with { type: "json" };
+import { poolGuard } from "./proxmox/pool-guard.ts";
 import { poolPreflight } from "./proxmox/pool-preflight.ts";
 import { proxmoxPreflight } from "./proxmox/preflight.ts";
 import { templateGuard } from "./proxmox/template-guard.ts";
@@ -24,6 +25,7 @@ export const catalogue: Catalogue = {
     runnerRegistration,
     runnerService,
     readiness,
+    poolGuard,
     templateGuard,
     templateSmoke,
   ] as unknown as Catalogue["kinds"],

@@ -63,6 +63,20 @@ export class TemplateSmoke extends pulumi.CustomResource {
   }
 }
 
+/** Inputs of a pool's guard. */
+export interface PoolGuardArgs {
+  /** Owner mark of the pool. */
+  owner: string;
+  vms: { key: string; name: string; vmId: pulumi.Input<number> }[];
+}
+
+/** Keeps VMs that took an id of the pool's: deleting this resource, which comes before its VMs, fails then. */
+export class PoolGuard extends pulumi.CustomResource {
+  constructor(name: string, args: PoolGuardArgs, opts: pulumi.CustomResourceOptions) {
+    super("holdfast:proxmox:PoolGuard", name, { ...args }, opts);
+  }
+}
+
 /**
  * Looks at the cluster, in previews too.
  * @returns the version of Proxmox VE.

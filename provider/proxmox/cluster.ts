@@ -1,6 +1,7 @@
 /**
  * What is asked of a cluster in several places: its VMs, by name and by id, and who is linked to a template.
  */
+import { proxmoxOwner } from "../../components/owner/mark.ts";
 import type { ProxmoxApi } from "./api.ts";
 import { ProxmoxError } from "./errors.ts";
 
@@ -24,6 +25,17 @@ export async function clusterVms(api: ProxmoxApi): Promise<ClusterVm[]> {
 /** A VM in messages: `VM 100 (mail) on node pve1`. */
 export function nameOf({ vmid, name, node, template }: ClusterVm): string {
   return `${Number(template) === 1 ? "template" : "VM"} ${vmid} (${name ?? "without a name"}) on node ${node}`;
+}
+
+/**
+ * Why a VM under an id that a state has is not the VM that the state means; undefined when it is. One without any mark is ours
+ * when it has our name: the update that made it was cut off before it got its tags.
+ */
+export function notOurs(vm: ClusterVm, ours: { name: string; owner: string }): string | undefined {
+  const theirs = proxmoxOwner(vm.tags ?? "");
+  if (theirs === ours.owner) return undefined;
+  if (theirs !== undefined) return `belongs to ${theirs}`;
+  return vm.name?.toLowerCase() === ours.name.toLowerCase() ? undefined : "does not carry our mark";
 }
 
 /** The configuration of a VM; undefined when there is none of that id on the node. */

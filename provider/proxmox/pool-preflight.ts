@@ -8,7 +8,7 @@ import { type Check, failures } from "../../components/preflight/check.ts";
 import type { PoolPreflightArgs, WantedVm } from "../../components/preflight/proxmox-args.ts";
 import type { ProviderFunction } from "../kind.ts";
 import { proxmoxApi } from "./api.ts";
-import { type ClusterVm, clusterVms, nameOf } from "./cluster.ts";
+import { type ClusterVm, clusterVms, nameOf, notOurs } from "./cluster.ts";
 
 const text = z.string().min(1);
 
@@ -51,20 +51,16 @@ export function inTheWay(wanted: WantedVm, owner: string, there: readonly Cluste
   ];
 }
 
-/**
- * Somebody else's VM under the id that the state has: ours is gone, and the provider would change or delete theirs. One
- * without any mark is ours when it has our name: its update was cut off before it got its tags.
- */
+/** Somebody else's VM under the id that the state has: ours is gone, and the provider would change or delete theirs. */
 function usurper(vm: ClusterVm, wanted: WantedVm, owner: string): Check[] {
-  const theirs = proxmoxOwner(vm.tags ?? "");
-  if (theirs === owner) return [];
-  if (theirs === undefined && vm.name?.toLowerCase() === wanted.name.toLowerCase()) return [];
+  const why = notOurs(vm, { name: wanted.name, owner });
+  if (why === undefined) return [];
   return [
     {
       what: `id ${vm.vmid} is still that of ${wanted.key}`,
       status: "failed",
-      found: `${nameOf(vm)} has the id that the state has for inputs.vms.${wanted.key}, and ${theirs ? `belongs to ${theirs}` : "does not carry our mark"}`,
-      fix: "ours is gone and this one is neither used nor changed: take it out of the state with pulumi state delete <urn>, never with a destroy",
+      found: `${nameOf(vm)} has the id that the state has for inputs.vms.${wanted.key}, and ${why}`,
+      fix: "ours is gone and this one is neither used nor changed: take it out of the state with pulumi state delete <urn>",
     },
   ];
 }

@@ -49,7 +49,7 @@ export class Engine {
       "toolchain",
       "test/engine/programs",
     ]) {
-      cpSync(join(checkout, part), join(directory, part), { recursive: true });
+      cpSync(join(checkout, part), join(directory, part), { recursive: true, preserveTimestamps: true });
     }
     // The checkout's own stack files stay where they are: they may be those of a real site.
     for (const project of ["platform-vm", "runners", "template-image"])

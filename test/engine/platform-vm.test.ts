@@ -210,6 +210,20 @@ it("that are protected stay as they are when somebody destroys them: they are no
   await run(...up);
 });
 
+it("whose id somebody took are theirs: a destroy deletes nothing, and says whose they are", async () => {
+  const taken = proxmox.vm("dev-app-03");
+  const ours = { ...taken.config };
+  Object.assign(taken.config, { name: "mail", tags: "theirs" });
+  const refused = await tryTo("destroy", "--yes", "--skip-preview");
+  expect(refused.exitCode).toBeGreaterThan(0);
+  expect(refused.stdout + refused.stderr).toContain(
+    `VM ${taken.vmid} (mail) on node pve1 has the id that the state has for app-03, and does not carry our mark`,
+  );
+  expect(proxmox.vm("mail").status).toBe("running");
+  expect(proxmox.vm("dev-app-01").status).toBe("running");
+  Object.assign(taken.config, ours);
+});
+
 it("are gone after a destroy, and the template is not", async () => {
   await run("destroy", "--yes", "--skip-preview");
   expect(proxmox.vms().map(({ config }) => config.name)).toEqual(["ubuntu-24.04-template", "dev-app-09"]);

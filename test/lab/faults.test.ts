@@ -68,6 +68,11 @@ describe.skipIf(missing.length > 0)("outages", () => {
     return existsSync(locks) && readdirSync(locks).some((name) => name.endsWith(".json"));
   }
 
+  async function foundationPreviews(): Promise<number> {
+    const options = { check: false, timeoutMs: boundSeconds * 1000 };
+    return (await pulumi(workspace, ".", ["preview", "--stack", "shared"], options)).exitCode;
+  }
+
   /** Runs a step while something is out, and lifts the outage whatever comes of it. */
   async function during(outage: Outage, step: string[]) {
     await outage.inject();
@@ -75,10 +80,11 @@ describe.skipIf(missing.length > 0)("outages", () => {
       const began = performance.now();
       const [result, foundation] = await Promise.all([
         runners(step, { timeoutMs: boundSeconds * 1000, ...(outage.env ? { env: outage.env } : {}) }),
-        pulumi(workspace, ".", ["preview", "--stack", "shared"], { check: false, timeoutMs: boundSeconds * 1000 }),
+        // Once in every outage: the step makes no difference to who dials nobody.
+        step === up ? foundationPreviews() : 0,
       ]);
       const seconds = (performance.now() - began) / 1000;
-      expect(foundation.exitCode, `foundation during: ${outage.name}`).toBe(0);
+      expect(foundation, `exit code of the foundation's preview during: ${outage.name}`).toBe(0);
       const text = result.stdout + result.stderr;
       const message = messageOf(text, outage.place);
       expect(message, `what was said of ${outage.place} in:\n${text}`).not.toBe("");
