@@ -4,24 +4,30 @@
 import type { SshConnection } from "../../components/ssh/connection.ts";
 
 const boundSeconds = 600;
+const units = "cloud-init-local cloud-init cloud-init-main cloud-init-network cloud-config cloud-final";
 
 /**
- * Waits for cloud-init's own result. Its `status --wait` would ask systemd about every unit four times a second, which an
- * emulated VM has no time for; it is asked where cloud-init is off, or one of its units failed before there was a result.
- * Exit code 2 of it means that it is done and complains of something that did not stop it.
+ * Waits until cloud-init is done with a machine; one without cloud-init, or where it is off, has nothing to wait for.
+ * @throws with the end of what cloud-init says of itself, when it failed.
  */
 export async function cloudInitDone(vm: SshConnection): Promise<void> {
-  const units = "cloud-init-local cloud-init cloud-init-main cloud-init-network cloud-config cloud-final";
-  const { code } = await vm.run(
-    `command -v cloud-init >/dev/null || exit 0
-if [ -e /run/cloud-init/enabled ]; then
-  until [ -s /run/cloud-init/result.json ] || systemctl is-failed --quiet ${units}; do sleep 1; done
-  grep -qF '"errors": []' /run/cloud-init/result.json && exit 0
-fi
-cloud-init status --wait >/dev/null 2>&1; [ $? -ne 1 ]`,
-    { timeoutSeconds: boundSeconds },
-  );
+  const { code } = await vm.run(waitScript(), { timeoutSeconds: boundSeconds });
   if (code === 0) return;
   const details = await vm.run("cloud-init status --long | tail -n 15");
   throw new Error(`cloud-init failed; look at /var/log/cloud-init-output.log there:\n${details.stdout.trim()}`);
+}
+
+/**
+ * A shell script that waits for cloud-init's own result. Its `status --wait` would ask systemd about every unit four times a
+ * second, which an emulated VM has no time for: it is asked where cloud-init is off, where a unit failed before there was a
+ * result, and where the result has errors. Exit code 2 of it means: done, and complains of something that did not stop it.
+ * @param directory where cloud-init keeps what it does; the tests have one of their own.
+ */
+export function waitScript(directory = "/run/cloud-init"): string {
+  return `command -v cloud-init >/dev/null || exit 0
+if [ -e ${directory}/enabled ]; then
+  until [ -s ${directory}/result.json ] || systemctl is-failed --quiet ${units}; do sleep 1; done
+  grep -qF '"errors": []' ${directory}/result.json 2>/dev/null && exit 0
+fi
+cloud-init status --wait >/dev/null 2>&1; [ $? -ne 1 ]`;
 }

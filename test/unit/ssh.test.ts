@@ -168,6 +168,21 @@ test("a host that is still booting is tried until it answers, and each wait is t
   expect(waits[0]).toMatch(/waiting for SSH on root@127.0.0.1:\d+, try 1 of 50: .*ECONNREFUSED/);
 });
 
+test("a port that opens in a pause is dialled then, not when the pause is over", async () => {
+  const { key } = operatorHome();
+  const gone = await sshHost();
+  await gone.stop();
+  const waits: string[] = [];
+  const onWait = (text: string) => {
+    waits.push(text);
+    void sshHost({ port: gone.port, allowed: key.public });
+  };
+  // Longer than the test may take.
+  const connection = await connect(target(gone), { ...patient, pauseSeconds: 300, onWait });
+  connection.close();
+  expect(waits).toHaveLength(1);
+});
+
 test("patience ends after the given number of dials", async () => {
   operatorHome();
   const gone = await sshHost();
