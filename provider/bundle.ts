@@ -5,7 +5,7 @@
  *
  *     node --import tsx provider/bundle.ts FILE
  */
-import { renameSync, rmSync } from "node:fs";
+import { renameSync, rmSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 
@@ -13,6 +13,7 @@ const [file] = process.argv.slice(2);
 if (!file) throw new Error("usage: bundle.ts FILE");
 // Whole or not at all: two engines may start at once.
 const half = `${file}.${process.pid}`;
+const began = new Date();
 try {
   await build({
     entryPoints: [join(import.meta.dirname, "main.ts")],
@@ -27,6 +28,8 @@ try {
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
     logLevel: "error",
   });
+  // A source that is changed while this reads it is newer.
+  utimesSync(half, began, began);
   renameSync(half, file);
 } finally {
   rmSync(half, { force: true });
