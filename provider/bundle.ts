@@ -3,20 +3,19 @@
  * hundred modules through tsx took it 0.6 s each time; from one file it takes 0.2 s. `pulumi-resource-holdfast` calls this
  * whenever a source is newer than the file.
  *
- *     node --import tsx provider/bundle.ts FILE
+ *     node --import tsx provider/bundle.ts ENTRY FILE
  */
 import { renameSync, rmSync, utimesSync } from "node:fs";
-import { join } from "node:path";
 import { build } from "esbuild";
 
-const [file] = process.argv.slice(2);
-if (!file) throw new Error("usage: bundle.ts FILE");
+const [entry, file] = process.argv.slice(2);
+if (!entry || !file) throw new Error("usage: bundle.ts ENTRY FILE");
 // Whole or not at all: two engines may start at once.
 const half = `${file}.${process.pid}`;
 const began = new Date();
 try {
   await build({
-    entryPoints: [join(import.meta.dirname, "main.ts")],
+    entryPoints: [entry],
     outfile: half,
     bundle: true,
     platform: "node",

@@ -5,6 +5,7 @@
  * boot for this; the fence around a real VM's jobs is proven in fleet.test.ts.
  */
 import { join } from "node:path";
+import { execa } from "execa";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { planEgress } from "../../components/fence/policy.ts";
 import { openSite } from "../../lab/demo.ts";
@@ -27,10 +28,15 @@ describe.skipIf(missing.length > 0)("the bridge of a host", () => {
   let runner: Neighbour;
   let other: Neighbour;
   let stranger: Neighbour;
+  /** The program of one operation, in one file: it is started forty times. */
+  let program: string;
 
   beforeAll(async () => {
     await siteDown(siteName);
     workspace = await openSite(siteName);
+    program = join(workspace.directory, "kind.mjs");
+    const entry = join(import.meta.dirname, "programs/kind.ts");
+    await execa("node", ["--import", "tsx", join(workspace.directory, "provider/bundle.ts"), entry, program]);
     const plug = (name: string, bridge: string, last: number, card = `52:54:00:00:00:${last}`) =>
       plugNeighbour(siteName, "crunchy", { name, bridge, address: `198.51.100.${last}`, mac: card });
     runner = await plug("runner", "br0", 31, mac);
@@ -55,9 +61,8 @@ describe.skipIf(missing.length > 0)("the bridge of a host", () => {
 
   /** Does this with a resource kind on the workstation, and gives what a look afterwards finds wrong. */
   async function operate(type: string, verb: Verb, inputs: object): Promise<string[]> {
-    const program = ["--import", "tsx", join(import.meta.dirname, "programs/kind.ts")];
-    const { stdout } = await workspace.site.workstation.run("node", program, {
-      ...{ env: workspace.env, cwd: join(import.meta.dirname, "../.."), timeoutMs: 60_000 },
+    const { stdout } = await workspace.site.workstation.run("node", [program], {
+      ...{ env: workspace.env, timeoutMs: 60_000 },
       input: JSON.stringify({ type, verb, inputs }),
     });
     return JSON.parse(stdout) as string[];
