@@ -10,6 +10,8 @@ import { keyPair, type StandIn, sshServer } from "../unit/ssh-host.fixture.ts";
 import { Engine } from "./engine.ts";
 
 const project = "platform-vm";
+/** The pool's own API token. */
+const poolToken = "ci@pve!pools";
 let engine: Engine;
 let proxmox: SimulatedProxmox;
 let guests: StandIn;
@@ -68,7 +70,7 @@ beforeAll(async () => {
     disk_size_gb: "8",
     memory_mb: "1024",
   });
-  await run("config", "set-all", "--secret", `proxmox.token=${proxmox.token}`);
+  await run("config", "set-all", "--secret", `proxmox.token=${proxmox.addToken(poolToken, { "/": ["*"] })}`);
   engine.configure(project, "dev-apps", {
     "platform-vm:post_apply_ssh_readiness": {
       target_port: guests.port,
@@ -196,6 +198,22 @@ it("never take over who has their name already: in preview too, with nothing cha
   }
   expect(writes()).toBe(sofar);
   expect(proxmox.vms()).toHaveLength(before);
+});
+
+it("go on with a renewed token: a refresh that still has the old one loses nothing, and one update without it heals", async () => {
+  pool({ "app-01": vm(12, { disk_size_gb: 12, memory_mb: 2048 }), "app-02": vm(13), "app-03": vm(14) });
+  const stood = proxmox.vms().map(({ vmid }) => vmid);
+  const urns = async () => JSON.parse(await engine.state(project, "dev-apps")).deployment.resources.length;
+  const recorded = await urns();
+  const renewed = proxmox.addToken(poolToken, { "/": ["*"] });
+  await run("config", "set-all", "--secret", `proxmox.token=${renewed}`);
+  const stale = await tryTo(...up);
+  expect(stale.exitCode).toBeGreaterThan(0);
+  expect(stale.stdout + stale.stderr).toContain("401");
+  expect(await urns()).toBe(recorded);
+  await run(...up, "--refresh=false");
+  await run("preview", "--expect-no-changes");
+  expect(proxmox.vms().map(({ vmid }) => vmid)).toEqual(stood);
 });
 
 it("that are protected stay as they are when somebody destroys them: they are not even shut down", async () => {
