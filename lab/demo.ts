@@ -13,7 +13,7 @@ import { standInPath } from "./forge.ts";
 import { ForgeClient, type ForgeJob } from "./forge-client.ts";
 import { type Site, siteUp } from "./site.ts";
 import { until } from "./wait.ts";
-import { configureStack, openWorkspace, pulumi, type Workspace } from "./workspace.ts";
+import { configureStack, deploy, openWorkspace, type Workspace } from "./workspace.ts";
 
 /** Address of the runner's VM on the lab's LAN, and its name. */
 export const runnerVm = { address: "198.51.100.15", name: "foundation-runner-02" } as const;
@@ -54,7 +54,7 @@ export async function deployFoundation(workspace: Workspace): Promise<void> {
       networks: JSON.stringify([lan]),
       authorities: JSON.stringify({ forge: { url: forge.url, address: forge.address, secretKey: "forge.token" } }),
     });
-    report.detail(await up(workspace, ".", "shared"));
+    report.detail(await deploy(workspace, ".", "shared"));
   });
 }
 
@@ -91,38 +91,8 @@ export async function deployRunner(workspace: Workspace, onLine?: (line: string)
     note("stand-in: forgejo-runner is the lab's own program, because the official one cannot be had without internet");
     const token = readFileSync(site.forge.tokenFile, "utf8").trim();
     await configureStack(workspace, "runners", "crunchy", runnerConfiguration(site), { "forge.token": token });
-    report.detail(await up(workspace, "runners", "crunchy", onLine));
+    report.detail(await deploy(workspace, "runners", "crunchy", onLine));
   });
-}
-
-/** Runs `pulumi up` and gives its own summary, for example `11 created`. */
-async function up(
-  workspace: Workspace,
-  project: string,
-  stack: string,
-  onLine?: (line: string) => void,
-): Promise<string> {
-  const said = new Set<string>();
-  const result = await pulumi(workspace, project, ["up", "--yes", "--skip-preview", "--stack", stack], {
-    check: false,
-    timeoutMs: 20 * 60_000,
-    onLine: (line) => {
-      onLine?.(line);
-      const worthwhile = / (created|updated|replaced|deleted) \(|waiting|installing|warning:|error:/.test(line);
-      const text = line.trim().replace(/\s+/g, " ");
-      // The engine repeats its lines with other seconds and other numbers of tries.
-      const gist = text.replace(/\d+/g, "");
-      if (worthwhile && !said.has(gist)) note(text);
-      said.add(gist);
-    },
-  });
-  if (result.exitCode !== 0) throw new Failure(`pulumi up of ${project} failed:\n${result.stdout}\n${result.stderr}`);
-  return (
-    /Resources:\n([\s\S]*?)\n\n/
-      .exec(result.stdout)?.[1]
-      ?.trim()
-      .replace(/\s*\n\s*/g, ", ") ?? ""
-  );
 }
 
 /** Pushes the workflow if its last run does not already prove that it ran on today's VM, and waits for green. */

@@ -16,6 +16,7 @@ import { netnsExec } from "./namespaces.ts";
 import { isAlive, recordedProcess, startDaemon } from "./processes.ts";
 import { bootRoot, firstProcess, isSeeded, type RootSystem, type SeedFile, seedRoot } from "./root-system.ts";
 import { writePrivately } from "./secrets.ts";
+import { sshdFiles, sshdProcess } from "./sshd.ts";
 import { until } from "./wait.ts";
 
 /** The forge's address as its clients know it, and its only user. */
@@ -39,8 +40,7 @@ export function forgeSystem(layout: Layout, image: string): RootSystem {
     layout,
     part: "forge",
     image,
-    command: ["/usr/sbin/sshd", "-D", "-e", "-f", "/etc/ssh/sshd_config_lab"],
-    processName: "sshd",
+    ...sshdProcess,
     binds: { [layout.path("forge", "data")]: dataInside },
   };
 }
@@ -87,22 +87,9 @@ async function startSsh(system: RootSystem): Promise<void> {
 }
 
 function sshFiles(layout: Layout): SeedFile[] {
-  const config = [
-    "Port 22",
-    "HostKey /etc/ssh/ssh_host_ed25519_key",
-    "PasswordAuthentication no",
-    "AuthorizedKeysFile .ssh/authorized_keys",
-    "PermitRootLogin prohibit-password",
-    "UsePAM no",
-    "PidFile none",
-    "SetEnv PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-    "Subsystem sftp internal-sftp",
-  ];
-  const key = layout.path("forge", "ssh_host_ed25519_key");
   return [
     ...identityFiles(layout, "forge"),
-    { path: "etc/ssh/sshd_config_lab", text: `${config.join("\n")}\n` },
-    { path: "etc/ssh/ssh_host_ed25519_key", text: readFileSync(key, "utf8"), mode: 0o600 },
+    ...sshdFiles(layout.path("forge", "ssh_host_ed25519_key")),
     { path: "usr/local/bin/forgejo", text: readFileSync(standInPath("forgejo"), "utf8"), mode: 0o755 },
   ];
 }

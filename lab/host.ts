@@ -60,7 +60,7 @@ export async function bootHost(system: RootSystem, host: HostName): Promise<void
 /** Takes the host's power away: everything that runs on it dies at once, VMs included. Its disk stays. */
 export async function cutPower(system: Pick<RootSystem, "layout" | "part">): Promise<void> {
   await removeCgroup(cgroupPath(system.layout.name, system.part));
-  await removeNamespace(system.layout.netns(system.part));
+  await removeNamespace(system.layout.namespaceOf(system.part));
   rmSync(system.layout.path(system.part, "process.json"), { force: true });
 }
 

@@ -7,6 +7,7 @@ import { cgroupPath, makeCgroup, removeCgroup } from "./cgroups.ts";
 import { type Layout, macOf, network, type Part } from "./layout.ts";
 import { hasInterface, ip, makeNamespace, namespaceExists, netnsExec, setResolver } from "./namespaces.ts";
 import { isAlive, recordedProcess, startDaemon } from "./processes.ts";
+import type { RootSystem } from "./root-system.ts";
 
 /** Whether switch, DHCP and DNS are there. */
 export function lanStands(layout: Layout): boolean {
@@ -32,7 +33,9 @@ export async function makeLan(layout: Layout): Promise<void> {
   );
   // Bridged frames pass the switch unseen by iptables; packets to anywhere else are refused at once, not dropped.
   const sysctl = ["-q", "-w", "net.bridge.bridge-nf-call-iptables=0", "net.bridge.bridge-nf-call-ip6tables=0"];
-  await execa("nsenter", [`--net=/run/netns/${lan}`, "sysctl", ...sysctl, "net.ipv4.ip_forward=1"]);
+  // Every one of them: the kernel would leave some unanswered when several come at once.
+  const refusals = ["net.ipv4.ip_forward=1", "net.ipv4.icmp_ratelimit=0"];
+  await execa("nsenter", [`--net=/run/netns/${lan}`, "sysctl", ...sysctl, ...refusals]);
   mkdirSync(layout.path("lan"), { recursive: true });
   writeFileSync(layout.path("lan", "hosts"), `${network.forge} forge.lab\n${network.workstation} ws.lab\n`);
   writeFileSync(layout.path("lan", "dnsmasq.conf"), dnsmasqConfig(layout));
@@ -83,8 +86,8 @@ function dnsmasqConfig(layout: Layout): string {
 }
 
 /** Whether a part's namespace exists and is plugged into the switch. */
-export async function isPluggedIn(layout: Layout, part: Part): Promise<boolean> {
-  return namespaceExists(layout.netns(part)) && (await hasInterface(layout.netns(part), "eth0"));
+export async function isPluggedIn(layout: Layout, part: RootSystem["part"]): Promise<boolean> {
+  return namespaceExists(layout.namespaceOf(part)) && (await hasInterface(layout.namespaceOf(part), "eth0"));
 }
 
 /**

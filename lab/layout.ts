@@ -14,6 +14,8 @@ export const network = {
   workstation: "198.51.100.2",
   forge: "198.51.100.3",
   hosts: { crunchy: "198.51.100.10" },
+  /** The Proxmox host of a site for pools. */
+  proxmox: "198.51.100.20",
   /** Behind the gateway, both with a web server on port 80: a machine of the internet, and a cloud's metadata service. */
   internet: "203.0.113.80",
   metadata: "169.254.169.254",
@@ -23,15 +25,15 @@ export const network = {
 export type HostName = keyof typeof network.hosts;
 
 /** A part of a site: each has its own network namespace and cgroup. */
-export type Part = "lan" | "ws" | "forge" | HostName;
+export type Part = "lan" | "ws" | "forge" | HostName | "pve";
 
 /** A part's MAC address: the same after every boot, as a real card's is, so that neighbours' tables stay right. */
 export function macOf(part: Part): string {
   return `02:48:46:00:00:${(parts.indexOf(part) + 1).toString(16).padStart(2, "0")}`;
 }
 
-/** All parts, in the order in which they are made: the switch first, since the others are plugged into it. */
-export const parts: readonly Part[] = ["lan", "ws", "forge", "crunchy"];
+/** All parts that a site may have, in the order in which they are made: the switch first, the others are plugged into it. */
+export const parts: readonly Part[] = ["lan", "ws", "forge", "crunchy", "pve"];
 
 /** Paths and names of one site. */
 export interface Layout {

@@ -4,26 +4,50 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { arch, release } from "node:os";
+import { parseArgs } from "node:util";
 import { Failure, runMain } from "../toolchain/failure.ts";
 import { step } from "../toolchain/progress.ts";
 import { deployFoundation, deployRunner, openSite, type Proof, proveFencedJob, runnerVm } from "./demo.ts";
-import { siteDown, siteStatus } from "./site.ts";
+import { network } from "./layout.ts";
+import { openProxmoxSite } from "./pve/demo.ts";
+import { poolJob, poolSiteName } from "./pve/job.ts";
+import { proxmoxSiteStatus } from "./pve/site.ts";
+import { type SiteStatus, siteDown, siteStatus } from "./site.ts";
 import type { Workspace } from "./workspace.ts";
 
 const siteName = "lab";
 
-const usage = `npm run lab             a whole site on this machine, and a green job on it
-npm run lab -- shell    a shell on the site's workstation
-npm run lab -- status   what stands
-npm run lab -- down     take everything away`;
+const usage = `npm run lab                     a whole site on this machine, and a green job on it
+npm run lab -- proxmox          a pool of VMs on a simulated Proxmox VE, made, looked at and destroyed
+npm run lab -- proxmox --keep   the same, left standing
+npm run lab -- shell            a shell on the site's workstation
+npm run lab -- status           what stands
+npm run lab -- down             take everything away
+npm run lab -- shell|status|down proxmox   the same for the site that --keep left`;
 
 await runMain(async () => {
-  const [verb = "up", ...rest] = process.argv.slice(2);
-  const verbs: Record<string, () => Promise<void>> = { up, shell, status, down };
-  const run = rest.length === 0 ? verbs[verb] : undefined;
-  if (!run) throw new Failure(`npm run lab does not know "${[verb, ...rest].join(" ")}"`, usage);
-  await run();
+  const { verb, site, keep } = readArguments();
+  if (verb === "proxmox") return poolJob({ keep });
+  const verbs: Record<string, (site: string) => Promise<void>> = { up, shell, status, down };
+  await verbs[verb]?.(site);
 });
+
+/** What is asked for; a verb of a site goes to the main job's, or to the one that it names. */
+function readArguments(): { verb: string; site: string; keep: boolean } {
+  const asked = process.argv.slice(2);
+  const unknown = (why: string) => new Failure(`npm run lab does not know "${asked.join(" ")}"${why}`, usage);
+  try {
+    const { values, positionals } = parseArgs({ options: { keep: { type: "boolean" } }, allowPositionals: true });
+    const [verb = "up", site, ...rest] = positionals;
+    const [known, named] = [["up", "proxmox", "shell", "status", "down"], ["shell", "status", "down"].includes(verb)];
+    const sites = named ? [undefined, siteName, poolSiteName] : [undefined];
+    if (!known.includes(verb) || !sites.includes(site) || rest.length > 0) throw unknown("");
+    if (values.keep && verb !== "proxmox") throw unknown(": --keep belongs to proxmox");
+    return { verb, site: site ?? siteName, keep: values.keep ?? false };
+  } catch (error) {
+    throw error instanceof Failure ? error : unknown(`: ${(error as Error).message}`);
+  }
+}
 
 async function up(): Promise<void> {
   const began = performance.now();
@@ -50,13 +74,19 @@ ${lines.map((line) => `    ${line.trim()}`).join("\n")}
 `;
 }
 
-async function shell(): Promise<void> {
-  const { state } = await siteStatus(siteName);
-  if (state !== "up") throw new Failure(`the lab is ${state === "partial" ? "half made" : "down"}`, "npm run lab");
-  const { site, directory, env } = await openSite(siteName);
-  process.stderr.write(
-    `workstation of the lab; try: cd runners; pulumi preview; ssh -i $RUNNER_SSH_KEY_PATH root@${runnerVm.address}; exit\n`,
-  );
+async function shell(name: string): Promise<void> {
+  const pools = name === poolSiteName;
+  const { state } = await statusOf(name);
+  if (state !== "up")
+    throw new Failure(
+      `the site ${name} is ${state === "partial" ? "half made" : "down"}`,
+      `npm run lab${pools ? " -- proxmox --keep" : ""}`,
+    );
+  const { site, directory, env } = pools ? await openProxmoxSite(name) : await openSite(name);
+  const hints = pools
+    ? ["cd platform-vm; pulumi preview --stack dev-apps", `ssh -i $RUNNER_SSH_KEY_PATH root@${network.proxmox}`]
+    : ["cd runners; pulumi preview", `ssh -i $RUNNER_SSH_KEY_PATH root@${runnerVm.address}`];
+  process.stderr.write(`workstation of the lab; try: ${hints.join("; ")}; exit\n`);
   const bash = spawn("ip", ["netns", "exec", site.workstation.netns, "bash"], {
     stdio: "inherit",
     cwd: directory,
@@ -65,12 +95,16 @@ async function shell(): Promise<void> {
   await once(bash, "close");
 }
 
-async function status(): Promise<void> {
-  const { state, directory, parts } = await siteStatus(siteName);
-  const lines = Object.entries(parts).map(([part, stands]) => `  ${stands ? "✓" : "✗"} ${part}`);
-  process.stdout.write(`lab: ${state}${state === "down" ? "" : `, in ${directory}`}\n${lines.join("\n")}\n`);
+function statusOf(name: string): Promise<SiteStatus> {
+  return name === poolSiteName ? proxmoxSiteStatus(name) : siteStatus(name);
 }
 
-async function down(): Promise<void> {
-  await step("Taking the lab away", () => siteDown(siteName));
+async function status(name: string): Promise<void> {
+  const { state, directory, parts } = await statusOf(name);
+  const lines = Object.entries(parts).map(([part, stands]) => `  ${stands ? "✓" : "✗"} ${part}`);
+  process.stdout.write(`${name}: ${state}${state === "down" ? "" : `, in ${directory}`}\n${lines.join("\n")}\n`);
+}
+
+async function down(name: string): Promise<void> {
+  await step(`Taking site ${name} away`, () => siteDown(name));
 }

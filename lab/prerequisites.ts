@@ -29,6 +29,7 @@ const tools: Record<string, string> = {
   zstd: "zstd",
   curl: "curl",
   git: "git",
+  openssl: "openssl",
 };
 
 /**

@@ -24,7 +24,9 @@ import { until } from "./wait.ts";
 /** A root file system of one part of a site. */
 export interface RootSystem {
   layout: Layout;
-  part: Part;
+  /** A part of the site, or the name of another machine in it; its host name, unless `hostname` says otherwise. */
+  part: Part | `vm${number}`;
+  hostname?: string;
   /** The tree below the overlay, shared and never written. */
   image: string;
   /** Its process 1 and that one's name in /proc/PID/comm. */
@@ -81,14 +83,14 @@ function copyDirectories(image: string, upper: string, path: string): void {
 
 /** Boots the root in its part's network namespace. Returns when its process 1 runs; it may not yet be ready for work. */
 export async function bootRoot(system: RootSystem): Promise<void> {
-  const { layout, part } = system;
+  const { layout, part, hostname: name = part } = system;
   const directory = directoryOf(system);
   const console = join(directory, "console.log");
   const own = ["--mount", "--pid", "--uts", "--ipc", "--cgroup", "--fork", "--kill-child", "--propagation", "private"];
-  const script = [join(import.meta.dirname, "host-boot.sh"), system.image, directory, part, ...system.command];
+  const script = [join(import.meta.dirname, "host-boot.sh"), system.image, directory, name, ...system.command];
   const starter = await startDaemon({
     command: "nsenter",
-    args: [`--net=/run/netns/${layout.netns(part)}`, "unshare", ...own, "bash", ...script],
+    args: [`--net=/run/netns/${layout.namespaceOf(part)}`, "unshare", ...own, "bash", ...script],
     logFile: console,
     recordFile: join(directory, "process.json"),
     cgroup: makeCgroup(layout.name, part),

@@ -3,7 +3,6 @@
  * sites may stand at once. `siteUp` attaches to a site that stands, heals one that is half made, and makes the rest.
  */
 
-import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { withLock } from "../toolchain/lock.ts";
 import { step } from "../toolchain/progress.ts";
@@ -22,15 +21,15 @@ import {
 import { ensureGitea } from "./gitea.ts";
 import { bootHost, cutPower, hostStands, hostSystem } from "./host.ts";
 import { ensureGuestImage, ensureHostImage, type GuestImage } from "./images/images.ts";
-import { ensureKey, publicKey } from "./keys.ts";
-import { isPluggedIn, lanStands, makeLan } from "./lan.ts";
+import { publicKey } from "./keys.ts";
+import { isPluggedIn, lanStands } from "./lan.ts";
 import { type HostName, type Layout, labDirectory, layoutOf, network, type Part, parts } from "./layout.ts";
 import { namespaceExists, namespacesOf, removeNamespace } from "./namespaces.ts";
+import { ensureOperator, type OperatorSite, operatorSite } from "./operator-site.ts";
 import { ensurePrerequisites } from "./prerequisites.ts";
 import { execInRoot, type RootSystem } from "./root-system.ts";
 import { writePrivately } from "./secrets.ts";
 import { findVirtType, type VirtType } from "./virt-type.ts";
-import { makeWorkstation, runOnWorkstation } from "./workstation.ts";
 
 /** Which site. */
 export interface SiteOptions {
@@ -53,25 +52,8 @@ export interface SiteHost {
   exec(command: string, args?: readonly string[], options?: CommandOptions): Promise<CommandResult>;
 }
 
-/** A site that stands. */
-export interface Site {
-  name: string;
-  /** Its run state, 0700: keys, logs, disks, Pulumi state. Gone after `siteDown`. */
-  directory: string;
-  /** Where Pulumi keeps the site's state (a directory), and a file with the passphrase of its secrets (0600). */
-  pulumi: { stateDirectory: string; passphraseFile: string };
-  workstation: {
-    address: string;
-    /** For `ip netns exec`. */
-    netns: string;
-    /** The private key that hosts, VMs and forge accept for root, and its public half: `ssh-ed25519 AAAA…`. */
-    sshKeyPath: string;
-    publicKey: string;
-    /** Pins the host keys of the hosts and of the forge's SSH server. */
-    knownHostsPath: string;
-    /** Runs a command in the site's network. See `runOnWorkstation`. */
-    run(command: string, args?: readonly string[], options?: CommandOptions): Promise<CommandResult>;
-  };
+/** A site that stands, for runners: with a forge and a libvirt host. */
+export interface Site extends OperatorSite {
   hosts: Record<HostName, SiteHost>;
   forge: {
     url: string;
@@ -83,8 +65,6 @@ export interface Site {
     /** Forgejo's command line, offline registration: a stand-in. */
     ssh: { address: string; port: number; user: string; hostKey: string };
   };
-  /** DNS, DHCP range and default gateway of the LAN. */
-  network: typeof network;
   guestImage: GuestImage;
   virtType: VirtType;
 }
@@ -95,7 +75,7 @@ export interface SiteStatus {
   directory: string;
   /** `up`: everything stands. `down`: nothing is there. `partial`: some of it, as after a crash or a reboot. */
   state: "up" | "partial" | "down";
-  parts: Record<Part, boolean>;
+  parts: Partial<Record<Part, boolean>>;
 }
 
 /** Everything that is expensive and shared by all sites: tools, images, the forge's program. Minutes when cold. */
@@ -117,9 +97,7 @@ export async function siteUp(options: SiteOptions): Promise<Site> {
   const host = hostSystem(layout, "crunchy", prepared.image, prepared.virtType === "kvm");
   const forge = forgeSystem(layout, prepared.image);
   await withLock(layout.directory, async () => {
-    await ensureSecrets(layout);
-    if (!lanStands(layout)) await step("Plugging in the LAN switch", () => makeLan(layout));
-    if (!(await isPluggedIn(layout, "ws"))) await makeWorkstation(layout);
+    await ensureOperator(layout);
     // Both have ended, one way or the other, before another process may work on the site.
     const made = await Promise.allSettled([ensureHost(host), ensureForge(forge, prepared.program)]);
     for (const one of made) if (one.status === "rejected") throw one.reason;
@@ -137,13 +115,6 @@ async function ensureForge(forge: RootSystem, program: ForgeProgram): Promise<vo
   if (!(await forgeStands(forge))) await step("Starting the forge", () => startForge(forge, program));
 }
 
-async function ensureSecrets(layout: Layout): Promise<void> {
-  await ensureKey(layout.path("ssh", "id_ed25519"), `operator@${layout.name}`);
-  mkdirSync(layout.path("state"), { recursive: true, mode: 0o700 });
-  if (!existsSync(layout.path("passphrase")))
-    writePrivately(layout.path("passphrase"), randomBytes(24).toString("base64url"));
-}
-
 function knownHosts(layout: Layout): string {
   const crunchy = `${network.hosts.crunchy} ${publicKey(layout.path("crunchy", "ssh_host_ed25519_key"))}`;
   return `${crunchy}\n${network.forge},forge.lab ${forgeHostKey(layout)}\n`;
@@ -151,17 +122,7 @@ function knownHosts(layout: Layout): string {
 
 function describe(layout: Layout, host: RootSystem, guestImage: GuestImage, virtType: VirtType): Site {
   return {
-    name: layout.name,
-    directory: layout.directory,
-    pulumi: { stateDirectory: layout.path("state"), passphraseFile: layout.path("passphrase") },
-    workstation: {
-      address: network.workstation,
-      netns: layout.netns("ws"),
-      sshKeyPath: layout.path("ssh", "id_ed25519"),
-      publicKey: publicKey(layout.path("ssh", "id_ed25519")),
-      knownHostsPath: layout.path("ssh", "known_hosts"),
-      run: (command, args, options) => runOnWorkstation(layout, command, args, options),
-    },
+    ...operatorSite(layout),
     hosts: {
       crunchy: {
         name: "crunchy",
@@ -180,7 +141,6 @@ function describe(layout: Layout, host: RootSystem, guestImage: GuestImage, virt
       passwordFile: layout.path("forge", "password"),
       ssh: { address: network.forge, port: 22, user: "root", hostKey: forgeHostKey(layout) },
     },
-    network,
     guestImage,
     virtType,
   };
@@ -201,23 +161,28 @@ export async function siteDown(name: string): Promise<void> {
   await (existsSync(layout.directory) ? withLock(layout.directory, work) : work());
 }
 
-/** What is there of a site. Changes nothing. */
+/** What is there of a site for runners. Changes nothing. */
 export async function siteStatus(name: string): Promise<SiteStatus> {
   const layout = layoutOf(name);
   // Neither image nor KVM matter for looking at what runs.
   const host = hostSystem(layout, "crunchy", "", false);
-  const found: Record<Part, boolean> = {
+  return statusOf(layout, {
     lan: lanStands(layout),
     ws: await isPluggedIn(layout, "ws"),
     forge: await forgeStands(forgeSystem(layout, "")),
     crunchy: await hostStands(host),
-  };
-  const standing = Object.values(found).filter(Boolean).length;
+  });
+}
+
+/** Sums up which of the parts that a site should have stand. */
+export function statusOf(layout: Layout, found: SiteStatus["parts"]): SiteStatus {
+  const { name } = layout;
+  const all = Object.values(found);
   const traces =
     existsSync(layout.directory) ||
     isPopulated(cgroupPath(name)) ||
     parts.some((p) => namespaceExists(layout.netns(p)));
-  const state = standing === parts.length ? "up" : traces ? "partial" : "down";
+  const state = all.every(Boolean) ? "up" : traces ? "partial" : "down";
   return { name, directory: layout.directory, state, parts: found };
 }
 

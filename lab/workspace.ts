@@ -5,8 +5,11 @@
 import { cpSync, existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { join, sep } from "node:path";
 import { cacheDirectory } from "../toolchain/cache.ts";
+import { Failure } from "../toolchain/failure.ts";
 import type { Toolchain } from "../toolchain/index.ts";
+import { note } from "../toolchain/progress.ts";
 import type { CommandOptions, CommandResult } from "./command.ts";
+import type { OperatorSite } from "./operator-site.ts";
 import type { Site } from "./site.ts";
 
 const checkout = join(import.meta.dirname, "..");
@@ -19,15 +22,17 @@ const parts = [
   "cli",
   "foundation",
   "components",
+  "platform-vm",
   "provider",
   "runners",
   "stacks",
+  "template-image",
   "toolchain",
 ];
 
 /** A clone with everything that running Pulumi in it takes. */
-export interface Workspace {
-  site: Site;
+export interface Workspace<S extends OperatorSite = Site> {
+  site: S;
   /** The clone's top folder. */
   directory: string;
   /** Environment of the operator's shell: tools, backend, passphrase, key. */
@@ -35,7 +40,7 @@ export interface Workspace {
 }
 
 /** Makes the clone, or brings it up to date with the checkout. Stack configuration in it is kept. */
-export function openWorkspace(site: Site, toolchain: Toolchain): Workspace {
+export function openWorkspace<S extends OperatorSite>(site: S, toolchain: Toolchain): Workspace<S> {
   const directory = join(site.directory, "holdfast");
   const home = join(site.directory, "home");
   for (const path of [directory, home]) mkdirSync(path, { recursive: true, mode: 0o700 });
@@ -54,6 +59,7 @@ export function openWorkspace(site: Site, toolchain: Toolchain): Workspace {
     env: {
       ...toolchain.env,
       HOME: home,
+      XDG_STATE_HOME: join(home, ".local", "state"),
       HOLDFAST_CACHE: cacheDirectory(),
       PULUMI_BACKEND_URL: `file://${site.pulumi.stateDirectory}`,
       PULUMI_CONFIG_PASSPHRASE_FILE: site.pulumi.passphraseFile,
@@ -73,7 +79,7 @@ function isSource(path: string): boolean {
 
 /** Runs Pulumi on the workstation, in the folder of a project (`.` is the foundation). */
 export function pulumi(
-  workspace: Workspace,
+  workspace: Workspace<OperatorSite>,
   project: string,
   args: readonly string[],
   options: CommandOptions = {},
@@ -88,7 +94,7 @@ export function pulumi(
 
 /** Selects a stack, making it the first time, and gives it this configuration. Secrets are set once, by standard input. */
 export async function configureStack(
-  workspace: Workspace,
+  workspace: Workspace<OperatorSite>,
   project: string,
   stack: string,
   values: Record<string, string>,
@@ -102,4 +108,54 @@ export async function configureStack(
     if (known.exitCode === 0 && known.stdout.trim() === value) continue;
     await pulumi(workspace, project, ["config", "set", "--stack", stack, "--secret", key], { input: value });
   }
+}
+
+/**
+ * Runs `pulumi up` with progress, and gives its own summary, for example `11 created`.
+ * @param onLine told every line that Pulumi prints.
+ */
+export function deploy(
+  workspace: Workspace<OperatorSite>,
+  project: string,
+  stack: string,
+  onLine?: (line: string) => void,
+): Promise<string> {
+  return change(workspace, project, ["up", "--yes", "--skip-preview", "--stack", stack], onLine);
+}
+
+/** Runs `pulumi destroy` with progress, and gives its own summary, for example `11 deleted`. */
+export function destroy(workspace: Workspace<OperatorSite>, project: string, stack: string): Promise<string> {
+  return change(workspace, project, ["destroy", "--yes", "--skip-preview", "--stack", stack]);
+}
+
+async function change(
+  workspace: Workspace<OperatorSite>,
+  project: string,
+  args: string[],
+  onLine?: (line: string) => void,
+): Promise<string> {
+  const said = new Set<string>();
+  const result = await pulumi(workspace, project, args, {
+    check: false,
+    timeoutMs: 20 * 60_000,
+    onLine: (line) => {
+      onLine?.(line);
+      const worthwhile = / (created|updated|replaced|deleted) \(|waiting|installing|testing:|warning:|error:/.test(
+        line,
+      );
+      const text = line.trim().replace(/\s+/g, " ");
+      // The engine repeats its lines with other seconds and other numbers of tries.
+      const gist = text.replace(/\d+/g, "");
+      if (worthwhile && !said.has(gist)) note(text);
+      said.add(gist);
+    },
+  });
+  if (result.exitCode !== 0)
+    throw new Failure(`pulumi ${args[0]} of ${project} failed:\n${result.stdout}\n${result.stderr}`);
+  return (
+    /Resources:\n([\s\S]*?)\n\n/
+      .exec(result.stdout)?.[1]
+      ?.trim()
+      .replace(/\s*\n\s*/g, ", ") ?? ""
+  );
 }

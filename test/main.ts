@@ -32,7 +32,8 @@ await runMain(async () => {
   const missing = wanted.includes("lab") ? missingPrerequisites().filter((what) => !what.startsWith("package ")) : [];
   if (missing.length > 0) process.stderr.write(`ring lab is skipped, this machine lacks: ${missing.join(", ")}\n`);
   if (wanted.includes("engine")) await ensureToolchain(["pulumi", "proxmoxve"]);
-  if (wanted.includes("lab") && missing.length === 0) await ensureToolchain(["pulumi", "libvirt", "gitea"]);
+  if (wanted.includes("lab") && missing.length === 0)
+    await ensureToolchain(["pulumi", "libvirt", "gitea", "proxmoxve"]);
   const projects = wanted.filter((name) => name !== "static");
   if (projects.length > 0) counts.push(await runVitest(projects));
   const total = (key: keyof Count) => counts.reduce((sum, count) => sum + count[key], 0);

@@ -17,6 +17,8 @@ export interface MachineHooks {
   onStart(vm: SimulatedVm): void | Promise<void>;
   /** Runs in the task that stops the VM. */
   onStop(vm: SimulatedVm): void | Promise<void>;
+  /** Runs in the task that destroys the VM with its disks, or takes back one that could not be made. */
+  onDestroy(vm: SimulatedVm): void | Promise<void>;
 }
 
 /** The cluster with what makes it act. */

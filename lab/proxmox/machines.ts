@@ -216,15 +216,16 @@ export function destroy(cluster: Cluster, user: string, vm: SimulatedVm): string
   const { vmid } = vm;
   if (vm.config.protection === 1) throw failed(`can't remove VM ${vmid} - protection mode enabled`);
   if (vm.status === "running") throw failed(`VM ${vmid} is running - destroy failed`);
-  return vmTask(cluster, vm, user, "qmdestroy", () => {
+  return vmTask(cluster, vm, user, "qmdestroy", async () => {
     const all = [...cluster.state.storages.values()].flatMap((storage) => [...storage.volumes.values()]);
     const base = volumesOf(cluster, vmid).find(({ volid }) => all.some(({ parent }) => parent === volid));
     if (base) throw failed(`base volume '${base.volid}' is still in use by linked clones`);
-    discard(cluster, vm);
+    await discard(cluster, vm);
   });
 }
 
-function discard(cluster: Cluster, vm: SimulatedVm): void {
+async function discard(cluster: Cluster, vm: SimulatedVm): Promise<void> {
+  await cluster.hooks.onDestroy(vm);
   for (const { volid } of volumesOf(cluster, vm.vmid)) cluster.state.removeVolume(volid);
   cluster.state.vms.delete(vm.vmid);
 }

@@ -117,6 +117,7 @@ export async function startProxmox(options: ProxmoxOptions = {}): Promise<Simula
     lease: options.lease ?? leases(options.dhcp ?? "192.0.2.100/24"),
     onStart: options.onStart ?? (() => {}),
     onStop: options.onStop ?? (() => {}),
+    onDestroy: options.onDestroy ?? (() => {}),
   };
   const certificate = await selfSigned([address]);
   const requests: LoggedRequest[] = [];

@@ -35,7 +35,7 @@ export interface NewTask {
   /** Does the work, after the tick. Its error's message becomes the exit status. */
   work(log: (line: string) => void): void | Promise<void>;
   /** Runs when it ends in an error, whoever's: takes away what was begun. */
-  undo?(): void;
+  undo?(): void | Promise<void>;
   /** Runs in any case, last of all: takes locks away. */
   settle?(): void;
 }
@@ -93,7 +93,7 @@ export class Tasks {
       task.exitstatus = "OK";
     } catch (error) {
       const { message } = error as Error;
-      undo?.();
+      await undo?.();
       task.log.push(`TASK ERROR: ${message}`);
       task.exitstatus = message;
     } finally {

@@ -2,59 +2,21 @@
  * The lab itself, on real parts: proves that a site stands, that nothing leaves it, that it heals, and that nothing of
  * it is left. Needs root; what a machine lacks is said and the tests are skipped.
  */
-import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { networkInterfaces } from "node:os";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { cgroupPath } from "../../lab/cgroups.ts";
 import { kubeRouter, liftKubeRouter } from "../../lab/faults.ts";
 import { layoutOf } from "../../lab/layout.ts";
 import { missingPrerequisites } from "../../lab/prerequisites.ts";
-import { identify } from "../../lab/processes.ts";
 import { type Site, siteDown, siteStatus, siteUp } from "../../lab/site.ts";
 import { until } from "../../lab/wait.ts";
+import { traces } from "./traces.ts";
 
 const missing = missingPrerequisites().filter((item) => !item.startsWith("package "));
 if (missing.length > 0) console.warn(`lab tests are skipped. This machine lacks: ${missing.join(", ")}`);
-
-/** Everything of a site that can be seen on the machine, in words. Empty when nothing is left. */
-function traces(name: string): string[] {
-  const layout = layoutOf(name);
-  const prefix = `hf-${name}-`;
-  const list = (directory: string) => (existsSync(directory) ? readdirSync(directory) : []);
-  const text = (file: string) => {
-    try {
-      return readFileSync(file, "utf8");
-    } catch {
-      return "";
-    }
-  };
-  const processes = list("/proc").filter((pid) => {
-    const commandLine = text(`/proc/${pid}/cmdline`);
-    const inCgroup = text(`/proc/${pid}/cgroup`).includes(`/holdfast-${name}/`);
-    return (
-      /^\d+$/.test(pid) &&
-      identify(Number(pid)) !== undefined &&
-      (inCgroup || commandLine.includes(`${layout.directory}/`) || commandLine.includes(prefix))
-    );
-  });
-  return [
-    ...list("/run/netns")
-      .filter((ns) => ns.startsWith(prefix))
-      .map((ns) => `namespace ${ns}`),
-    ...list("/etc/netns")
-      .filter((ns) => ns.startsWith(prefix))
-      .map((ns) => `resolver of ${ns}`),
-    ...text("/proc/mounts")
-      .split("\n")
-      .filter((line) => line.includes(`${layout.directory}/`))
-      .map((line) => `mount ${line}`),
-    ...processes.map((pid) => `process ${pid} ${text(`/proc/${pid}/cmdline`).replaceAll("\0", " ")}`),
-    ...[cgroupPath(name), layout.directory, `${layout.directory}.lock`].filter((path) => existsSync(path)),
-  ];
-}
 
 /** The names of the interfaces in the machine's own network. */
 async function interfaces(): Promise<string[]> {

@@ -1,0 +1,182 @@
+/**
+ * The main job of pools in the lab: a template, three VMs on a private bridge, the readiness gate over the Proxmox host as a
+ * jump host, evidence that verifies, clean second previews, and a destroy that leaves nothing. The operator's own commands,
+ * on the operator's workstation; Proxmox VE is simulated.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Failure } from "../../toolchain/failure.ts";
+import { ensureToolchain } from "../../toolchain/index.ts";
+import { note, step } from "../../toolchain/progress.ts";
+import { configureStack, deploy, destroy, openWorkspace, pulumi, type Workspace } from "../workspace.ts";
+import { lanBridge, privateBridge } from "./host.ts";
+import { pretendImage } from "./pretend-image.ts";
+import { type ProxmoxSite, proxmoxSiteUp } from "./site.ts";
+
+/** The operator's clone on the workstation of a site for pools. */
+export type PoolWorkspace = Workspace<ProxmoxSite>;
+
+/** The stacks, the last one made first to go. */
+export const stacks = { template: ["template-image", "dev"], pool: ["platform-vm", "dev-apps"] } as const;
+
+/** Last number of each VM's address, by logical name. */
+const pool = { "app-01": 21, "app-02": 22, "pgha-01": 31 } as const;
+
+/** What the readiness gate found out about a VM. */
+export interface ReadyVm {
+  /** Logical name. */
+  key: string;
+  /** Physical name. */
+  name: string;
+  vmId: number;
+  address: string;
+  /** Each way that was tried, with how far it came and why no further. */
+  attempts: { route: string; stage: string; reason?: string; seconds: number }[];
+}
+
+/** What the pool came to. */
+export interface PoolProof {
+  vms: ReadyVm[];
+  status: string;
+  evidenceDir: string;
+  /** The words of `holdfast evidence verify`. */
+  verified: string;
+}
+
+/** A VM or template as the cluster lists it. */
+export interface ListedVm {
+  vmid: number;
+  name: string;
+  template: number;
+  status: string;
+}
+
+/** Brings up toolchain and site, and opens the operator's clone on its workstation. */
+export async function openProxmoxSite(name: string): Promise<PoolWorkspace> {
+  const toolchain = await ensureToolchain(["pulumi", "proxmoxve"]);
+  const site = await step(`Site ${name}`, () => proxmoxSiteUp({ name }));
+  const workspace = openWorkspace(site, toolchain);
+  Object.assign(workspace.env, { SSL_CERT_FILE: site.proxmox.certificateFile });
+  return workspace;
+}
+
+/** Makes a template of the pretend image, tries it by a clone, and publishes it. */
+export async function deployTemplate(workspace: PoolWorkspace): Promise<void> {
+  const [project, stack] = stacks.template;
+  await step(`pulumi up: ${project}/${stack}`, async (report) => {
+    const values = {
+      ...common(workspace),
+      node_name: "pve1",
+      template_key: "ubuntu-24.04",
+      url: pretendImage.url,
+      sha256: pretendImage.sha256,
+      // On the LAN the workstation reaches the test's clone.
+      network_bridge: lanBridge,
+      post_build_smoke: JSON.stringify({ ssh_login: "required", timeout_s: 30 }),
+    };
+    await configureStack(workspace, project, stack, values, secrets(workspace));
+    report.detail(await deploy(workspace, project, stack));
+  });
+}
+
+/** Makes three VMs on the private bridge and passes the readiness gate. */
+export async function deployPool(workspace: PoolWorkspace): Promise<void> {
+  const [project, stack] = stacks.pool;
+  await step(`pulumi up: ${project}/${stack}`, async (report) => {
+    const values = {
+      ...common(workspace),
+      env: "dev",
+      template_state_ref: "core/onprem/template-image",
+      template_key: "ubuntu-24.04",
+      require_ipam: "false",
+      addressing: JSON.stringify({ mode: "static" }),
+      "bastion.address": workspace.site.proxmox.address,
+      vms: JSON.stringify(poolVms()),
+    };
+    await configureStack(workspace, project, stack, values, secrets(workspace));
+    report.detail(await deploy(workspace, project, stack));
+  });
+}
+
+function common({ site }: PoolWorkspace): Record<string, string> {
+  return { "site.id": "lab", "proxmox.endpoint": site.proxmox.url };
+}
+
+function secrets({ site }: PoolWorkspace): Record<string, string> {
+  return { "proxmox.token": readFileSync(site.proxmox.tokenFile, "utf8") };
+}
+
+function poolVms(): Record<string, object> {
+  const { address: gateway, prefix } = privateBridge;
+  const network = gateway.replace(/\.\d+$/, "");
+  return Object.fromEntries(
+    Object.entries(pool).map(([key, last]) => {
+      const ipv4 = { address: `${network}.${last}/${prefix}`, gateway };
+      const role = key.replace(/-\d+$/, "");
+      return [key, { role, interfaces: [{ bridge: "vnetenv", ipv4 }] }];
+    }),
+  );
+}
+
+/** Reads what the pool's outputs and its evidence say, and has the evidence verified. */
+export async function provePool(workspace: PoolWorkspace): Promise<PoolProof> {
+  const [project, stack] = stacks.pool;
+  const { stdout } = await pulumi(workspace, project, ["stack", "output", "--json", "--stack", stack]);
+  const { vms, status, evidence_dir: evidenceDir } = JSON.parse(stdout) as Outputs;
+  const verify = ["cli/holdfast.js", "evidence", "verify", evidenceDir];
+  const { directory: cwd, env, site } = workspace;
+  const verified = await site.workstation.run("node", verify, { cwd, env, timeoutMs: 60_000 });
+  const ready = Object.entries(vms.vms).map(([key, { name, vmId, address }]) => {
+    const file = join(evidenceDir, `connectivity_ssh_auth.platform_vm_targets.${key}.json`);
+    return { key, name, vmId, address, attempts: JSON.parse(readFileSync(file, "utf8")) };
+  });
+  return { vms: ready, status, evidenceDir, verified: verified.stdout.trim() };
+}
+
+interface Outputs {
+  vms: { vms: Record<string, { name: string; vmId: number; address: string }> };
+  status: string;
+  evidence_dir: string;
+}
+
+/** Previews both stacks, which must find nothing to do. @throws Failure with what Pulumi said. */
+export async function previewClean(workspace: PoolWorkspace): Promise<void> {
+  for (const [project, stack] of Object.values(stacks)) {
+    await step(`pulumi preview: ${project}/${stack}`, async (report) => {
+      const args = ["preview", "--expect-no-changes", "--stack", stack];
+      const result = await pulumi(workspace, project, args, { check: false });
+      if (result.exitCode !== 0)
+        throw new Failure(`the second preview is not clean:\n${result.stdout}${result.stderr}`);
+      report.detail("no changes");
+    });
+  }
+}
+
+/** Destroys the pool, then the template. */
+export async function destroyPool(workspace: PoolWorkspace): Promise<void> {
+  for (const [project, stack] of Object.values(stacks).reverse()) {
+    await step(`pulumi destroy: ${project}/${stack}`, async (report) => {
+      report.detail(await destroy(workspace, project, stack));
+    });
+  }
+}
+
+/** All VMs and templates of the cluster, as its API lists them to the workstation. */
+export async function listVms({ site }: PoolWorkspace): Promise<ListedVm[]> {
+  const { url, certificateFile, tokenFile } = site.proxmox;
+  // By standard input: a token is no argument.
+  const config = [
+    `header = "Authorization: PVEAPIToken=${readFileSync(tokenFile, "utf8")}"`,
+    `url = "${url}/api2/json/cluster/resources?type=vm"`,
+    `cacert = "${certificateFile}"`,
+  ];
+  const curl = ["--silent", "--show-error", "--fail", "--max-time", "10", "--config", "-"];
+  const { stdout } = await site.workstation.run("curl", curl, { input: config.join("\n") });
+  return (JSON.parse(stdout) as { data: ListedVm[] }).data;
+}
+
+/** Says what stands in for what, before anything is done. */
+export function announce(): void {
+  note("simulated: Proxmox VE. No VM runs and no disk is written behind its API; it proves nothing about a real one");
+  note("in place of each VM: a network namespace on the bridge with a real sshd, set up as cloud-init would have");
+}

@@ -1,0 +1,125 @@
+/**
+ * What the simulated Proxmox VE has in place of running VMs: for each a network namespace on the host's bridges, with a root
+ * file system and host keys of its own and a real sshd. There is no kernel that boots, and no cloud-init: what a VM's
+ * configuration tells cloud-init to do, this does before the first start.
+ */
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { portOpens } from "../../components/ssh/dial.ts";
+import { cgroupPath, removeCgroup } from "../cgroups.ts";
+import { ensureKey } from "../keys.ts";
+import { type Layout, network } from "../layout.ts";
+import { ip, makeNamespace, removeNamespace } from "../namespaces.ts";
+import { parseNet } from "../proxmox/nets.ts";
+import { parseProperties } from "../proxmox/property-string.ts";
+import type { SimulatedVm } from "../proxmox/state.ts";
+import { bootRoot, isSeeded, type RootSystem, type SeedFile, seedRoot } from "../root-system.ts";
+import { sshdFiles, sshdProcess } from "../sshd.ts";
+import { until } from "../wait.ts";
+
+/** The VMs of one site. Its methods are the hooks of the simulation. */
+export class Guests {
+  /** @param image root file system below each VM's own. */
+  constructor(
+    private readonly layout: Layout,
+    private readonly image: string,
+  ) {}
+
+  /** Starts a VM and waits until its sshd answers on the host's side of the bridge: about half a second. */
+  async start(vm: SimulatedVm): Promise<void> {
+    const { layout } = this;
+    const system = this.system(vm);
+    const key = layout.path(system.part, "ssh_host_ed25519_key");
+    mkdirSync(layout.path(system.part), { recursive: true, mode: 0o700 });
+    await ensureKey(key, `root@${system.hostname}`);
+    if (!isSeeded(system)) seedRoot(system, [...cloudInitFiles(vm, this.image), ...sshdFiles(key)]);
+    await this.plug(vm, system);
+    await bootRoot(system);
+    const [host] = Object.values(vm.addresses).flat();
+    if (host === undefined) return;
+    const target = { host: host.split("/")[0] ?? "", port: 22, user: "", stack: "" };
+    const lookAt = layout.path(system.part, "console.log");
+    await until({ what: `sshd of VM ${vm.vmid} on ${target.host}`, boundMs: 20_000, lookAt }, () =>
+      portOpens(target, 1_000),
+    );
+  }
+
+  /** Ends everything that runs in a VM, at once. Its disk stays. */
+  async stop(vm: SimulatedVm): Promise<void> {
+    const { part } = this.system(vm);
+    await removeCgroup(cgroupPath(this.layout.name, part));
+    await removeNamespace(this.layout.namespaceOf(part));
+  }
+
+  /** Takes a VM's disk and keys away; the next of that id is another machine. */
+  async destroy(vm: SimulatedVm): Promise<void> {
+    await this.stop(vm);
+    rmSync(this.layout.path(this.system(vm).part), { recursive: true, force: true });
+  }
+
+  private system({ vmid, config }: SimulatedVm): RootSystem & { hostname: string } {
+    const hostname = String(config.name ?? `VM${vmid}`);
+    return { layout: this.layout, part: `vm${vmid}`, hostname, image: this.image, ...sshdProcess };
+  }
+
+  /** Plugs each card into its bridge, named as Proxmox VE names them, and gives it its addresses. */
+  private async plug(vm: SimulatedVm, { part }: RootSystem): Promise<void> {
+    const { layout } = this;
+    const own = layout.namespaceOf(part);
+    await makeNamespace(own);
+    for (const [key, addresses] of Object.entries(vm.addresses)) {
+      const net = parseNet(String(vm.config[key]));
+      if ("error" in net || net.bridge === undefined) continue;
+      const number = key.slice("net".length);
+      const [tap, card] = [`tap${vm.vmid}i${number}`, `eth${number}`];
+      await ip(
+        [
+          `link add ${tap} type veth peer name ${card} address ${net.mac} netns ${own}`,
+          `link set ${tap} master ${net.bridge}`,
+          `link set ${tap} up`,
+        ],
+        layout.netns("pve"),
+      );
+      const configured = parseProperties(String(vm.config[`ipconfig${number}`] ?? ""), "ip");
+      const gateway = configured.get("gw") ?? (configured.get("ip") === "dhcp" ? network.gateway : undefined);
+      await ip(
+        [
+          `link set ${card} up`,
+          ...addresses.map((address) => `addr add ${address} dev ${card}`),
+          ...(gateway === undefined ? [] : [`route add default via ${gateway}`]),
+        ],
+        own,
+      );
+    }
+  }
+}
+
+const cloudInit = `#!/bin/sh
+# A stand-in for cloud-init, which does not run here: the lab has done what it would have done.
+[ "$1" = status ] && { echo 'status: done'; exit; }
+echo 'cloud-init: this is a stand-in of the lab, which knows status alone' >&2
+exit 2
+`;
+
+/** What cloud-init would have made of a VM's configuration: its name, and the user with keys and sudo. */
+function cloudInitFiles({ vmid, config }: SimulatedVm, image: string): SeedFile[] {
+  const name = String(config.name ?? `VM${vmid}`);
+  const files: SeedFile[] = [
+    { path: "etc/hostname", text: `${name}\n` },
+    { path: "etc/hosts", text: `127.0.0.1 localhost ${name}\n::1 localhost\n` },
+    { path: "usr/local/bin/cloud-init", text: cloudInit, mode: 0o755 },
+  ];
+  const { ciuser: user, sshkeys } = config;
+  if (user === undefined) return files;
+  const and = (file: string, line: string) => `${readFileSync(join(image, file), "utf8")}${line}\n`;
+  return [
+    ...files,
+    { path: "etc/passwd", text: and("etc/passwd", `${user}:x:1000:1000::/home/${user}:/bin/bash`) },
+    { path: "etc/group", text: and("etc/group", `${user}:x:1000:`) },
+    // A star has no password either, yet is not locked: sshd without PAM lets nobody in whose account is.
+    { path: "etc/shadow", text: and("etc/shadow", `${user}:*:20000:0:99999:7:::`), mode: 0o640 },
+    { path: "etc/sudoers.d/90-cloud-init-users", text: `${user} ALL=(ALL) NOPASSWD:ALL\n`, mode: 0o440 },
+    { path: `home/${user}/.hushlogin`, text: "" },
+    { path: `etc/ssh/authorized_keys/${user}`, text: `${decodeURIComponent(String(sshkeys ?? ""))}\n` },
+  ];
+}

@@ -1,0 +1,68 @@
+/**
+ * A site for pools: a LAN, a workstation, and a simulated Proxmox host. `siteDown` of site.ts takes it away like any other.
+ */
+import { mkdirSync } from "node:fs";
+import { withLock } from "../../toolchain/lock.ts";
+import { step } from "../../toolchain/progress.ts";
+import { ensureHostImage } from "../images/images.ts";
+import { isPluggedIn, lanStands } from "../lan.ts";
+import { type Layout, layoutOf, network } from "../layout.ts";
+import { ensureOperator, type OperatorSite, operatorSite } from "../operator-site.ts";
+import { ensurePrerequisites } from "../prerequisites.ts";
+import { type SiteStatus, siteDown, statusOf } from "../site.ts";
+import { apiPort, proxmoxFiles, proxmoxStands, startProxmoxHost } from "./host.ts";
+
+/** A site for pools that stands. */
+export interface ProxmoxSite extends OperatorSite {
+  proxmox: {
+    url: string;
+    /** On the site's LAN; `root` logs in there with the operator's key. */
+    address: string;
+    /** PEM, for `SSL_CERT_FILE`. */
+    certificateFile: string;
+    /** An API token with every privilege, as a client sends it. 0600. */
+    tokenFile: string;
+  };
+}
+
+/**
+ * Brings the site up, or attaches to it when it stands. A simulation keeps its VMs in memory: a site whose Proxmox host is
+ * gone is taken away first and made anew, its Pulumi state included.
+ */
+export async function proxmoxSiteUp({ name }: { name: string }): Promise<ProxmoxSite> {
+  const layout = layoutOf(name);
+  await ensurePrerequisites();
+  const image = await ensureHostImage();
+  const { state } = await proxmoxSiteStatus(name);
+  if (state === "partial") await step(`Taking away what is left of site ${name}`, () => siteDown(name));
+  mkdirSync(layout.directory, { recursive: true, mode: 0o700 });
+  await withLock(layout.directory, async () => {
+    await ensureOperator(layout);
+    if (!(await proxmoxStands(layout)))
+      await step("Starting the simulated Proxmox VE", () => startProxmoxHost(layout, image));
+  });
+  return describe(layout);
+}
+
+function describe(layout: Layout): ProxmoxSite {
+  const { certificate, token } = proxmoxFiles(layout);
+  return {
+    ...operatorSite(layout),
+    proxmox: {
+      url: `https://${network.proxmox}:${apiPort}`,
+      address: network.proxmox,
+      certificateFile: certificate,
+      tokenFile: token,
+    },
+  };
+}
+
+/** What is there of a site for pools. Changes nothing. */
+export async function proxmoxSiteStatus(name: string): Promise<SiteStatus> {
+  const layout = layoutOf(name);
+  return statusOf(layout, {
+    lan: lanStands(layout),
+    ws: await isPluggedIn(layout, "ws"),
+    pve: await proxmoxStands(layout),
+  });
+}

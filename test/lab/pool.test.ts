@@ -1,0 +1,100 @@
+/**
+ * The main job of pools, as `npm run lab -- proxmox` does it: the real engine, providers and plugin, a real OpenSSH server on
+ * each VM and on the Proxmox host, real networks between them. Proxmox VE itself is simulated: that a real one agrees, that an
+ * image boots, and that cloud-init does what it is told, is not proven.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { layoutOf } from "../../lab/layout.ts";
+import { missingPrerequisites } from "../../lab/prerequisites.ts";
+import {
+  deployPool,
+  deployTemplate,
+  destroyPool,
+  listVms,
+  openProxmoxSite,
+  type PoolProof,
+  type PoolWorkspace,
+  previewClean,
+  provePool,
+} from "../../lab/pve/demo.ts";
+import { proxmoxSiteStatus } from "../../lab/pve/site.ts";
+import { siteDown } from "../../lab/site.ts";
+import { traces } from "./traces.ts";
+
+const siteName = "t-pool";
+const missing = missingPrerequisites().filter((what) => !what.startsWith("package "));
+const names = { "app-01": "dev-app-01", "app-02": "dev-app-02", "pgha-01": "dev-pgha-01" };
+
+describe.skipIf(missing.length > 0)("a pool on a simulated Proxmox VE", () => {
+  let workspace: PoolWorkspace;
+  let proof: PoolProof;
+
+  beforeAll(async () => {
+    await siteDown(siteName);
+    workspace = await openProxmoxSite(siteName);
+    await deployTemplate(workspace);
+    await deployPool(workspace);
+    proof = await provePool(workspace);
+  });
+
+  afterAll(() => siteDown(siteName));
+
+  it("is ready over the Proxmox host, after nothing led to it straight", () => {
+    expect(Object.fromEntries(proof.vms.map(({ key, name }) => [key, name]))).toEqual(names);
+    expect(proof.status).toBe("ok");
+    for (const { attempts } of proof.vms) {
+      expect(attempts.map(({ route, stage }) => [route, stage])).toEqual([
+        ["direct", "tcp"],
+        [`bastion root@${workspace.site.proxmox.address}:22`, "ready"],
+      ]);
+    }
+  });
+
+  it("leaves evidence that verifies, and that names the way it came", () => {
+    expect(proof.verified).toContain("is as it was written");
+    const report = JSON.parse(readFileSync(join(proof.evidenceDir, "post_apply_ssh_readiness.json"), "utf8"));
+    expect(report).toMatchObject({
+      status: "ok",
+      effective_proxy: { host: workspace.site.proxmox.address, user: "root" },
+    });
+    expect(report.targets.map(({ name }: { name: string }) => name).sort()).toEqual(Object.keys(names));
+  });
+
+  it("has VMs that the host reaches and the workstation does not, each with a host key of its own", async () => {
+    const { site } = workspace;
+    const layout = layoutOf(siteName);
+    const keys = new Set<string>();
+    for (const { address } of proof.vms) {
+      const scan = ["-T", "3", "-t", "ed25519", address];
+      const straight = await site.workstation.run("ssh-keyscan", scan, { check: false });
+      expect(straight.stdout).toBe("");
+      const { stdout } = await site.workstation.run("nsenter", [
+        `--net=/run/netns/${layout.netns("pve")}`,
+        "ssh-keyscan",
+        ...scan,
+      ]);
+      keys.add(stdout.trim().split(" ").at(-1) ?? "");
+    }
+    expect(keys.size).toBe(3);
+  });
+
+  it("was cloned from a template whose own test logged in to a clone that is gone", async () => {
+    const listed = await listVms(workspace);
+    expect(listed.map(({ name, template }) => [name, template]).sort()).toEqual([
+      ...Object.values(names).map((name) => [name, 0]),
+      ["ubuntu-24.04-template", 1],
+    ]);
+  });
+
+  it("previews clean", () => previewClean(workspace));
+
+  it("leaves nothing on the cluster when it is destroyed, and the site nothing on the machine", async () => {
+    await destroyPool(workspace);
+    expect(await listVms(workspace)).toEqual([]);
+    await siteDown(siteName);
+    expect(traces(siteName)).toEqual([]);
+    expect(await proxmoxSiteStatus(siteName)).toMatchObject({ state: "down" });
+  });
+});
