@@ -145,7 +145,7 @@ async function change(
       );
       const text = line.trim().replace(/\s+/g, " ");
       // The engine repeats its lines with other seconds and other numbers of tries.
-      const gist = text.replace(/\d+/g, "");
+      const gist = text.replace(/\([\d.]+s\)|\btry \d+/g, "");
       if (worthwhile && !said.has(gist)) note(text);
       said.add(gist);
     },

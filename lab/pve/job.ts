@@ -56,11 +56,7 @@ function takeAway(what: string): Promise<void> {
 
 const lookAround = "\n  look around: npm run lab -- shell proxmox | status proxmox | down proxmox\n";
 
-function summary(
-  { site }: PoolWorkspace,
-  { vms, status, evidenceDir, verified }: PoolProof,
-  listed: ListedVm[],
-): string {
+function summary({ site }: PoolWorkspace, { vms, status, verified }: PoolProof, listed: ListedVm[]): string {
   const lines = vms.flatMap(({ name, vmId, address, attempts }) => [
     `  ${name}  id ${vmId}  ${address}`,
     ...attempts.map(
@@ -72,8 +68,7 @@ function summary(
 ✓ ${vms.length} VMs, readiness ${status}; ready means: proxy, TCP, banner, host key, login and cloud-init passed
 ${lines.join("\n")}
 ✓ the second preview of both stacks has no changes
-${verified}
-  evidence     ${evidenceDir}
+✓ evidence: ${verified.replace(/^✓ /, "")}
   workstation  ${site.workstation.address}    where pulumi runs; it has no way to ${privateBridge.name}
   Proxmox VE   ${site.proxmox.address}   ${site.proxmox.url}, simulated; ${lanBridge} and ${privateBridge.name} (${privateBridge.address}/${privateBridge.prefix})
   its list     ${names(listed)}

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { layoutOf } from "../../lab/layout.ts";
 import { missingPrerequisites } from "../../lab/prerequisites.ts";
+import { isAlive, recordedProcess } from "../../lab/processes.ts";
 import {
   deployPool,
   deployTemplate,
@@ -21,6 +22,7 @@ import {
 } from "../../lab/pve/demo.ts";
 import { proxmoxSiteStatus } from "../../lab/pve/site.ts";
 import { siteDown } from "../../lab/site.ts";
+import { until } from "../../lab/wait.ts";
 import { traces } from "./traces.ts";
 
 const siteName = "t-pool";
@@ -90,9 +92,20 @@ describe.skipIf(missing.length > 0)("a pool on a simulated Proxmox VE", () => {
 
   it("previews clean", () => previewClean(workspace));
 
-  it("leaves nothing on the cluster when it is destroyed, and the site nothing on the machine", async () => {
+  it("leaves nothing on the cluster when it is destroyed", async () => {
     await destroyPool(workspace);
     expect(await listVms(workspace)).toEqual([]);
+  });
+
+  it("stands on a site that is made anew when its Proxmox host was killed, and that leaves nothing on the machine", async () => {
+    const api = recordedProcess(layoutOf(siteName).path("pve", "api.json"));
+    expect(isAlive(api)).toBe(true);
+    process.kill(api?.pid ?? 0, "SIGKILL");
+    await until({ what: "the end of the API", boundMs: 10_000, lookAt: "its process" }, () => !isAlive(api));
+    expect(await proxmoxSiteStatus(siteName)).toMatchObject({ state: "partial" });
+    expect(await listVms(await openProxmoxSite(siteName))).toEqual([]);
+    expect(await proxmoxSiteStatus(siteName)).toMatchObject({ state: "up" });
+    expect(traces(siteName)).not.toEqual([]);
     await siteDown(siteName);
     expect(traces(siteName)).toEqual([]);
     expect(await proxmoxSiteStatus(siteName)).toMatchObject({ state: "down" });

@@ -218,7 +218,7 @@ describe("running", () => {
   });
 });
 
-test("the lab is told of each start and stop, and can fail a start", async () => {
+test("the lab is told of each start, stop and end, and can fail a start", async () => {
   const seen: string[] = [];
   const other = await proxmoxApi({
     onStart: ({ config, addresses }) => {
@@ -226,6 +226,7 @@ test("the lab is told of each start and stop, and can fail a start", async () =>
       seen.push(`start ${config.name} ${addresses.net0}`);
     },
     onStop: ({ config }) => void seen.push(`stop ${config.name}`),
+    onDestroy: ({ config }) => void seen.push(`destroy ${config.name}`),
     lease: () => "198.51.100.77/24",
   });
   other.proxmox.addTemplate({ name: "noble", vmid: 9000 });
@@ -238,5 +239,6 @@ test("the lab is told of each start and stop, and can fail a start", async () =>
   await other.task("POST", `${base}/100/status/start`);
   expect((await other.task("POST", `${base}/101/status/start`)).exitstatus).toBe("no sshd for it");
   await other.task("POST", `${base}/100/status/stop`);
-  expect(seen).toEqual(["start good 198.51.100.77/24", "stop good"]);
+  await other.task("DELETE", `${base}/100`);
+  expect(seen).toEqual(["start good 198.51.100.77/24", "stop good", "destroy good"]);
 });
