@@ -4,6 +4,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { SshTarget } from "../ssh/dial.ts";
+import { JumpHosts } from "./jump-hosts.ts";
 import { type Attempt, type Failure, probe, type Route, stages } from "./probe.ts";
 
 /** A machine that has to become ready. */
@@ -46,15 +47,25 @@ export interface GateResult {
 const final: readonly Failure[] = ["host-key-changed"];
 
 /** Tries all machines at once. */
-export function passGate(
+export async function passGate(
   targets: readonly GateTarget[],
   routes: readonly Route[],
   patience: GatePatience,
 ): Promise<GateResult[]> {
-  return Promise.all(targets.map((target) => untilReady(target, routes, patience)));
+  const jumps = new JumpHosts();
+  try {
+    return await Promise.all(targets.map((target) => untilReady(target, routes, patience, jumps)));
+  } finally {
+    jumps.close();
+  }
 }
 
-async function untilReady(target: GateTarget, routes: readonly Route[], patience: GatePatience): Promise<GateResult> {
+async function untilReady(
+  target: GateTarget,
+  routes: readonly Route[],
+  patience: GatePatience,
+  jumps: JumpHosts,
+): Promise<GateResult> {
   const { timeoutSeconds, waitSeconds, pauseSeconds = 3, signal, onWait } = patience;
   const began = performance.now();
   const elapsed = () => (performance.now() - began) / 1000;
@@ -70,7 +81,7 @@ async function untilReady(target: GateTarget, routes: readonly Route[], patience
   for (;;) {
     const round: Attempt[] = [];
     for (const route of open) {
-      const attempt = await probe(target, route, timeoutSeconds);
+      const attempt = await probe(target, route, timeoutSeconds, jumps);
       round.push(attempt);
       attempts.push(attempt);
       if (attempt.stage === "ready") return result(attempt);

@@ -3,6 +3,7 @@
  */
 import { SshConnection } from "../ssh/connection.ts";
 import { type DialStage, dial, HostKeyMismatch, type SshTarget } from "../ssh/dial.ts";
+import type { JumpHosts } from "./jump-hosts.ts";
 
 /** What a machine passes on the way to being ready, in this order. */
 export const stages = ["resolve", "proxy", "tcp", "banner", "host-key", "authentication", "cloud-init"] as const;
@@ -42,11 +43,17 @@ export function routeText(route: Route): string {
 /**
  * Tries once.
  * @param timeoutSeconds bound on the way over another machine, on the login, and on the question to cloud-init, each.
+ * @param jumps the caller's, who closes them.
  */
-export async function probe(target: SshTarget, route: Route, timeoutSeconds: number): Promise<Attempt> {
+export async function probe(
+  target: SshTarget,
+  route: Route,
+  timeoutSeconds: number,
+  jumps: JumpHosts,
+): Promise<Attempt> {
   const began = performance.now();
   const at = new Date().toISOString();
-  const attempt = new ProbeAttempt(target, route, timeoutSeconds);
+  const attempt = new ProbeAttempt(target, route, timeoutSeconds, jumps);
   const outcome = await attempt.run().catch((error: Error) => attempt.explain(error));
   const seconds = Math.round((performance.now() - began) / 10) / 100;
   return { at, route: routeText(route), seconds, ...outcome };
@@ -54,40 +61,36 @@ export async function probe(target: SshTarget, route: Route, timeoutSeconds: num
 
 class ProbeAttempt {
   private stage: Stage;
-  private jump: SshConnection | undefined;
 
   constructor(
     private readonly target: SshTarget,
     private readonly route: Route,
     private readonly timeoutSeconds: number,
+    private readonly jumps: JumpHosts,
   ) {
     this.stage = route.kind === "direct" ? "resolve" : "proxy";
   }
 
   async run(): Promise<Pick<Attempt, "stage" | "failure" | "reason">> {
+    const over = this.route.kind === "direct" ? undefined : await this.throughJump(this.route.over);
+    const passed = (stage: DialStage) => {
+      this.stage = stages[stages.indexOf(stage) + 1] as Stage;
+    };
+    const client = await dial(this.target, this.timeoutSeconds, { passed, ...(over ? { over } : {}) });
+    const connection = new SshConnection(client, this.target);
     try {
-      const over = this.route.kind === "direct" ? undefined : await this.throughJump(this.route.over);
-      const passed = (stage: DialStage) => {
-        this.stage = stages[stages.indexOf(stage) + 1] as Stage;
-      };
-      const client = await dial(this.target, this.timeoutSeconds, { passed, ...(over ? { over } : {}) });
-      const connection = new SshConnection(client, this.target);
-      try {
-        return await this.cloudInit(connection);
-      } finally {
-        connection.close();
-      }
+      return await this.cloudInit(connection);
     } finally {
-      this.jump?.close();
+      connection.close();
     }
   }
 
   /** A stream to the target from a machine that reaches it: its own log-in is the stage `proxy`, the rest is `tcp`. */
   private async throughJump(over: SshTarget) {
-    this.jump = new SshConnection(await dial(over, this.timeoutSeconds), over);
+    const jump = await this.jumps.to(over, this.timeoutSeconds);
     this.stage = "tcp";
     const stream = await bounded(
-      this.jump.forward(this.target.host, this.target.port),
+      jump.forward(this.target.host, this.target.port),
       this.timeoutSeconds,
       `no answer within ${this.timeoutSeconds} s`,
     );

@@ -5,16 +5,26 @@
  * Not proven here: OpenSSH's own server and a real cloud-init (the lab ring has both).
  */
 import { createServer } from "node:net";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { passGate } from "../../components/readiness/gate.ts";
-import { cloudInitStatus, probe, type Route } from "../../components/readiness/probe.ts";
+import { JumpHosts } from "../../components/readiness/jump-hosts.ts";
+import { cloudInitStatus, probe as probeOver, type Route } from "../../components/readiness/probe.ts";
 import { knownHostsFile, recordKey } from "../../components/ssh/known-hosts.ts";
-import { keyPair, operatorHome, sshHost } from "./ssh-host.fixture.ts";
+import { type Answer, keyPair, operatorHome, sshHost } from "./ssh-host.fixture.ts";
 
 const stack = "platform-vm/dev-apps";
 const direct: Route = { kind: "direct" };
 const ready = () => ({ stdout: "status: done\n" });
 const once = { timeoutSeconds: 2, waitSeconds: 0 };
+
+async function probe(machine: ReturnType<typeof target>, route: Route, timeoutSeconds: number) {
+  const jumps = new JumpHosts();
+  try {
+    return await probeOver(machine, route, timeoutSeconds, jumps);
+  } finally {
+    jumps.close();
+  }
+}
 
 function target(server: { host: string; port: number }, name = "app-01") {
   return { name, host: server.host, port: server.port, user: "opsadmin", stack };
@@ -109,6 +119,26 @@ test("straight first, then over the jump host, which is kept to once it leads th
   const machine = { ...target(closed), host: "192.0.2.77" };
   const attempt = await probe(machine, over, 5);
   expect(attempt).toMatchObject({ stage: "ready", route: `jump root@127.0.0.1:${jump.port}` });
+});
+
+test("all machines share one login on the jump host, which is made anew once it is lost", async () => {
+  operatorHome();
+  const answers: Answer[] = ["lost"];
+  const inner = await sshHost({ answer: () => answers.shift() ?? ready() });
+  const jump = await sshHost({ reaches: () => inner.port });
+  const host = { host: jump.host, port: jump.port, user: "root", stack };
+  const machines = Array.from({ length: 20 }, (_, index) => ({ ...target(inner, `app-${index}`), host: "192.0.2.77" }));
+  const patience = { timeoutSeconds: 5, waitSeconds: 10, pauseSeconds: 0.02 };
+  const results = await passGate(machines, [{ kind: "bastion", over: host }], patience);
+  expect(results.map(({ status }) => status)).toEqual(machines.map(() => "ok"));
+  expect(jump.dials()).toBe(1);
+
+  const jumps = new JumpHosts();
+  const first = await jumps.to(host, 5);
+  expect(await jumps.to(host, 5)).toBe(first);
+  first.abort();
+  await vi.waitFor(async () => expect(await jumps.to(host, 5)).not.toBe(first));
+  jumps.close();
 });
 
 test("what is wrong with the jump host is said of the jump host", async () => {
