@@ -81,7 +81,8 @@ export class ProxmoxVm extends pulumi.ComponentResource {
     this.vmId = vm.vmId.apply(Number);
     this.nodeName = vm.nodeName;
     this.address = vm.ipv4Addresses.apply((reported) => addressOf(args.cards, reported ?? []));
-    this.mac = vm.macAddresses.apply((reported) => args.cards[0]?.macAddress ?? firstCard(reported ?? []));
+    // From the configuration of the VM: its agent is not asked where the address is known.
+    this.mac = vm.networkDevices.apply((cards) => args.cards[0]?.macAddress ?? cards?.[0]?.macAddress ?? "");
     this.identity = pulumi.all([this.vmId, this.nodeName, this.address, this.mac]).apply(([vmId, node, address, mac]) =>
       identityDigest({
         vmId,
@@ -94,11 +95,6 @@ export class ProxmoxVm extends pulumi.ComponentResource {
     );
     this.registerOutputs({ vmId: this.vmId, address: this.address, mac: this.mac, identity: this.identity });
   }
-}
-
-/** The agent reports the loopback device first. */
-function firstCard(macs: readonly string[]): string {
-  return macs.find((mac) => !/^(00:){5}00$/.test(mac)) ?? "";
 }
 
 function vmArgs(args: ProxmoxVmArgs): proxmox.VmLegacyArgs {

@@ -14,7 +14,8 @@ beforeAll(async () => {
     "proxmoxve:index/vmLegacy:VmLegacy": {
       vmId: 101,
       ipv4Addresses: [["127.0.0.1"], ["10.20.0.115"]],
-      macAddresses: ["00:00:00:00:00:00", "BC:24:11:00:00:99"],
+      // As Proxmox VE made it up; the agent says nothing of a VM with a static address.
+      networkDevices: [{ bridge: "vnetdev", macAddress: "BC:24:11:00:00:99" }],
     },
   });
 });

@@ -114,6 +114,7 @@ it("are what the stack file says, and the outputs say which they are", async () 
       startup: expect.stringContaining("order=3"),
     },
   });
+  expect(said.mac_addresses_primary["pgha-01"]).toMatch(/^([0-9A-F]{2}:){5}[0-9A-F]{2}$/);
   expect(String(made.config.net0)).toContain(said.mac_addresses_primary["pgha-01"]);
 });
 
