@@ -14,6 +14,7 @@ import { Faults } from "./faults.ts";
 import { putTemplate } from "./machines.ts";
 import { type Grants, Permissions } from "./permissions.ts";
 import { type LoggedRequest, serve } from "./server.ts";
+import { type ClusterSnapshot, restoreSnapshot, takeSnapshot } from "./snapshot.ts";
 import { type PublishedImage, type SimulatedStorage, type SimulatedVm, State, type Volume } from "./state.ts";
 import { Tasks } from "./tasks.ts";
 
@@ -48,6 +49,8 @@ export interface ProxmoxOptions extends Partial<MachineHooks> {
   taskMs?: number;
   /** From a VM's start until its agent answers, in milliseconds; default 5. */
   agentMs?: number;
+  /** VMs and volumes to begin with, as `snapshot` gave them. Hooks are not told of those that run. */
+  snapshot?: ClusterSnapshot;
   /** First address that DHCP gives, with prefix length; default `192.0.2.100/24`. Not used with `lease`. */
   dhcp?: string;
 }
@@ -93,6 +96,8 @@ export interface SimulatedProxmox {
   vms(): SimulatedVm[];
   /** Everything on a storage. */
   volumes(storage: string): Volume[];
+  /** VMs and volumes as they are now. */
+  snapshot(): ClusterSnapshot;
   /** Stops listening, ends tasks, runs `onStop` for what runs. */
   stop(): Promise<void>;
 }
@@ -110,6 +115,7 @@ export async function startProxmox(options: ProxmoxOptions = {}): Promise<Simula
   const state = new State(nodes, bridges);
   for (const storage of options.storages ?? defaultStorages(scratch))
     state.storages.set(storage.id, storageFrom(storage));
+  if (options.snapshot) restoreSnapshot(state, options.snapshot);
   const faults = new Faults();
   const tasks = new Tasks(faults, taskMs);
   const permissions = new Permissions();
@@ -138,6 +144,7 @@ export async function startProxmox(options: ProxmoxOptions = {}): Promise<Simula
     vm: (idOrName) => findVm(state, idOrName),
     vms: () => [...state.vms.values()].sort((a, b) => a.vmid - b.vmid),
     volumes: (storage) => state.volumes(state.requireStorage(storage)),
+    snapshot: () => takeSnapshot(state),
     async stop() {
       await server.close();
       await tasks.stop();
