@@ -14,14 +14,17 @@ export interface ExportedResource {
   /** `<urn>::<id>` of its provider. */
   provider?: string;
   dependencies?: string[];
+  ignoreChanges?: string[];
 }
 
 const secretMark = "4dabf18193072939515e22adb298388d";
 /** What the engine itself keeps with a provider's inputs. */
 const engineOwn = ["__internal", "version"];
 
-const header = `import * as libvirt from "@pulumi/libvirt";
-import * as pulumi from "@pulumi/pulumi";
+/** Packages that have an SDK: the program imports the ones that it uses, as anybody's would. */
+const sdks = ["libvirt", "proxmoxve"];
+
+const header = `import * as pulumi from "@pulumi/pulumi";
 
 class Plain extends pulumi.CustomResource {}
 class PlainProvider extends pulumi.ProviderResource {}
@@ -42,7 +45,9 @@ export function bareProgram(resources: readonly ExportedResource[]): string {
   const stack = resources.find(({ type }) => type === "pulumi:pulumi:Stack");
   const outputs = Object.entries(stack?.outputs ?? {});
   lines.push(...outputs.map(([name, value]) => `export const ${name} = ${literal(value)};`));
-  return `${header}${lines.join("\n")}\n`;
+  const used = sdks.filter((name) => resources.some(({ type }) => type === `pulumi:providers:${name}`));
+  const imports = used.map((name) => `import * as ${name} from "@pulumi/${name}";\n`);
+  return `${imports.join("")}${header}${lines.join("\n")}\n`;
 }
 
 /** Dependencies first; neither the stack itself nor default providers, which the engine makes. */
@@ -78,17 +83,18 @@ function declaration(resource: ExportedResource, names: ReadonlyMap<string, stri
     Object.fromEntries(Object.entries(resource.inputs ?? {}).filter(([key]) => !engineOwn.includes(key))),
   );
   if (!resource.custom) return `new pulumi.ComponentResource(${JSON.stringify(type)}, ${name}, {}, ${options})`;
-  if (packageName === "libvirt") return `new libvirt.${className}(${name}, ${inputs}, ${options})`;
+  if (sdks.includes(packageName)) return `new ${packageName}.${className}(${name}, ${inputs}, ${options})`;
   if (packageName === "holdfast") return `new Plain(${JSON.stringify(type)}, ${name}, ${inputs}, ${options})`;
-  if (moduleName === "providers" && className === "libvirt")
-    return `new libvirt.Provider(${name}, ${inputs}, ${options})`;
+  // The state has what the SDK made of booleans: text.
+  if (moduleName === "providers" && sdks.includes(className))
+    return `new ${className}.Provider(${name}, ${inputs.replace(/"(true|false)"/g, "$1")}, ${options})`;
   if (moduleName === "providers" && className === "holdfast")
     return `new PlainProvider("holdfast", ${name}, ${inputs}, ${options})`;
   throw new Error(`the bare program cannot declare ${urn}: teach bench/bare.ts the type ${type}`);
 }
 
 function optionsOf(
-  { parent, provider, dependencies = [], inputs }: ExportedResource,
+  { parent, provider, dependencies = [], inputs, ignoreChanges = [] }: ExportedResource,
   names: ReadonlyMap<string, string>,
 ) {
   const known = (urn: string | undefined) => (urn === undefined ? undefined : names.get(urn));
@@ -97,6 +103,7 @@ function optionsOf(
     known(parent) && `parent: ${known(parent)}`,
     provider && `provider: ${known(urnOf(provider))}`,
     on.length > 0 && `dependsOn: [${on.join(", ")}]`,
+    ignoreChanges.length > 0 && `ignoreChanges: ${JSON.stringify(ignoreChanges)}`,
     // Not as an option: the generated SDK drops it there.
     inputs?.version &&
       `transforms: [({ props, opts }) => ({ props, opts: { ...opts, version: ${JSON.stringify(inputs.version)} } })]`,

@@ -12,6 +12,8 @@ import type { Workspace } from "../lab/workspace.ts";
 import { Failure, runMain } from "../toolchain/failure.ts";
 import { step } from "../toolchain/progress.ts";
 import { picture } from "./picture.ts";
+import { type PoolsMeasured, poolsMarkdown, poolsPicture, poolsTable } from "./pool-report.ts";
+import { measurePools } from "./pools.ts";
 import { previewPairs, tracedPreviews } from "./previews.ts";
 import { type Measured, markdown, partSpreads, plainTable } from "./report.ts";
 import { writeBareProgram } from "./site.ts";
@@ -20,21 +22,25 @@ import { ups } from "./ups.ts";
 
 const siteName = "b-bench";
 const docs = join(import.meta.dirname, "..", "docs");
-const marks = ["<!-- measured: written by npm run bench -- --write -->", "<!-- /measured -->"] as const;
+const marks = (name: string) => [`<!-- ${name}: written by npm run bench -- --write -->`, `<!-- /${name} -->`] as const;
 
 const usage = `usage: npm run bench [-- options]
   --runs N     how often every preview is measured (default 5)
-  --quick      the same as --runs 1
+  --quick      the same as --runs 1 --pools 1,10
+  --only WHAT  runners, or pools: not the other
+  --pools N,…  sizes of the pools (default 1,10,100)
   --pairs N    how often a runner is made, by hand and with holdfast (default 1; 0: with holdfast alone)
   --json FILE  also writes what was measured as JSON
   --write      also writes it into docs/performance.md, with its picture`;
 
 await runMain(async () => {
   const options = readOptions();
-  const measured = await measure(options.runs, options.pairs);
-  if (options.json) writeFileSync(options.json, `${JSON.stringify(measured, null, 2)}\n`);
-  if (options.write) writeDocs(measured);
-  process.stdout.write(`\n${plainTable(measured)}`);
+  const pools = options.only === "runners" ? undefined : await measurePools(options.pools, options.runs);
+  const measured = options.only === "pools" ? undefined : await measure(options.runs, options.pairs);
+  if (options.json) writeFileSync(options.json, `${JSON.stringify({ ...measured, pools }, null, 2)}\n`);
+  if (options.write && measured) writeDocs(measured);
+  if (options.write && pools) writePoolDocs(pools);
+  process.stdout.write(`\n${measured ? plainTable(measured) : ""}${pools ? poolsTable(pools) : ""}`);
 });
 
 function readOptions() {
@@ -44,14 +50,20 @@ function readOptions() {
         runs: { type: "string", default: "5" },
         pairs: { type: "string", default: "1" },
         quick: { type: "boolean", default: false },
+        only: { type: "string" },
+        pools: { type: "string" },
         json: { type: "string" },
         write: { type: "boolean", default: false },
       },
     });
-    const { json, write } = values;
+    const { json, write, only, pools = values.quick ? "1,10" : "1,10,100" } = values;
+    if (only !== undefined && !["runners", "pools"].includes(only))
+      throw new Error(`--only takes runners or pools, not "${only}"`);
     return {
       json,
       write,
+      only,
+      pools: pools.split(",").map((size) => count("pools", size, 1)),
       runs: values.quick ? 1 : count("runs", values.runs, 1),
       pairs: count("pairs", values.pairs, 0),
     };
@@ -93,17 +105,32 @@ async function measureOn(workspace: Workspace, runs: number, pairs: number): Pro
   const { virtType } = workspace.site;
   return {
     day: new Date().toISOString().slice(0, 10),
-    machine: `${cpus().length} cores that other work shares, guests ${virtType === "kvm" ? "on KVM" : "emulated"}`,
+    machine: `${machine()}, guests ${virtType === "kvm" ? "on KVM" : "emulated"}`,
     comparisons,
     parts: { preview: partSpreads(traced), up: partSpreads(made.parts) },
   };
 }
 
+function machine(): string {
+  return `${cpus().length} cores that other work shares`;
+}
+
 function writeDocs(measured: Measured): void {
-  const page = join(docs, "performance.md");
-  const [before, rest] = readFileSync(page, "utf8").split(marks[0]);
-  const after = rest?.split(marks[1])[1];
-  if (before === undefined || after === undefined) throw new Failure(`${page} lacks the marks ${marks.join(" and ")}`);
-  writeFileSync(page, `${before}${marks[0]}\n${markdown(measured)}${marks[1]}${after}`);
+  writeSection("measured", markdown(measured));
   writeFileSync(join(docs, "performance.svg"), picture(measured));
+}
+
+function writePoolDocs(pools: PoolsMeasured): void {
+  writeSection("pools", poolsMarkdown(pools, new Date().toISOString().slice(0, 10), machine()));
+  writeFileSync(join(docs, "performance-pools.svg"), poolsPicture(pools));
+}
+
+/** Replaces what stands between a section's marks in docs/performance.md. */
+function writeSection(name: string, text: string): void {
+  const page = join(docs, "performance.md");
+  const [begin, end] = marks(name);
+  const [before, rest] = readFileSync(page, "utf8").split(begin);
+  const after = rest?.split(end)[1];
+  if (before === undefined || after === undefined) throw new Failure(`${page} lacks the marks ${begin} and ${end}`);
+  writeFileSync(page, `${before}${begin}\n${text}${end}${after}`);
 }

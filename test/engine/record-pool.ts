@@ -1,7 +1,7 @@
 /**
  * Records the states of a template and a pool as today's code makes them, with the simulated cluster behind them. The states
- * keep their secrets encrypted; the token in them is one of a simulation that is gone. Run it by `npx tsx`, then look at
- * what changed with `git diff`: test/engine/recorded-pool.test.ts is about states that users have.
+ * keep their secrets encrypted; the token in them is one of a simulation that is gone. Run it by `npx tsx`, then
+ * `npm run format`, then look at what changed with `git diff`: test/engine/recorded-pool.test.ts is about states that users have.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

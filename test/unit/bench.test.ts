@@ -5,6 +5,8 @@
 import { expect, test } from "vitest";
 import { bareProgram } from "../../bench/bare.ts";
 import { picture } from "../../bench/picture.ts";
+import { poolsMarkdown, poolsPicture } from "../../bench/pool-report.ts";
+import { planningSeconds } from "../../bench/pools.ts";
 import { markdown, partSpreads } from "../../bench/report.ts";
 import { compare, spread } from "../../bench/spread.ts";
 import { milestones, parseTrace, previewParts } from "../../bench/trace.ts";
@@ -32,6 +34,19 @@ test("the bare program declares dependencies first, keeps secrets secret, and le
   );
   expect(program).toContain("export const fleet = 1;");
   expect(program).not.toContain("__internal");
+});
+
+test("a bare pool imports the SDK that it uses alone, with the provider's booleans and what its VMs ignore", () => {
+  const type = "pulumi:providers:proxmoxve";
+  const vmType = "proxmoxve:index/vmLegacy:VmLegacy";
+  const program = bareProgram([
+    { urn: urn(type, "proxmox"), type, custom: true, inputs: { insecure: "false", version: "8.6.0" } },
+    { urn: urn(vmType, "vm"), type: vmType, custom: true, inputs: {}, ignoreChanges: ["disks[0].speed"] },
+  ]);
+  expect(program).toContain('import * as proxmoxve from "@pulumi/proxmoxve";');
+  expect(program).not.toContain("@pulumi/libvirt");
+  expect(program).toContain('new proxmoxve.Provider("proxmox", { "insecure": false }');
+  expect(program).toContain('new proxmoxve.VmLegacy("vm", {  }, { ignoreChanges: ["disks[0].speed"] });');
 });
 
 test("a resource that the bare program cannot declare is an error: what is left out would be compared all the same", () => {
@@ -109,4 +124,24 @@ test("the middle ratio decides about a goal, and one that is not met is said to 
   expect(markdown(measured)).toContain("| 1.10 / 1.40 / 1.50 | at most 1.3: not met |");
   expect(markdown({ ...measured, comparisons: [{ ...comparison, goal: 1.4 }] })).toContain("at most 1.4: met");
   expect(picture(measured)).toContain("a &amp; b");
+});
+
+test("the goal of pools is that of a hundred VMs, and time is drawn as it grows", () => {
+  const about = { what: "up", with: "bare" };
+  const size = (vms: number, holdfast: number) => {
+    const comparison = compare({ ...about, what: `up of ${vms}` }, [{ holdfast, other: 10 }]);
+    return { vms, up: comparison, preview: comparison };
+  };
+  const measured = { sizes: [size(1, 20), size(100, 11.4)], planning: { vms: 10_000, seconds: 1.2 } };
+  const page = poolsMarkdown(measured, "2026-01-01", "two cores");
+  expect(page).toContain("| up of 1 | 1 | 2.00 | - |");
+  expect(page).toContain("| up of 100 | 1 | 1.14 | at most 1.15: met |");
+  expect(page).toContain("| planning of 10000 VMs | 1 | - | at most 1 s: not met |");
+  expect(poolsPicture(measured).match(/<polyline/g)).toHaveLength(4);
+  const [first, last] = [...poolsPicture(measured).matchAll(/points="([\d.]+),[\d.]+ ([\d.]+),/g)][0]?.slice(1) ?? [];
+  expect(Number(last)).toBeGreaterThan(Number(first));
+});
+
+test("the pool that is planned has as many VMs as are measured", () => {
+  expect(planningSeconds(300)).toBeGreaterThan(0);
 });
