@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: what holdfast costs, as ratios to the same thing without it, and where the time goes. It measures on a
- * lab site of its own, which it takes down at the end, also on failure.
+ * `npm run bench`: what holdfast costs, as ratios to the same thing without it, and where the time goes. It measures runners
+ * on a lab site of its own, which it takes down at the end, also on failure, and pools on simulated clusters.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";

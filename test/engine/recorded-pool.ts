@@ -39,7 +39,7 @@ export const recordedImage = {
   sha256: "ab".repeat(32),
 };
 
-/** Makes both stacks with their configuration; the pool's gate dials `sshPort`. Nothing is deployed. */
+/** Makes both stacks with their configuration. Nothing is deployed. */
 export async function configureRecorded(engine: Engine, proxmox: SimulatedProxmox, publicKey: string): Promise<void> {
   const certificate = join(engine.env.HOME ?? "", "proxmox.pem");
   writeFileSync(certificate, proxmox.certificate);
