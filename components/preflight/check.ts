@@ -3,8 +3,11 @@
  * plugin's preflight function refuses on them; `holdfast doctor` prints them as a table.
  */
 
-/** What became of a check. `skipped` means that nothing was observed, and is never shown as good. */
-export type CheckStatus = "ok" | "failed" | "skipped";
+/**
+ * What became of a check. `skipped` means that nothing was observed, and is never shown as good; `warning` is one that nothing
+ * depends on for certain, and that is not satisfied.
+ */
+export type CheckStatus = "ok" | "failed" | "warning" | "skipped";
 
 /** One check and its result. */
 export interface Check {
@@ -22,4 +25,10 @@ export function failures(checks: readonly Check[]): string[] {
   return checks
     .filter(({ status }) => status === "failed")
     .map(({ what, found, fix }) => `${found ?? `not so: ${what}`}${fix ? `; ${fix}` : ""}`);
+}
+
+/** @throws Error with every failed check, one a line below `head`. */
+export function refuseFailed(head: string, checks: readonly Check[]): void {
+  const failed = failures(checks);
+  if (failed.length > 0) throw new Error(`${head}${failed.map((problem) => `\n  - ${problem}`).join("")}`);
 }

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import type { PreflightArgs } from "../../components/preflight/args.ts";
-import { type Check, failures } from "../../components/preflight/check.ts";
+import { type Check, refuseFailed } from "../../components/preflight/check.ts";
 import { impatient, withSsh } from "../../components/ssh/connection.ts";
 import { forgeChecks } from "../forge/preflight.ts";
 import type { Operation, ProviderFunction } from "../kind.ts";
@@ -43,11 +43,7 @@ export const preflight: ProviderFunction<PreflightArgs> = {
   async invoke(wanted, operation) {
     const { signal, config, saw } = operation;
     const checks = await preflightChecks(wanted, { signal, forgeToken: config.forgeToken, saw });
-    const failed = failures(checks);
-    if (failed.length > 0) {
-      const list = failed.map((problem) => `\n  - ${problem}`).join("");
-      throw new Error(`stack ${wanted.host.stack} is not ready for ${wanted.host.host}, nothing was changed:${list}`);
-    }
+    refuseFailed(`stack ${wanted.host.stack} is not ready for ${wanted.host.host}, nothing was changed:`, checks);
     for (const { what, found } of checks.filter(({ status }) => status === "skipped")) {
       operation.log("warning", `not checked that ${what}: ${found}`);
     }

@@ -4,11 +4,12 @@
  */
 import { z } from "zod";
 import { proxmoxOwner } from "../../components/owner/mark.ts";
-import { type Check, failures } from "../../components/preflight/check.ts";
+import { type Check, refuseFailed } from "../../components/preflight/check.ts";
 import type { PoolPreflightArgs, WantedVm } from "../../components/preflight/proxmox-args.ts";
 import type { ProviderFunction } from "../kind.ts";
-import { proxmoxApi } from "./api.ts";
+import { type ProxmoxApi, proxmoxApi } from "./api.ts";
 import { type ClusterVm, clusterVms, nameOf, notOurs } from "./cluster.ts";
+import { notReady } from "./node-checks.ts";
 
 const text = z.string().min(1);
 
@@ -26,18 +27,25 @@ export const poolPreflight: ProviderFunction<PoolPreflightArgs> = {
   inputs,
   async invoke(wanted, operation) {
     const api = proxmoxApi(operation);
-    const head = `stack ${wanted.stack} is not ready for Proxmox VE at ${api.endpoint}, nothing was changed:`;
-    const there = await clusterVms(api).catch((error: Error) => {
-      throw new Error(`${head}\n  - ${error.message}`);
-    });
-    const failed = failures([
-      ...wanted.vms.flatMap((vm) => inTheWay(vm, wanted.owner, there)),
-      ...wanted.templates.flatMap((template) => templateCheck(template, there)),
-    ]);
-    if (failed.length > 0) throw new Error(`${head}${failed.map((problem) => `\n  - ${problem}`).join("")}`);
+    refuseFailed(notReady(wanted.stack, api), await poolChecks(api, wanted));
     return {};
   },
 };
+
+/** Looks at the cluster's list of VMs. Never throws: a cluster that does not answer is a check too. */
+export async function poolChecks(api: ProxmoxApi, wanted: PoolPreflightArgs): Promise<Check[]> {
+  const what = "the cluster says which VMs it has";
+  const there = await clusterVms(api).catch((error: Error) => error);
+  if (there instanceof Error) return [{ what, status: "failed", found: there.message }];
+  return [
+    ...wanted.vms.flatMap((vm): Check[] => {
+      const problems = inTheWay(vm, wanted.owner, there);
+      const what = `nobody else has the name ${vm.name}${vm.vmId === undefined ? "" : ` or the id ${vm.vmId}`}`;
+      return problems.length > 0 ? problems : [{ what, status: "ok" }];
+    }),
+    ...wanted.templates.map((template) => templateCheck(template, there)),
+  ];
+}
 
 /** VMs that have the name or the id of one that is wanted, and are not the one that the state has. */
 export function inTheWay(wanted: WantedVm, owner: string, there: readonly ClusterVm[]): Check[] {
@@ -86,26 +94,22 @@ function collision(vm: ClusterVm, of: "name" | "id", wanted: WantedVm, owner: st
   };
 }
 
-function templateCheck({ vmId, source }: PoolPreflightArgs["templates"][number], there: readonly ClusterVm[]): Check[] {
+function templateCheck({ vmId, source }: PoolPreflightArgs["templates"][number], there: readonly ClusterVm[]): Check {
   const what = `template ${vmId} can be cloned`;
   const found = there.find(({ vmid }) => vmid === vmId);
   if (!found) {
-    return [
-      {
-        what,
-        status: "failed",
-        found: `template_vm_id=${vmId} comes from ${source}, but no VM/template with that ID exists on the Proxmox host, or the token may not see it`,
-        fix: "Rebuild or reseed the template first (pulumi up in template-image/)",
-      },
-    ];
-  }
-  if (Number(found.template) === 1) return [{ what, status: "ok" }];
-  return [
-    {
+    return {
       what,
       status: "failed",
-      found: `template_vm_id=${vmId} exists on the Proxmox host but is not marked as a template`,
-      fix: "Fix the source VM or rebuild the template before continuing",
-    },
-  ];
+      found: `template_vm_id=${vmId} comes from ${source}, but no VM/template with that ID exists on the Proxmox host, or the token may not see it`,
+      fix: "Rebuild or reseed the template first (pulumi up in template-image/)",
+    };
+  }
+  if (Number(found.template) === 1) return { what, status: "ok", found: nameOf(found) };
+  return {
+    what,
+    status: "failed",
+    found: `template_vm_id=${vmId} exists on the Proxmox host but is not marked as a template`,
+    fix: "Fix the source VM or rebuild the template before continuing",
+  };
 }

@@ -4,12 +4,13 @@
  */
 import { z } from "zod";
 import { proxmoxOwner } from "../../components/owner/mark.ts";
-import { type Check, failures } from "../../components/preflight/check.ts";
+import { type Check, refuseFailed } from "../../components/preflight/check.ts";
 import type { ProxmoxPreflightArgs, WantedTemplate } from "../../components/preflight/proxmox-args.ts";
-import type { ProviderFunction } from "../kind.ts";
+import type { Operation, ProviderFunction } from "../kind.ts";
 import { type ProxmoxApi, proxmoxApi } from "./api.ts";
 import { type ClusterVm, clusterVms, describeClones, vmConfig } from "./cluster.ts";
 import { ProxmoxError } from "./errors.ts";
+import { apiCheck, type NodeNeeds, nodeChecks, notReady } from "./node-checks.ts";
 import { collisions } from "./template-collision.ts";
 import { adviceOnClones, isConfirmed } from "./template-guard.ts";
 
@@ -40,14 +41,13 @@ export const proxmoxPreflight: ProviderFunction<ProxmoxPreflightArgs> = {
   inputs,
   async invoke(wanted, operation) {
     const api = proxmoxApi(operation);
-    const head = `stack ${wanted.stack} is not ready for Proxmox VE at ${api.endpoint}, nothing was changed:`;
-    const { version } = await api.get<{ version: string }>("/version").catch((error: Error) => {
-      throw new Error(`${head}\n  - ${error.message}`);
-    });
-    operation.saw("proxmox", version);
-    const checks = await clusterChecks(api, wanted);
-    const failed = failures(checks);
-    if (failed.length > 0) throw new Error(`${head}${failed.map((problem) => `\n  - ${problem}`).join("")}`);
+    let version = "";
+    const saw: Operation["saw"] = (what, seen) => {
+      version = seen;
+      operation.saw(what, seen);
+    };
+    const checks = await templateChecks(api, wanted, saw);
+    refuseFailed(notReady(wanted.stack, api), checks);
     for (const { what, found } of checks.filter(({ status }) => status === "skipped")) {
       operation.log("warning", `not checked that ${what}: ${found}`);
     }
@@ -55,108 +55,42 @@ export const proxmoxPreflight: ProviderFunction<ProxmoxPreflightArgs> = {
   },
 };
 
-/** Looks at all of it side by side. Never throws: what cannot be looked at is a check too. */
-async function clusterChecks(api: ProxmoxApi, wanted: ProxmoxPreflightArgs): Promise<Check[]> {
+/**
+ * Looks at all of it side by side. Never throws: what cannot be looked at is a check too.
+ * @param saw told which version answered.
+ */
+export async function templateChecks(
+  api: ProxmoxApi,
+  wanted: ProxmoxPreflightArgs,
+  saw: Operation["saw"] = () => {},
+): Promise<Check[]> {
+  const { check, version } = await apiCheck(api);
+  if (version === undefined) return [check];
+  saw("proxmox", version);
   const { templates } = wanted;
   const nodes = [...new Set(templates.map(({ node }) => node))];
   const pools = [...new Set(templates.flatMap(({ pool }) => pool ?? []))];
   const parts = await Promise.all([
-    ...nodes.map((node) => nodeChecks(api, node, wanted)),
+    ...nodes.map((node) => nodeChecks(api, nodeNeeds(node, wanted))),
     ...pools.map((pool) => poolCheck(api, pool)),
     vmChecks(api, wanted),
     ...templates.map((template) => replacementCheck(api, template, wanted)),
   ]);
-  return parts.flat();
+  return [check, ...parts.flat()];
 }
 
-async function nodeChecks(api: ProxmoxApi, node: string, wanted: ProxmoxPreflightArgs): Promise<Check[]> {
-  const what = `node ${node} answers`;
-  const all = await api.get<{ node: string; status: string }[]>("/nodes").catch((error: Error) => error);
-  if (all instanceof Error) return [{ what, status: "failed", found: all.message }];
-  const names = all.map((one) => one.node);
-  if (!names.includes(node)) {
-    return [
-      {
-        what,
-        status: "failed",
-        found: `the cluster has no node ${node}, but ${names.join(", ")}`,
-        fix: "set node_name",
-      },
-    ];
-  }
-  const here = wanted.templates.filter((template) => template.node === node);
-  return (
-    await Promise.all([storageChecks(api, node, wanted.imageStorage, here), bridgeChecks(api, node, here)])
-  ).flat();
-}
-
-interface Storage {
-  storage: string;
-  content: string;
-  active?: number;
-}
-
-async function storageChecks(
-  api: ProxmoxApi,
-  node: string,
-  imageStorage: string,
-  templates: readonly WantedTemplate[],
-): Promise<Check[]> {
-  const needed = [
-    { id: imageStorage, content: "import", key: "images_datastore_id" },
-    ...[...new Set(templates.map(({ diskStorage }) => diskStorage))].map((id) => ({
-      id,
-      content: "images",
-      key: "datastore_id",
-    })),
-  ];
-  const found = await api.get<Storage[]>(`/nodes/${node}/storage`).catch((error: Error) => error);
-  return needed.map(({ id, content, key }): Check => {
-    const what = `storage ${id} of node ${node} takes ${content}`;
-    if (found instanceof Error) return { what, status: "failed", found: found.message };
-    const storage = found.find((one) => one.storage === id);
-    if (!storage) {
-      const others = found.map((one) => one.storage).join(", ") || "none";
-      return {
-        what,
-        status: "failed",
-        found: `node ${node} shows the token no storage ${id}, but ${others}`,
-        fix: `set ${key}`,
-      };
-    }
-    if (Number(storage.active ?? 1) !== 1) {
-      return {
-        what,
-        status: "failed",
-        found: `storage ${id} is not active on node ${node}`,
-        fix: `look at it with: pvesm status`,
-      };
-    }
-    const allowed = storage.content.split(",");
-    if (allowed.includes(content)) return { what, status: "ok" };
-    return {
-      what,
-      status: "failed",
-      found: `storage ${id} of node ${node} takes ${allowed.join(", ")}, not ${content}`,
-      fix: `allow it: pvesm set ${id} --content ${[...allowed, content].join(",")}, or set ${key}`,
-    };
-  });
-}
-
-async function bridgeChecks(api: ProxmoxApi, node: string, templates: readonly WantedTemplate[]): Promise<Check[]> {
-  // With this type the bridges of SDN zones are in it, too.
-  const found = await api
-    .get<{ iface: string }[]>(`/nodes/${node}/network`, { type: "any_bridge" })
-    .catch((error: Error) => error);
-  const bridges = found instanceof Error ? [] : found.map(({ iface }) => iface);
-  return [...new Set(templates.map(({ bridge }) => bridge))].map((bridge): Check => {
-    const what = `node ${node} has the bridge ${bridge}`;
-    if (found instanceof Error) return { what, status: "skipped", found: found.message };
-    if (bridges.length === 0) return { what, status: "skipped", found: "the token is shown no bridge (SDN.Use)" };
-    if (bridges.includes(bridge)) return { what, status: "ok" };
-    const fix = "set network_bridge";
-    return { what, status: "failed", found: `node ${node} has no bridge ${bridge}, but ${bridges.join(", ")}`, fix };
-  });
+function nodeNeeds(node: string, { templates, imageStorage }: ProxmoxPreflightArgs): NodeNeeds {
+  const here = templates.filter((template) => template.node === node);
+  const disks = [...new Set(here.map(({ diskStorage }) => diskStorage))];
+  return {
+    node,
+    storages: [
+      { id: imageStorage, content: "import", fix: "set images_datastore_id" },
+      ...disks.map((id) => ({ id, content: "images", fix: "set datastore_id" })),
+    ],
+    bridges: [...new Set(here.map(({ bridge }) => bridge))],
+    bridgeFix: "set network_bridge",
+  };
 }
 
 async function poolCheck(api: ProxmoxApi, pool: string): Promise<Check[]> {
