@@ -78,12 +78,20 @@ export class Engine {
   }
 
   /** Runs `holdfast` in the clone. Never throws for a failing command; bounded by two minutes. */
-  async holdfast(...args: string[]): Promise<EngineResult> {
+  holdfast(...args: string[]): Promise<EngineResult> {
+    return this.holdfastWith({}, ...args);
+  }
+
+  /** The same with a standard input, and with more of an environment. */
+  async holdfastWith(
+    { input, env = {} }: { input?: string; env?: Record<string, string> },
+    ...args: string[]
+  ): Promise<EngineResult> {
     const result = await execa("node", ["cli/holdfast.js", ...args], {
       cwd: this.directory,
-      env: { ...process.env, ...this.env, HOLDFAST_CACHE: cacheDirectory() },
+      env: { ...process.env, ...this.env, HOLDFAST_CACHE: cacheDirectory(), ...env },
       reject: false,
-      stdin: "ignore",
+      ...(input === undefined ? { stdin: "ignore" as const } : { input }),
       timeout: 120_000,
     });
     return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
