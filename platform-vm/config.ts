@@ -39,11 +39,25 @@ export const platformVmConfig = {
 
   ...proxmoxKeys,
   node_name: optional(
-    textField({ description: "Node that carries the VMs. Default: the template's.", example: "pve02" }, word, "a node"),
+    textField(
+      {
+        description: "Node that carries the VMs. Default: the template's, else the site contract's.",
+        example: "pve02",
+      },
+      word,
+      "a node",
+    ),
   ),
-  datastore_id: withDefault(
-    textField({ description: "Storage of the VMs' disks.", example: "fast-lvm" }, word, "a storage"),
-    "local-lvm",
+  datastore_id: optional(
+    textField(
+      {
+        description:
+          "Storage of the VMs' disks. Default: local-lvm, or where the site contract lacks that its first one.",
+        example: "fast-lvm",
+      },
+      word,
+      "a storage",
+    ),
   ),
 
   name_prefix: withDefault(

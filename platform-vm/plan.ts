@@ -60,6 +60,8 @@ export interface PoolPlan {
   /** The stack of template-image with the templates; absent with `template_vm_id`. */
   templateStack?: string;
   templateVmId?: number;
+  /** Node of the site, for VMs whose template and configuration name none. */
+  siteNode?: string;
   permission: ReplacePermission;
   readiness: ReadinessSettings & { user: string };
   jump?: SshTarget;
@@ -101,15 +103,17 @@ export function planPool(
   if (problems.length > 0 || "problems" in named) throw new ConfigError(place.project, place.stack, problems);
   const stack = `${place.project}/${place.stack}`;
   const { post_apply_ssh_readiness: readiness } = config;
+  const siteNode = site?.authorities.proxmox?.node;
   return {
     owner,
     env,
     endpoint,
     vms: Object.entries(inputs).map(([key, vm]) =>
-      plannedVm(key, vm, named.names[key] ?? key, cards[key] ?? [], config),
+      plannedVm(key, vm, named.names[key] ?? key, cards[key] ?? [], config, defaultStorage(site)),
     ),
     ...(templateStack === undefined ? {} : { templateStack }),
     ...(config.template_vm_id === undefined ? {} : { templateVmId: config.template_vm_id }),
+    ...(siteNode === undefined ? {} : { siteNode }),
     permission: permissionOf(config.allow_vm_set_replace),
     readiness: { ...readiness, user: readiness.target_user ?? config.ssh_username },
     ...waysTo(config, site, stack),
@@ -256,7 +260,14 @@ function checkIds(vms: Record<string, VmInput>, report: Report): void {
   }
 }
 
-function plannedVm(key: string, vm: VmInput, name: string, cards: PlannedCard[], config: PlatformVmConfig): PlannedVm {
+function plannedVm(
+  key: string,
+  vm: VmInput,
+  name: string,
+  cards: PlannedCard[],
+  config: PlatformVmConfig,
+  storage: string,
+): PlannedVm {
   const role = vm.role ?? config.vm_role;
   const nodeName = vm.node_name ?? config.node_name;
   return {
@@ -269,7 +280,7 @@ function plannedVm(key: string, vm: VmInput, name: string, cards: PlannedCard[],
     memoryMb: vm.memory_mb ?? config.memory_mb,
     diskGb: vm.disk_size_gb ?? config.disk_size_gb,
     ...(nodeName === undefined ? {} : { nodeName }),
-    datastoreId: vm.datastore_id ?? config.datastore_id,
+    datastoreId: vm.datastore_id ?? config.datastore_id ?? storage,
     cards,
     tags: [...new Set([...(vm.tags ?? config.tags), role].map((tag) => tag.toLowerCase()))].sort(),
     onBoot: vm.on_boot ?? config.on_boot === "true",
@@ -285,12 +296,30 @@ function permissionOf(text: string): ReplacePermission {
 /** The ways to the VMs beside the straight one. */
 function waysTo(config: PlatformVmConfig, site: Site | undefined, stack: string): Pick<PoolPlan, "jump" | "bastion"> {
   const jumpHost = config.ssh_proxy_jump_host;
-  const bastion = config["bastion.address"] ?? site?.authorities.proxmox?.address;
+  const bastion = bastionOf(config["bastion.address"], site);
   const auto = config.post_apply_ssh_readiness.ssh_proxy_jump_auto;
   return {
     ...(jumpHost
       ? { jump: { host: jumpHost, port: config.ssh_proxy_jump_port, user: config.ssh_proxy_jump_user, stack } }
       : {}),
-    ...(bastion && auto ? { bastion: { host: bastion, port: 22, user: "root", stack } } : {}),
+    ...(bastion && auto ? { bastion: { ...bastion, user: "root", stack } } : {}),
   };
+}
+
+/** The Proxmox host: where the site says the same address, with its port and host key. */
+function bastionOf(
+  configured: string | undefined,
+  site: Site | undefined,
+): Pick<SshTarget, "host" | "port" | "hostKey"> | undefined {
+  const { address, port = 22, hostKey } = site?.authorities.proxmox ?? {};
+  if (configured !== undefined && configured !== address) return { host: configured, port: 22 };
+  if (address === undefined) return undefined;
+  return { host: address, port, ...(hostKey === undefined ? {} : { hostKey }) };
+}
+
+/** Storage of disks where the configuration names none: what it always was, if the site has that. */
+function defaultStorage(site: Site | undefined): string {
+  const usual = "local-lvm";
+  const storages = site?.authorities.proxmox?.storages ?? [];
+  return storages.includes(usual) ? usual : (storages[0] ?? usual);
 }

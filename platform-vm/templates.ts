@@ -33,7 +33,7 @@ export function chooseTemplates(
       problems.push({ key: `vms.${key}`, reason: template.problem });
       continue;
     }
-    const node = nodeName ?? template.node;
+    const node = nodeName ?? template.node ?? plan.siteNode;
     if (node === undefined) {
       problems.push({ key: "node_name", reason: `is required with template_vm_id: VM ${key} has to stand somewhere` });
       continue;

@@ -40,6 +40,24 @@ const authority = z.strictObject({
     .optional(),
 });
 
+/** A cluster of Proxmox VE, as `holdfast init proxmox` found it. */
+const proxmox = authority.extend({
+  /** SSH port of `address`; default 22. */
+  port: z.int().min(1).max(65535).optional(),
+  /** Public SSH host key of `address`: `ssh-ed25519 AAAA…`. */
+  hostKey: z
+    .string()
+    .regex(
+      /^(ssh-(ed25519|rsa)|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/]+=*$/,
+      "expected a public key as ssh-keyscan prints it",
+    )
+    .optional(),
+  /** Node for VMs whose template and configuration name none. */
+  node: z.string().min(1).optional(),
+  /** Storages that its token may use, the one for VMs' disks first. */
+  storages: z.array(z.string().min(1)).min(1).optional(),
+});
+
 const site = z.strictObject({
   contract: z.literal("site@1"),
   /** Id of the site; part of every owner mark. */
@@ -51,7 +69,7 @@ const site = z.strictObject({
   authorities: z.strictObject({
     forge: authority.optional(),
     netbox: authority.optional(),
-    proxmox: authority.optional(),
+    proxmox: proxmox.optional(),
   }),
   /** GCP projects by role; never one project for all. */
   gcpProjects: z.strictObject({
@@ -64,6 +82,9 @@ const site = z.strictObject({
 
 /** A site as the contract carries it. */
 export type Site = z.infer<typeof site>;
+
+/** A cluster of Proxmox VE of a site. */
+export type ProxmoxAuthority = z.infer<typeof proxmox>;
 
 /** A network of a site. */
 export type SiteNetwork = z.infer<typeof network>;

@@ -26,6 +26,22 @@ const authority = fc.record(
   { ...optional, requiredKeys: ["url"] },
 );
 
+const proxmox = fc.record(
+  {
+    ...{
+      url: fc.domain().map((name) => `https://${name}:8006`),
+      address: fc.ipV4(),
+      secretKey: fc.constant("proxmox.token"),
+    },
+    ...{
+      port: fc.integer({ min: 1, max: 65535 }),
+      hostKey: fc.base64String({ minLength: 4 }).map((key) => `ssh-ed25519 ${key}`),
+    },
+    ...{ node: namePart, storages: fc.array(namePart, { minLength: 1, maxLength: 3 }) },
+  },
+  { ...optional, requiredKeys: ["url"] },
+);
+
 /** Anything that a foundation may export. */
 export const site = fc.record(
   {
@@ -34,10 +50,7 @@ export const site = fc.record(
     env: fc.stringMatching(/^[a-z][a-z0-9-]{0,8}$/),
     zone: fc.string({ minLength: 1, maxLength: 8 }),
     networks: fc.array(network, { maxLength: 3 }),
-    authorities: fc.record(
-      { forge: authority, netbox: authority, proxmox: authority },
-      { ...optional, requiredKeys: [] },
-    ),
+    authorities: fc.record({ forge: authority, netbox: authority, proxmox }, { ...optional, requiredKeys: [] }),
     gcpProjects: fc.record(
       { host: namePart, control: namePart, workload: namePart },
       { ...optional, requiredKeys: [] },
