@@ -1,5 +1,5 @@
 /**
- * Checks as a person reads them: one line each, what failed with what mends it below, and a sum at the end. Pure.
+ * Checks as a person reads them: one line each, what failed with what mends it below, and a sum at the end.
  */
 import { styleText } from "node:util";
 import type { Check, CheckStatus } from "../components/preflight/check.ts";
@@ -14,6 +14,7 @@ export interface TableStyle {
 const marks = {
   ok: { mark: "✓", word: "ok", colour: "green" },
   failed: { mark: "✗", word: "FAILED", colour: "red" },
+  warning: { mark: "!", word: "warning", colour: "yellow" },
   skipped: { mark: "?", word: "unknown", colour: "yellow" },
 } as const satisfies Record<CheckStatus, { mark: string; word: string; colour: string }>;
 
@@ -37,13 +38,16 @@ function row(check: Check, whatWidth: number, style: TableStyle): string {
     return `${status}${" ".repeat(gap)}${(whats[index] ?? "").padEnd(whatWidth)}${" ".repeat(gap)}${founds[index] ?? ""}`;
   });
   // Not wrapped: a command is copied as a whole.
-  if (check.status === "failed" && check.fix) lines.push(`${" ".repeat(statusWidth + gap)}→ ${check.fix}`);
+  if ((check.status === "failed" || check.status === "warning") && check.fix)
+    lines.push(`${" ".repeat(statusWidth + gap)}→ ${check.fix}`);
   return lines.map((line) => line.trimEnd()).join("\n");
 }
 
 function sum(checks: readonly Check[], style: TableStyle): string {
-  const parts = (Object.keys(marks) as CheckStatus[]).map((status) => {
+  const parts = (Object.keys(marks) as CheckStatus[]).flatMap((status) => {
     const count = checks.filter((check) => check.status === status).length;
+    // Not every command has checks that only warn.
+    if (status === "warning" && count === 0) return [];
     const text = `${count} ${marks[status].word.toLowerCase()}`;
     return count > 0 && status !== "ok" ? painted(text, marks[status].colour, style) : text;
   });
@@ -65,4 +69,17 @@ function wrapped(text: string, width: number): string[] {
     else lines.push(word);
   }
   return lines;
+}
+
+/** Prints a table on standard output, under a line that says what was looked at. */
+export function printTable(head: string, checks: readonly Check[]): void {
+  const { isTTY, columns = 120 } = process.stdout;
+  const colour = isTTY === true && !process.env.NO_COLOR;
+  process.stdout.write(`${head}\n\n${checkTable(checks, { width: columns, colour })}`);
+}
+
+/** Exit code of a command that looks. What was not observed is not good: it counts, but less than what failed. */
+export function exitCode(checks: readonly Check[]): 0 | 1 | 2 {
+  if (checks.some(({ status }) => status === "failed")) return 1;
+  return checks.some(({ status }) => status === "skipped") ? 2 : 0;
 }

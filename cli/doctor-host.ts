@@ -2,11 +2,10 @@
  * `holdfast doctor host <stack>`: what the preflight of a runner stack looks at, the good and the bad, without Pulumi's
  * program. It changes nothing; a host is prepared by hand.
  */
-import type { Check } from "../components/preflight/check.ts";
 import { preflightChecks } from "../provider/host/preflight.ts";
 import { locateForge } from "../runners/forge.ts";
 import { planPreflight } from "../runners/preflight.ts";
-import { checkTable } from "./check-table.ts";
+import { exitCode, printTable } from "./check-table.ts";
 import { readRunnerStack } from "./runner-stack.ts";
 
 /** Bound on all checks together, in milliseconds; each has a shorter one of its own. */
@@ -20,18 +19,6 @@ export async function doctorHost(stack: string, options: { json: boolean }): Pro
   const checks = await preflightChecks(wanted, context);
   if (options.json) {
     process.stdout.write(`${JSON.stringify({ stack: plan.host.stack, host: plan.host.host, checks }, null, 2)}\n`);
-  } else {
-    const { isTTY, columns = 120 } = process.stdout;
-    const colour = isTTY === true && !process.env.NO_COLOR;
-    process.stdout.write(
-      `${plan.host.stack} on ${plan.host.host}\n\n${checkTable(checks, { width: columns, colour })}`,
-    );
-  }
+  } else printTable(`${plan.host.stack} on ${plan.host.host}`, checks);
   return exitCode(checks);
-}
-
-/** What was not observed is not good: it counts, but less than what failed. */
-export function exitCode(checks: readonly Check[]): 0 | 1 | 2 {
-  if (checks.some(({ status }) => status === "failed")) return 1;
-  return checks.some(({ status }) => status === "skipped") ? 2 : 0;
 }

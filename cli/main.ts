@@ -6,49 +6,134 @@ import { Failure } from "../toolchain/failure.ts";
 import { latestRun, listEvidence, verifyEvidence } from "./evidence.ts";
 
 const usage = `usage: holdfast doctor host <stack>             is everything there that a runner stack needs? changes nothing
+       holdfast preflight [--strict] <stack>      the same of VMs (<stack> of platform-vm) or template-image/<stack>;
+                                                  --strict: what an update may do without counts, too
+       holdfast rebuild <stack> --confirm <stack> [--yes]
+                                                  destroys the VMs of a stack of platform-vm and makes them anew
+       holdfast init proxmox --endpoint URL --node N [--storage S ...] [--bastion ADDRESS[:PORT]] [--stack shared]
+                                                  checks a cluster, and records it in the foundation's configuration
+       holdfast secrets ensure [--stdin] <project>/<stack>
+                                                  asks for the secrets that a stack lacks; --stdin: key=value lines
        holdfast evidence list <project> <stack>   what changed something, and how it ended
        holdfast evidence verify <directory>       is the evidence of a run as it was written?
        holdfast evidence verify --latest <project> <stack>
 
   --json   for machines
-  exit code: 0 all is well, 1 something failed or differs, 2 could not look
+  exit code: 0 all is well, 1 something failed or differs, 2 could not look, or did not begin
 `;
 
 /** Exit code of a command that could not look, or was not understood. */
 const couldNotLook = 2;
 
+const options = {
+  help: { type: "boolean", short: "h", default: false },
+  json: { type: "boolean", default: false },
+  latest: { type: "boolean", default: false },
+  strict: { type: "boolean", default: false },
+  confirm: { type: "string" },
+  yes: { type: "boolean", default: false },
+  stdin: { type: "boolean", default: false },
+  endpoint: { type: "string" },
+  node: { type: "string" },
+  storage: { type: "string", multiple: true },
+  bastion: { type: "string" },
+  stack: { type: "string" },
+} as const;
+
+type Values = ReturnType<typeof parsed>["values"];
+
+/** A command: the words that it begins with, how many names follow, and the options that it takes. */
+interface Command {
+  words: string;
+  names: number;
+  options: readonly (keyof typeof options)[];
+  run(values: Values, first: string, second: string): Promise<number> | number;
+}
+
+// Loaded when asked for: most commands need Pulumi's SDK, which takes a second.
+const commands: readonly Command[] = [
+  {
+    words: "doctor host",
+    names: 1,
+    options: ["json"],
+    run: async (values, stack) => (await import("./doctor-host.ts")).doctorHost(stack, values),
+  },
+  {
+    words: "preflight",
+    names: 1,
+    options: ["json", "strict"],
+    run: async (values, stack) => (await import("./preflight.ts")).preflight(stack, values),
+  },
+  {
+    words: "rebuild",
+    names: 1,
+    options: ["json", "confirm", "yes"],
+    run: async (values, stack) => (await import("./rebuild.ts")).rebuild(stack, values),
+  },
+  {
+    words: "init proxmox",
+    names: 0,
+    options: ["json", "endpoint", "node", "storage", "bastion", "stack"],
+    run: async (values) => (await import("./init-proxmox.ts")).initProxmox(values),
+  },
+  {
+    words: "secrets ensure",
+    names: 1,
+    options: ["json", "stdin"],
+    run: async (values, stack) => (await import("./secrets.ts")).ensureSecrets(stack, values),
+  },
+  {
+    words: "evidence list",
+    names: 2,
+    options: ["json"],
+    run: (values, project, stack) => listEvidence(project, stack, values),
+  },
+  {
+    words: "evidence verify",
+    names: 1,
+    options: ["json"],
+    run: (values, directory) => verifyEvidence(directory, values),
+  },
+  {
+    words: "evidence verify",
+    names: 2,
+    options: ["json", "latest"],
+    run: (values, project, stack) => verifyEvidence(latestRun(project, stack), values),
+  },
+];
+
 try {
-  process.exitCode = await command(process.argv.slice(2));
+  process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   process.stderr.write(`✗ ${error instanceof Failure ? error.message : ((error as Error).stack ?? error)}\n`);
   process.exitCode = couldNotLook;
 }
 
-async function command(argv: string[]): Promise<number> {
-  const { values, positionals } = parsed(argv);
+async function main(argv: string[]): Promise<number> {
+  const { values, positionals, tokens } = parsed(argv);
   if (values.help) {
     process.stdout.write(usage);
     return 0;
   }
-  const [area, what, ...rest] = positionals;
-  const [first = "", second = ""] = rest;
-  const asked = [area, what, rest.length].join(" ");
-  // Loaded when asked for: the doctor needs Pulumi's SDK, which takes a second.
-  if (asked === "doctor host 1") return (await import("./doctor-host.ts")).doctorHost(first, values);
-  if (asked === "evidence list 2") return listEvidence(first, second, values);
-  if (asked === "evidence verify 2" && values.latest) return verifyEvidence(latestRun(first, second), values);
-  if (asked === "evidence verify 1" && !values.latest) return verifyEvidence(first, values);
-  throw new Failure(`there is no command \`holdfast ${argv.join(" ")}\``, `one of these:\n\n${usage}`);
+  const given = tokens.flatMap((token) => (token.kind === "option" ? [token.name] : []));
+  const command = commands.find(({ words, names, options }) => {
+    const all = words.split(" ");
+    return (
+      positionals.length === all.length + names &&
+      all.every((word, index) => positionals[index] === word) &&
+      given.every((name) => (options as readonly string[]).includes(name)) &&
+      // Two names are a stack's only with it, and one is a directory only without.
+      values.latest === (options as readonly string[]).includes("latest")
+    );
+  });
+  if (!command) throw new Failure(`there is no command \`holdfast ${argv.join(" ")}\``, `one of these:\n\n${usage}`);
+  const [first = "", second = ""] = positionals.slice(command.words.split(" ").length);
+  return command.run(values, first, second);
 }
 
 function parsed(argv: string[]) {
-  const options = {
-    latest: { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", short: "h", default: false },
-  } as const;
   try {
-    return parseArgs({ args: argv, options, allowPositionals: true });
+    return parseArgs({ args: argv, options, allowPositionals: true, tokens: true });
   } catch (error) {
     throw new Failure((error as Error).message, `holdfast --help`);
   }

@@ -14,6 +14,8 @@ export interface RunOptions {
   timeoutMs?: number;
   /** What to do when it fails; printed with the failure. */
   next?: string;
+  /** Its standard input: the place for a secret. Default: none. */
+  stdin?: string;
 }
 
 /**
@@ -21,15 +23,17 @@ export interface RunOptions {
  * @throws Failure with the last lines of its standard error.
  */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
-  const { cwd, env, timeoutMs = 0, next } = options;
+  const { cwd, env, timeoutMs = 0, next, stdin } = options;
   const settings = { cwd, env: { ...process.env, ...env }, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 };
   return new Promise((resolve, reject) => {
-    execFile(command, args, settings, (error, stdout, stderr) => {
+    const child = execFile(command, args, settings, (error, stdout, stderr) => {
       if (!error) return resolve(stdout);
       const lines = stderr.trim().split("\n").slice(-12).join("\n    ");
       const reason = error.killed ? `was stopped after ${timeoutMs} ms` : `failed (${error.code ?? error.signal})`;
       const text = `${[command, ...args].join(" ")} ${reason}${cwd ? ` in ${cwd}` : ""}${lines ? `:\n    ${lines}` : ""}`;
       reject(new Failure(text, next, { cause: error }));
     });
+    // A command that ends without reading it says why by its exit code.
+    child.stdin?.on("error", () => {}).end(stdin);
   });
 }

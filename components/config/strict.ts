@@ -9,6 +9,11 @@ import { ProgramError } from "../program-error.ts";
 /** Text that somebody still has to replace. */
 const placeholder = /(CHANGE_ME|REPLACE_|YOUR_)\w*/;
 
+/** Whether a value is one that somebody still has to replace. */
+export function holdsPlaceholder(value: string): boolean {
+  return placeholder.test(value);
+}
+
 /** One problem with one key. */
 export interface Problem {
   key: string;
@@ -36,7 +41,7 @@ export function parseConfig<S extends ConfigShape>(
   const values: Record<string, unknown> = {};
   for (const [key, schema] of Object.entries(shape)) {
     const text = raw[key];
-    if (text !== undefined && placeholder.test(text)) {
+    if (text !== undefined && holdsPlaceholder(text)) {
       problems.push({ key, reason: "still holds a placeholder; put the real value in" });
       continue;
     }
@@ -65,7 +70,11 @@ export function loadConfig<S extends ConfigShape>(shape: S): ConfigOf<S> {
 
 /** Every problem of a stack's configuration, in one error. */
 export class ConfigError extends ProgramError {
-  constructor(project: string, stack: string, problems: readonly Problem[]) {
+  constructor(
+    project: string,
+    stack: string,
+    readonly problems: readonly Problem[],
+  ) {
     const lines = problems.map(({ key, reason }) => `  - ${project}:${key}: ${reason}`);
     super(`configuration of stack ${stack} cannot be used, nothing was changed:\n${lines.join("\n")}`);
   }

@@ -37,6 +37,8 @@ export interface DialOptions {
   over?: Duplex;
   /** Told each stage as it is passed. */
   passed?: (stage: DialStage) => void;
+  /** Told the key of a first contact, which is not recorded then. */
+  met?: (key: HostKey) => void;
 }
 
 /** The private key that `RUNNER_SSH_KEY_PATH` names, or the agent, or an error that says how to give one. */
@@ -72,6 +74,7 @@ export function dial(target: SshTarget, timeoutSeconds: number, options: DialOpt
   const file = knownHostsFile(target.stack);
   if (target.hostKey) pinKey(file, target.host, target.port, normalizeKey(target.hostKey));
   const expected = recordedKeys(file, target.host, target.port);
+  const met = options.met ?? ((key) => recordKey(file, target.host, target.port, key));
   const login = credentials();
   return new Promise((resolve, reject) => {
     const client = new ssh2.Client();
@@ -106,7 +109,7 @@ export function dial(target: SshTarget, timeoutSeconds: number, options: DialOpt
       algorithms: { serverHostKey: hostKeyAlgorithms(expected) },
       hostVerifier: (blob: Buffer) => {
         const seen = keyOf(blob);
-        if (expected.length === 0) recordKey(file, target.host, target.port, seen);
+        if (expected.length === 0) met(seen);
         else if (!expected.includes(seen)) refusal = mismatch(target, file, expected, seen);
         if (!refusal) passed("host-key");
         return refusal === undefined;

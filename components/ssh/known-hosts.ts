@@ -2,6 +2,7 @@
  * Host keys of one stack: a known_hosts file of its own, so that pinning for one stack never vouches for another.
  * The format is OpenSSH's, because the libvirt provider reads the same file.
  */
+import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
@@ -47,18 +48,39 @@ export function recordKey(file: string, host: string, port: number, key: HostKey
 export function pinKey(file: string, host: string, port: number, key: HostKey): void {
   const recorded = recordedKeys(file, host, port);
   if (recorded.length === 1 && recorded[0] === key) return;
-  const pattern = hostPattern(host, port);
-  const others = existsSync(file) ? lines(file).filter((line) => line.split(/\s+/)[0] !== pattern) : [];
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const next = `${file}.${process.pid}`;
-  writeFileSync(next, `${[...others, `${pattern} ${key}`].join("\n")}\n`, { mode: 0o600 });
-  renameSync(next, file);
+  replace(file, [...others(file, host, port), `${hostPattern(host, port)} ${key}`]);
+}
+
+/** Forgets every key of an address: the machine that had it is gone, and the next one is met for the first time. */
+export function forgetKeys(file: string, host: string, port: number): void {
+  if (recordedKeys(file, host, port).length > 0) replace(file, others(file, host, port));
+}
+
+/** Fingerprint of a public key (`type base64 …`) as OpenSSH shows it; undefined for what is none. */
+export function fingerprint(publicKey: string | undefined): string | undefined {
+  const blob = publicKey?.split(" ")[1];
+  if (!blob) return undefined;
+  const digest = createHash("sha256").update(Buffer.from(blob, "base64")).digest("base64");
+  return `SHA256:${digest.replace(/=+$/, "")}`;
 }
 
 /** Type and blob of a public key line, its comment dropped: `ssh-ed25519 AAAA… root@host` → `ssh-ed25519 AAAA…`. */
 export function normalizeKey(line: string): HostKey {
   const [type, blob] = line.trim().split(/\s+/);
   return `${type} ${blob}`;
+}
+
+/** The lines about other addresses. */
+function others(file: string, host: string, port: number): string[] {
+  const pattern = hostPattern(host, port);
+  return existsSync(file) ? lines(file).filter((line) => line.split(/\s+/)[0] !== pattern) : [];
+}
+
+function replace(file: string, content: readonly string[]): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const next = `${file}.${process.pid}`;
+  writeFileSync(next, content.map((line) => `${line}\n`).join(""), { mode: 0o600 });
+  renameSync(next, file);
 }
 
 function lines(file: string): string[] {

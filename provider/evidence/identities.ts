@@ -2,9 +2,8 @@
  * Who and where: the few facts of a resource that evidence may hold. Everything else stays out, whatever it is; what is
  * listed here gets in only when it looks like what it should be.
  */
-import { createHash } from "node:crypto";
 import { isIP } from "node:net";
-import { knownHostsFile, recordedKeys } from "../../components/ssh/known-hosts.ts";
+import { fingerprint, knownHostsFile, recordedKeys } from "../../components/ssh/known-hosts.ts";
 import { sshTarget } from "../ssh/target.ts";
 import type { Properties, Value } from "../wire.ts";
 
@@ -35,12 +34,4 @@ export function identitiesOf(properties: Properties, secrets: ReadonlySet<string
     keyFingerprint: fingerprint(text(open.publicKey, (value) => /^(ssh|ecdsa)-/.test(value))),
   };
   return Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));
-}
-
-/** Fingerprint of a public key (`type base64 …`) as OpenSSH shows it. */
-function fingerprint(publicKey: string | undefined): string | undefined {
-  const blob = publicKey?.split(" ")[1];
-  if (!blob) return undefined;
-  const digest = createHash("sha256").update(Buffer.from(blob, "base64")).digest("base64");
-  return `SHA256:${digest.replace(/=+$/, "")}`;
 }

@@ -2,8 +2,7 @@
  * The table of `holdfast doctor`: what stands in it, how it breaks, and what its exit code says.
  */
 import { expect, test } from "vitest";
-import { checkTable } from "../../cli/check-table.ts";
-import { exitCode } from "../../cli/doctor-host.ts";
+import { checkTable, exitCode } from "../../cli/check-table.ts";
 import type { Check } from "../../components/preflight/check.ts";
 
 const ok: Check = { what: "bridge br0 exists", status: "ok" };
@@ -23,6 +22,14 @@ test("every check has a line, what failed the command that mends it, and the sum
 
 1 ok, 1 failed, 1 unknown
 `);
+});
+
+test("what only warns is shown with what mends it, and counted where there is any", () => {
+  const warning: Check = { ...failed, status: "warning" };
+  const table = checkTable([ok, warning], { width: 80, colour: false });
+  expect(table).toContain("! warning  pool images is active  it is stopped\n           → virsh pool-start images");
+  expect(table).toContain("1 ok, 0 failed, 1 warning, 0 unknown");
+  expect(exitCode([ok, warning])).toBe(0);
 });
 
 test("long findings break between words below each other, commands stay whole", () => {

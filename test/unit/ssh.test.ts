@@ -15,7 +15,7 @@ import { connect, impatient, shellQuote, withSsh } from "../../components/ssh/co
 import { HostKeyMismatch, type SshTarget } from "../../components/ssh/dial.ts";
 import { knownHostKey } from "../../components/ssh/first-contact.ts";
 import { generateKeyPair } from "../../components/ssh/key-pair.ts";
-import { knownHostsFile, recordedKeys } from "../../components/ssh/known-hosts.ts";
+import { fingerprint, forgetKeys, knownHostsFile, recordedKeys, recordKey } from "../../components/ssh/known-hosts.ts";
 import { operatorPublicKey } from "../../components/ssh/operator-key.ts";
 import { keyPair, operatorHome, type StandIn, sshHost } from "./ssh-host.fixture.ts";
 
@@ -326,4 +326,29 @@ test("every generated key pair reads back; of ssh2's own, one in about 150 does 
     if (parsed instanceof Error) throw parsed;
     expect(parsed.getPublicSSH().toString("base64")).toBe(publicKey.split(" ")[1]);
   }
+});
+
+test("a key that is forgotten is met for the first time again; those of other addresses stay", async () => {
+  operatorHome();
+  const file = knownHostsFile(stack);
+  expect(() => forgetKeys(file, "192.0.2.1", 22)).not.toThrow();
+  const { public: key } = keyPair();
+  for (const [host, port] of [
+    ["192.0.2.1", 22],
+    ["192.0.2.1", 2222],
+    ["192.0.2.10", 22],
+  ] as const)
+    recordKey(file, host, port, key as `${string} ${string}`);
+  forgetKeys(file, "192.0.2.1", 22);
+  expect(recordedKeys(file, "192.0.2.1", 22)).toEqual([]);
+  expect([recordedKeys(file, "192.0.2.1", 2222), recordedKeys(file, "192.0.2.10", 22)]).toEqual([[key], [key]]);
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+});
+
+test("a fingerprint is OpenSSH's", () => {
+  const { home, key } = operatorHome();
+  const file = join(home, "key.pub");
+  writeFileSync(file, `${key.public}\n`);
+  expect(execFileSync("ssh-keygen", ["-lf", file], { encoding: "utf8" })).toContain(` ${fingerprint(key.public)} `);
+  expect(fingerprint(undefined)).toBeUndefined();
 });

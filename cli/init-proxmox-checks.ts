@@ -1,0 +1,135 @@
+/**
+ * What has to be true of a cluster before it is recorded: it answers with a certificate that somebody vouches for, in a
+ * version that is known, its token sees node and storages, and its bastion takes root's login. Changes nothing.
+ */
+import { readFileSync } from "node:fs";
+import { connect, type PeerCertificate, rootCertificates } from "node:tls";
+import type { Check } from "../components/preflight/check.ts";
+import { dial, type SshTarget } from "../components/ssh/dial.ts";
+import { fingerprint, type HostKey, knownHostsFile, recordedKeys } from "../components/ssh/known-hosts.ts";
+import { ProxmoxApi } from "../provider/proxmox/api.ts";
+import { apiCheck, nodeChecks } from "../provider/proxmox/node-checks.ts";
+
+/** The oldest major version that was looked at. */
+const oldest = 8;
+/** Bound on one dial, in seconds. */
+const dialSeconds = 8;
+
+/** A cluster to record. */
+export interface ProxmoxWanted {
+  /** https. */
+  endpoint: string;
+  token: string;
+  node: string;
+  /** The one for VMs' disks first. */
+  storages: readonly string[];
+  bastion?: SshTarget;
+}
+
+/**
+ * Looks at all of it. Never throws: what cannot be looked at is a check too.
+ * @param hostKey the bastion's, where one is recorded.
+ */
+export async function clusterLook(
+  wanted: ProxmoxWanted,
+  hostKey: string | undefined,
+): Promise<{ checks: Check[]; bastionKey?: HostKey }> {
+  const [cluster, bastion] = await Promise.all([
+    apiChecks(wanted),
+    wanted.bastion ? bastionCheck(wanted.bastion, hostKey) : undefined,
+  ]);
+  return {
+    checks: [...cluster, ...(bastion ? [bastion.check] : [])],
+    ...(bastion?.key ? { bastionKey: bastion.key } : {}),
+  };
+}
+
+async function apiChecks({ endpoint, token, node, storages }: ProxmoxWanted): Promise<Check[]> {
+  const certificate = await certificateCheck(endpoint);
+  // A token is sent to nobody else than to whom somebody vouches for.
+  if (certificate.status !== "ok") return [certificate];
+  const api = new ProxmoxApi({ endpoint, token, insecure: false }, AbortSignal.timeout(60_000));
+  const { check, version } = await apiCheck(api);
+  if (version === undefined) return [certificate, check];
+  const needs = storages.map((id, index) => ({
+    id,
+    fix: `name one of those with --storage`,
+    // Disks of VMs go to the first.
+    ...(index === 0 ? { content: "images" } : {}),
+  }));
+  const there = { node, nodeFix: "name one of those with --node", storages: needs, bridges: [], bridgeFix: "" };
+  return [certificate, check, versionCheck(version), ...(await nodeChecks(api, there))];
+}
+
+/** Whether the version is one that is known to do. */
+export function versionCheck(version: string): Check {
+  const what = `it is Proxmox VE ${oldest} or later`;
+  if (Number.parseInt(version, 10) >= oldest) return { what, status: "ok", found: version };
+  return { what, status: "failed", found: `it is ${version}`, fix: "upgrade the cluster" };
+}
+
+/** Whether somebody vouches for the certificate that the endpoint shows: the system, or `SSL_CERT_FILE`. */
+export function certificateCheck(endpoint: string): Promise<Check> {
+  const { hostname, port } = new URL(endpoint);
+  const host = hostname.replace(/^\[|\]$/g, "");
+  const what = `${endpoint} shows a certificate that somebody vouches for`;
+  const failed = (found: string, fix: string): Check => ({ what, status: "failed", found, fix });
+  let ca: string[] | undefined;
+  try {
+    const file = process.env.SSL_CERT_FILE;
+    ca = file ? [...rootCertificates, readFileSync(file, "utf8")] : undefined;
+  } catch (error) {
+    return Promise.resolve(failed(`SSL_CERT_FILE: ${(error as Error).message}`, "export SSL_CERT_FILE=<a file>"));
+  }
+  return new Promise((resolve) => {
+    const settings = { host, port: Number(port || 443), rejectUnauthorized: false, ...(ca ? { ca } : {}) };
+    const socket = connect({
+      ...settings,
+      ...(/[a-z]/i.test(host) && !host.includes(":") ? { servername: host } : {}),
+    });
+    const end = (check: Check) => {
+      socket.destroy();
+      resolve(check);
+    };
+    const silent = (reason: string) =>
+      failed(`it does not answer: ${reason}`, "is --endpoint right, and can this machine reach it?");
+    socket.setTimeout(dialSeconds * 1000, () => end(silent(`no answer within ${dialSeconds} s`)));
+    socket.once("error", (error) => end(silent(error.message)));
+    socket.once("secureConnect", () => {
+      const shown = certificateText(socket.getPeerCertificate());
+      if (socket.authorized) return end({ what, status: "ok", found: shown });
+      const fix = "export SSL_CERT_FILE=<the cluster's authority, /etc/pve/pve-root-ca.pem there>";
+      end(failed(`${shown}: ${socket.authorizationError}`, fix));
+    });
+  });
+}
+
+function certificateText({ fingerprint256, valid_to: until }: PeerCertificate): string {
+  return `SHA-256 ${fingerprint256}, valid until ${until}`;
+}
+
+/** Whether root logs in, and with which host key the machine answers. A first contact is not recorded here. */
+export async function bastionCheck(target: SshTarget, hostKey?: string): Promise<{ check: Check; key?: HostKey }> {
+  const { user, host, port, stack } = target;
+  const what = `the bastion ${user}@${host}:${port} takes the login`;
+  let key = recordedKeys(knownHostsFile(stack), host, port)[0];
+  let first = false;
+  try {
+    const client = await dial({ ...target, ...(hostKey === undefined ? {} : { hostKey }) }, dialSeconds, {
+      met(seen) {
+        key = seen;
+        first = true;
+      },
+    });
+    client.end();
+    key = (hostKey as HostKey | undefined) ?? key;
+    const shown = `host key ${fingerprint(key)}`;
+    const found = first
+      ? `${shown}, met for the first time: compare it with ssh-keygen -lf on that machine`
+      : `${shown}, as known`;
+    return { check: { what, status: "ok", found }, ...(key === undefined ? {} : { key }) };
+  } catch (error) {
+    const fix = `put your public key into root's authorized_keys there; look at it with: ssh -p ${port} ${user}@${host}`;
+    return { check: { what, status: "failed", found: (error as Error).message, fix } };
+  }
+}

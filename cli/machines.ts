@@ -1,0 +1,59 @@
+/**
+ * Which machines the VMs of a pool are: what its contract says, and, where the last update did not get that far, what its
+ * checkpoint has. Pure.
+ */
+import { vmsContract } from "../components/contracts/vms.ts";
+import { componentName, standingVms } from "../components/pool/checkpoint.ts";
+import type { StateResource } from "./stack.ts";
+
+/** What tells a machine from another of the same name; empty where it is not known. */
+export interface Machine {
+  /** Physical name. */
+  name: string;
+  /** The hypervisor's id. */
+  id: string;
+  node: string;
+  /** IPv4, without prefix length. */
+  address: string;
+  /** Of the first card. */
+  mac: string;
+  /** Digest of all of it. */
+  identity: string;
+}
+
+/** The machines that a state knows, by logical name. */
+export function machinesIn(resources: readonly StateResource[]): Record<string, Machine> {
+  return { ...publishedIn(resources), ...standingMachines(resources) };
+}
+
+/** What the stack exports as `vms@1`; undefined where no update has come so far since it was made. */
+export function publishedIn(resources: readonly StateResource[]): Record<string, Machine> | undefined {
+  const { vms } = outputsOf(resources.find(({ type }) => type === "pulumi:pulumi:Stack"));
+  const published = vmsContract.schema.safeParse(vms);
+  if (!published.success) return undefined;
+  const machines = Object.entries(published.data.vms).map(([key, { vmId, name, node, address, mac, identity }]) => [
+    key,
+    { name, id: String(vmId), node, address, mac, identity },
+  ]);
+  return Object.fromEntries(machines);
+}
+
+/** What the checkpoint has: true of what stands, whatever came of the last update. */
+export function standingMachines(resources: readonly StateResource[]): Record<string, Machine> {
+  const byUrn = Object.fromEntries(resources.map((resource) => [resource.urn, resource]));
+  const machines = standingVms(byUrn).map(({ key, name, vmId }): [string, Machine] => {
+    const vm = outputsOf(resources.find(({ urn }) => urn.endsWith(`::${componentName(key)}-vm`)));
+    const component = outputsOf(resources.find(({ urn }) => urn.endsWith(`::${componentName(key)}`)));
+    const text = (value: unknown) => (typeof value === "string" ? value : "");
+    const machine = {
+      ...{ name, id: vmId === undefined ? "" : String(vmId), node: text(vm.nodeName) },
+      ...{ address: text(component.address), mac: text(component.mac), identity: text(component.identity) },
+    };
+    return [key, machine];
+  });
+  return Object.fromEntries(machines);
+}
+
+function outputsOf(resource: StateResource | undefined): Record<string, unknown> {
+  return (resource?.outputs ?? {}) as Record<string, unknown>;
+}

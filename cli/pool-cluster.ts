@@ -1,0 +1,54 @@
+/**
+ * What a pool needs of its cluster: that it answers, that nobody is in the way, that the templates are templates, and that
+ * nodes, storages and bridges are there. Asked with GET alone.
+ */
+import type { Check } from "../components/preflight/check.ts";
+import { planPreflight } from "../platform-vm/preflight.ts";
+import { ProxmoxApi } from "../provider/proxmox/api.ts";
+import { apiCheck, type NodeNeeds, nodeChecks } from "../provider/proxmox/node-checks.ts";
+import { poolChecks } from "../provider/proxmox/pool-preflight.ts";
+import type { Pool, PoolStack } from "./pool-stack.ts";
+
+/** Bound on all questions together, in milliseconds; each has a shorter one of its own. */
+const boundMs = 60_000;
+
+/** Looks at the cluster. Never throws: what cannot be looked at is a check too. */
+export async function clusterChecks({ place, standing, pool }: PoolStack): Promise<Check[]> {
+  const what = "the cluster has what the pool needs";
+  if (!pool?.chosen) return [{ what, status: "skipped", found: "not looked at: what the pool needs is not known" }];
+  const { config, plan, chosen } = pool;
+  const api = proxmoxOf(config, plan.endpoint);
+  const { check, version } = await apiCheck(api);
+  if (version === undefined) return [check];
+  const stack = `${place.project}/${place.stack}`;
+  const wanted = planPreflight(plan, chosen, standing, { stack, reference: config.template_state_ref });
+  const parts = await Promise.all([
+    poolChecks(api, wanted),
+    ...nodeNeeds({ ...pool, chosen }).map((needs) => nodeChecks(api, needs)),
+  ]);
+  return [check, ...parts.flat()];
+}
+
+/** The API as a stack's configuration says how to ask it. */
+export function proxmoxOf(
+  config: Pick<Pool["config"], "proxmox.token" | "proxmox.insecure">,
+  endpoint: string,
+): ProxmoxApi {
+  const access = { endpoint, token: config["proxmox.token"], insecure: config["proxmox.insecure"] === "true" };
+  return new ProxmoxApi(access, AbortSignal.timeout(boundMs));
+}
+
+/** What each node must have for the VMs that it gets. */
+export function nodeNeeds({ plan, chosen }: Pick<Pool, "plan"> & { chosen: NonNullable<Pool["chosen"]> }): NodeNeeds[] {
+  const nodes = [...new Set(Object.values(chosen).map(({ node }) => node))].sort();
+  return nodes.map((node) => {
+    const here = plan.vms.filter(({ key }) => chosen[key]?.node === node);
+    const disks = [...new Set(here.map(({ datastoreId }) => datastoreId))];
+    return {
+      node,
+      storages: disks.map((id) => ({ id, content: "images", fix: "set datastore_id, of the pool or of the VM" })),
+      bridges: [...new Set(here.flatMap(({ cards }) => cards.map(({ bridge }) => bridge)))],
+      bridgeFix: "set the bridge of the card, in vms or interfaces",
+    };
+  });
+}

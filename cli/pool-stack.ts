@@ -1,0 +1,126 @@
+/**
+ * A stack of platform-vm as its program would understand it: configuration, contracts, plan, and the guards that compare the
+ * plan with what stands. Whatever is wrong comes as a check.
+ */
+import { parseConfig } from "../components/config/strict.ts";
+import { templatesContract } from "../components/contracts/templates.ts";
+import { type StandingVm, shrinks, standingVms } from "../components/pool/checkpoint.ts";
+import { judgeVmSet } from "../components/pool/vm-set.ts";
+import type { Check } from "../components/preflight/check.ts";
+import { platformVmConfig } from "../platform-vm/config.ts";
+import { type PlatformVmConfig, type PoolPlan, planPool } from "../platform-vm/plan.ts";
+import { type Chosen, chooseTemplates } from "../platform-vm/templates.ts";
+import { Failure } from "../toolchain/failure.ts";
+import { attempt, type ConfiguredStack } from "./config-checks.ts";
+import type { Pulumi, StackPlace } from "./pulumi.ts";
+import { readContract, readSite, readStack, type StateResource } from "./stack.ts";
+
+/** Name of the project. */
+export const poolProject = "platform-vm";
+
+/** A pool that can be planned. */
+export interface Pool {
+  /** Holds the token of Proxmox VE in the clear. */
+  config: PlatformVmConfig;
+  plan: PoolPlan;
+  /** Environment of the site contract; undefined without one. */
+  siteEnv: string | undefined;
+  /** Templates and nodes by logical name; undefined where they are not to be found. */
+  chosen: Record<string, Chosen> | undefined;
+}
+
+/** A stack of platform-vm. */
+export interface PoolStack {
+  place: StackPlace;
+  resources: StateResource[];
+  standing: StandingVm[];
+  /** What was looked at so far. */
+  checks: Check[];
+  /** Undefined where the configuration, or a contract, cannot be used. */
+  pool: Pool | undefined;
+}
+
+/** @throws Failure when Pulumi does not give the stack. */
+export async function readPoolStack(pulumi: Pulumi, place: StackPlace): Promise<PoolStack> {
+  const { values, resources } = await readStack(pulumi, place);
+  const standing = standingVms(Object.fromEntries(resources.map((resource) => [resource.urn, resource])));
+  const checks: Check[] = [];
+  const pool = await understood(pulumi, place, values, (more) => checks.push(...more));
+  if (pool) checks.push(...guardChecks(place, standing, pool.plan));
+  return { place, resources, standing, checks, pool };
+}
+
+/** Follows the program from key to plan, as far as it comes. */
+async function understood(
+  pulumi: Pulumi,
+  place: StackPlace,
+  values: Record<string, string>,
+  report: (checks: Check[]) => void,
+): Promise<Pool | undefined> {
+  const stack: ConfiguredStack = { ...place, shape: platformVmConfig };
+  const parsed = await attempt("every key of the configuration is known and legal", stack, () =>
+    parseConfig(place.project, place.stack, platformVmConfig, values),
+  );
+  report(parsed.checks);
+  const config = parsed.value;
+  if (!config) return undefined;
+  const about = config["site.stack"] ?? config["site.file"];
+  const site = await attempt(`the site contract is there (${about ?? "not asked for"})`, stack, () =>
+    readSite(pulumi, place.project, config),
+  );
+  if (about !== undefined) report(site.checks);
+  if (!("value" in site)) return undefined;
+  const planned = await attempt(
+    "the pool can be planned",
+    stack,
+    () => planPool(config, site.value, place, process.env.HYOPS_ENV),
+    ({ vms }) => vms.map(({ name }) => name).join(", "),
+  );
+  report(planned.checks);
+  const plan = planned.value;
+  if (!plan) return undefined;
+  const chosen = await attempt("every VM has its template and its node", stack, async () =>
+    chooseTemplates(plan, config, await publishedTemplates(pulumi, plan, config), place),
+  );
+  report(chosen.checks);
+  return { config, plan, siteEnv: site.value?.env, chosen: chosen.value };
+}
+
+async function publishedTemplates(pulumi: Pulumi, { templateStack, env }: PoolPlan, config: PlatformVmConfig) {
+  if (templateStack === undefined) return undefined;
+  const published = await readContract(pulumi, templatesContract, templateStack).catch((error: Error) => {
+    const what = `template_state_ref not found in env state: ${config.template_state_ref} (env=${env})`;
+    throw error instanceof Failure ? new Failure(`${what}: ${error.what}`, error.next) : error;
+  });
+  return published.templates;
+}
+
+/** What a change would take away from people who use what stands. */
+export function guardChecks(
+  { project, stack }: StackPlace,
+  standing: readonly StandingVm[],
+  { vms, permission }: Pick<PoolPlan, "vms" | "permission">,
+): Check[] {
+  const keys = standing.map(({ key }) => key);
+  const verdict = judgeVmSet(
+    `${project}/${stack}`,
+    keys,
+    vms.map(({ key }) => key),
+    permission,
+  );
+  const what = "no VM that stands is taken away";
+  const smaller = shrinks(standing, vms).map(
+    ({ key, reason }): Check => ({
+      what: `${project}:${key} takes nothing away`,
+      status: "failed",
+      found: reason,
+      fix: `edit ${project}:${key} in stacks/${project}/Pulumi.${stack}.yaml`,
+    }),
+  );
+  if (!verdict.allowed) {
+    const fix = `pulumi config set allow_vm_set_replace ${verdict.transition} --stack ${stack}, in ${project}/, where this one change is meant`;
+    return [{ what, status: "failed", found: verdict.message, fix }, ...smaller];
+  }
+  const found = verdict.warning ?? (verdict.added.length > 0 ? `in addition: ${verdict.added.join(", ")}` : undefined);
+  return [{ what, status: "ok", ...(found === undefined ? {} : { found }) }, ...smaller];
+}

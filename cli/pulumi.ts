@@ -1,0 +1,101 @@
+/**
+ * Pulumi as commands use it: the pinned engine, in the folder of a project, with the operator's own backend, passphrase and
+ * home. Which stack is selected is never changed.
+ */
+import { spawn } from "node:child_process";
+import { join } from "node:path";
+import { Failure } from "../toolchain/failure.ts";
+import { ensureToolchain } from "../toolchain/index.ts";
+import { run } from "../toolchain/run.ts";
+
+/** Top folder of the checkout. */
+export const checkout = join(import.meta.dirname, "..");
+/** Bound on one question, in milliseconds. */
+const boundMs = 60_000;
+
+/** A stack of a project. */
+export interface StackPlace {
+  project: string;
+  stack: string;
+}
+
+/** Where the `Pulumi.yaml` of a project is, from the top folder. */
+export function folderOf(project: string): string {
+  return project === "foundation" ? "." : project;
+}
+
+/** The folder in words, for messages. */
+export function folderText({ project }: Pick<StackPlace, "project">): string {
+  return project === "foundation" ? "the top folder" : `${project}/`;
+}
+
+/**
+ * Reads `<stack>` or `<project>/<stack>`.
+ * @param fallback the project of a bare name.
+ * @throws Failure for anything else, naming the projects that there are.
+ */
+export function stackPlace(text: string, projects: readonly string[], fallback: string): StackPlace {
+  const [stack = "", project = fallback, ...rest] = text.split("/").reverse();
+  if (!projects.includes(project) || rest.length > 0 || !/^[\w.-]+$/.test(stack)) {
+    throw new Failure(
+      `${JSON.stringify(text)} is no name of a stack of ${projects.join(" or ")}`,
+      `<stack>, which is one of ${fallback}, or <project>/<stack>; pulumi stack ls in ${fallback}/ shows them`,
+    );
+  }
+  return { project, stack };
+}
+
+/** The pinned engine, ready to be asked. */
+export class Pulumi {
+  private constructor(private readonly env: Readonly<Record<string, string>>) {}
+
+  /** @throws Failure when there is no engine to be had. */
+  static async open(): Promise<Pulumi> {
+    const { PULUMI_HOME: _ours, ...env } = (await ensureToolchain(["pulumi"])).env;
+    return new Pulumi(env);
+  }
+
+  /**
+   * Asks something of a stack and gives the answer. It may hold secrets where they were asked for: no error repeats it.
+   * @param stdin what must not stand in the arguments.
+   * @throws Failure with Pulumi's own words.
+   */
+  ask({ project, stack }: StackPlace, args: readonly string[], stdin?: string): Promise<string> {
+    return run("pulumi", [...args, "--stack", stack, "--non-interactive", "--color", "never"], {
+      cwd: join(checkout, folderOf(project)),
+      env: this.env,
+      timeoutMs: boundMs,
+      next: "the command's own words say what is missing: a stack, PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE_FILE",
+      ...(stdin === undefined ? {} : { stdin }),
+    });
+  }
+
+  /**
+   * Changes a stack, its output shown as it comes; plugins are those of the operator's own Pulumi. An interrupt reaches
+   * Pulumi, which ends in order, and not this process.
+   * @param out where its standard output goes; default: this process's.
+   * @returns its exit code.
+   */
+  show({ project, stack }: StackPlace, args: readonly string[], out: 1 | 2 = 1): Promise<number> {
+    const waitForPulumi = () => {};
+    process.on("SIGINT", waitForPulumi);
+    return new Promise<number>((resolve, reject) => {
+      const child = spawn(
+        "pulumi",
+        [...args, "--stack", stack, ...(process.stdin.isTTY ? [] : ["--non-interactive"])],
+        {
+          cwd: join(checkout, folderOf(project)),
+          env: { ...process.env, ...pathOf(this.env) },
+          // A passphrase may be asked for there.
+          stdio: [process.stdin.isTTY ? "inherit" : "ignore", out, 2],
+        },
+      );
+      child.on("error", reject);
+      child.on("close", (code) => resolve(code ?? 1));
+    }).finally(() => process.off("SIGINT", waitForPulumi));
+  }
+}
+
+function pathOf({ PATH = "" }: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  return PATH === "" ? {} : { PATH };
+}

@@ -1,0 +1,77 @@
+/**
+ * A stack as Pulumi keeps it: the values of its configuration and the resources of its state, and the contracts of the
+ * stacks that it reads. Nothing is changed.
+ */
+import { resolve } from "node:path";
+import type { z } from "zod";
+import { type Contract, checkContract, consume } from "../components/contracts/contract.ts";
+import { type Site, siteContract } from "../components/contracts/site.ts";
+import type { RecordedResource } from "../components/preflight/recorded.ts";
+import { Failure } from "../toolchain/failure.ts";
+import { checkout, folderText, type Pulumi, type StackPlace } from "./pulumi.ts";
+
+/** A resource of a state. */
+export interface StateResource extends RecordedResource {
+  urn: string;
+  /** Whether Pulumi refuses to delete it. */
+  protect?: boolean;
+}
+
+/** Configuration and state. */
+export interface StackFacts {
+  /** The project's own values by key, as its program gets them; secrets in the clear. */
+  values: Record<string, string>;
+  resources: StateResource[];
+}
+
+/** @throws Failure when the stack cannot be read. */
+export async function readStack(pulumi: Pulumi, place: StackPlace): Promise<StackFacts> {
+  const [values, state] = await Promise.all([
+    pulumi.ask(place, ["config", "--show-secrets", "--json"]),
+    pulumi.ask(place, ["stack", "export"]),
+  ]);
+  return { values: ownValues(values, place.project), resources: resourcesIn(state) };
+}
+
+/** The resources of an exported state, without those that only wait to be deleted. */
+export function resourcesIn(state: string): StateResource[] {
+  const { deployment } = JSON.parse(state) as { deployment: { resources?: (StateResource & { delete?: boolean })[] } };
+  return (deployment.resources ?? []).filter((resource) => !resource.delete);
+}
+
+/** The values of one project in what `pulumi config --json` says, by key without the project. */
+export function ownValues(json: string, project: string): Record<string, string> {
+  const values = JSON.parse(json) as Record<string, { value?: string }>;
+  const prefix = `${project}:`;
+  const own = Object.entries(values).filter(([key]) => key.startsWith(prefix));
+  return Object.fromEntries(own.map(([key, { value }]) => [key.slice(prefix.length), value ?? ""]));
+}
+
+/**
+ * A contract that another stack exports.
+ * @throws Failure when there is no such stack or output; ProgramError when it is something else.
+ */
+export async function readContract<S extends z.ZodType>(
+  pulumi: Pulumi,
+  contract: Contract<S>,
+  stack: string,
+): Promise<z.output<S>> {
+  const place = { project: contract.producer, stack };
+  const output = await pulumi.ask(place, ["stack", "output", contract.output, "--json"]).catch((error: Error) => {
+    const what = error instanceof Failure ? error.what : error.message;
+    const text = `${place.project}/${stack} exports no ${contract.output} (${contract.version}), or cannot be read: ${what}`;
+    throw new Failure(text, `pulumi up --stack ${stack}, in ${folderText(place)}`, { cause: error });
+  });
+  return checkContract(contract, JSON.parse(output), `stack ${stack} of ${folderText(place)} exports`);
+}
+
+/** The site contract of a stack of `project`, from where its configuration says that it is; undefined where it says nothing. */
+export async function readSite(
+  pulumi: Pulumi,
+  project: string,
+  config: { "site.stack": string | undefined; "site.file": string | undefined },
+): Promise<Site | undefined> {
+  const { "site.stack": stack, "site.file": file } = config;
+  if (stack !== undefined) return readContract(pulumi, siteContract, stack);
+  return consume(siteContract, { file: file && resolve(checkout, project, file) });
+}

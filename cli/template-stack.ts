@@ -1,0 +1,42 @@
+/**
+ * A stack of template-image as its program would understand it, and what it needs of its cluster. Whatever is wrong comes as
+ * a check.
+ */
+import { parseConfig } from "../components/config/strict.ts";
+import type { Check } from "../components/preflight/check.ts";
+import { templateChecks } from "../provider/proxmox/preflight.ts";
+import { templateImageConfig } from "../template-image/config.ts";
+import { planTemplates } from "../template-image/plan.ts";
+import { planPreflight } from "../template-image/preflight.ts";
+import { attempt, type ConfiguredStack } from "./config-checks.ts";
+import { proxmoxOf } from "./pool-cluster.ts";
+import type { Pulumi, StackPlace } from "./pulumi.ts";
+import { readSite, readStack } from "./stack.ts";
+
+/** Name of the project. */
+export const templateProject = "template-image";
+
+/**
+ * Looks at stack and cluster.
+ * @throws Failure when Pulumi does not give the stack.
+ */
+export async function readTemplateStack(pulumi: Pulumi, place: StackPlace): Promise<Check[]> {
+  const { values, resources } = await readStack(pulumi, place);
+  const stack: ConfiguredStack = { ...place, shape: templateImageConfig };
+  const planned = await attempt(
+    "the templates can be planned",
+    stack,
+    async () => {
+      const config = parseConfig(place.project, place.stack, templateImageConfig, values);
+      return { config, plan: planTemplates(config, await readSite(pulumi, place.project, config), place) };
+    },
+    ({ plan }) => plan.templates.map(({ templateName }) => templateName).join(", "),
+  );
+  if (!planned.value) {
+    const found = "not looked at: what the templates need is not known";
+    return [...planned.checks, { what: "the cluster has what the templates need", status: "skipped", found }];
+  }
+  const { config, plan } = planned.value;
+  const wanted = planPreflight(config, plan, `${place.project}/${place.stack}`, resources);
+  return [...planned.checks, ...(await templateChecks(proxmoxOf(config, plan.endpoint), wanted))];
+}
