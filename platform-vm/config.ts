@@ -52,7 +52,7 @@ export const platformVmConfig = {
     textField(
       {
         description:
-          "Storage of the VMs' disks. Default: local-lvm, or where the site contract lacks that its first one.",
+          "Storage of the VMs' disks. Default: local-lvm; required where the site contract lists storages without it.",
         example: "fast-lvm",
       },
       word,

@@ -98,6 +98,7 @@ export function planPool(
   );
   if ("problems" in named) problems.push(...named.problems);
   checkIds(inputs, report);
+  checkStorage(inputs, config, site, report);
   const endpoint = planEndpoint(config["proxmox.endpoint"], site, report);
   const owner = planOwner(config, site, place, report);
   if (problems.length > 0 || "problems" in named) throw new ConfigError(place.project, place.stack, problems);
@@ -109,7 +110,7 @@ export function planPool(
     env,
     endpoint,
     vms: Object.entries(inputs).map(([key, vm]) =>
-      plannedVm(key, vm, named.names[key] ?? key, cards[key] ?? [], config, defaultStorage(site)),
+      plannedVm(key, vm, named.names[key] ?? key, cards[key] ?? [], config),
     ),
     ...(templateStack === undefined ? {} : { templateStack }),
     ...(config.template_vm_id === undefined ? {} : { templateVmId: config.template_vm_id }),
@@ -260,14 +261,7 @@ function checkIds(vms: Record<string, VmInput>, report: Report): void {
   }
 }
 
-function plannedVm(
-  key: string,
-  vm: VmInput,
-  name: string,
-  cards: PlannedCard[],
-  config: PlatformVmConfig,
-  storage: string,
-): PlannedVm {
+function plannedVm(key: string, vm: VmInput, name: string, cards: PlannedCard[], config: PlatformVmConfig): PlannedVm {
   const role = vm.role ?? config.vm_role;
   const nodeName = vm.node_name ?? config.node_name;
   return {
@@ -280,7 +274,7 @@ function plannedVm(
     memoryMb: vm.memory_mb ?? config.memory_mb,
     diskGb: vm.disk_size_gb ?? config.disk_size_gb,
     ...(nodeName === undefined ? {} : { nodeName }),
-    datastoreId: vm.datastore_id ?? config.datastore_id ?? storage,
+    datastoreId: vm.datastore_id ?? config.datastore_id ?? usualStorage,
     cards,
     tags: [...new Set([...(vm.tags ?? config.tags), role].map((tag) => tag.toLowerCase()))].sort(),
     onBoot: vm.on_boot ?? config.on_boot === "true",
@@ -317,9 +311,15 @@ function bastionOf(
   return { host: address, port, ...(hostKey === undefined ? {} : { hostKey }) };
 }
 
-/** Storage of disks where the configuration names none: what it always was, if the site has that. */
-function defaultStorage(site: Site | undefined): string {
-  const usual = "local-lvm";
-  const storages = site?.authorities.proxmox?.storages ?? [];
-  return storages.includes(usual) ? usual : (storages[0] ?? usual);
+/** Storage of disks where the configuration names none. Never another one by itself: a VM would be made anew there. */
+const usualStorage = "local-lvm";
+
+function checkStorage(vms: Record<string, VmInput>, config: PlatformVmConfig, site: Site | undefined, report: Report) {
+  const storages = site?.authorities.proxmox?.storages ?? [usualStorage];
+  const unnamed = config.datastore_id === undefined && Object.values(vms).some((vm) => vm.datastore_id === undefined);
+  if (!unnamed || storages.includes(usualStorage)) return;
+  report(
+    "datastore_id",
+    `is required: the site has no ${usualStorage}, but ${storages.join(", ")}; pulumi config set datastore_id ${storages[0]}`,
+  );
 }

@@ -139,18 +139,22 @@ describe("a pool", () => {
     expect(plan({ template_vm_id: "9000" }).templateStack).toBeUndefined();
   });
 
-  it("takes node, storage, and the bastion's port and host key from the site where nothing else says them", () => {
+  it("takes node, and the bastion's port and host key from the site where nothing else says them", () => {
     const proxmox = { url: "https://pve.example.org:8006", address: "10.10.0.2", port: 2222, node: "pve1" };
-    const whole = { ...proxmox, hostKey: "ssh-ed25519 AAAA", storages: ["gold", "local"] };
+    const whole = { ...proxmox, hostKey: "ssh-ed25519 AAAA", storages: ["gold", "local-lvm"] };
     const changes = { "proxmox.endpoint": undefined, ...vms({ a: { interfaces: [nic] } }) };
     const of = (authority: NonNullable<Site["authorities"]["proxmox"]>, more = {}) =>
       plan({ ...changes, ...more }, { ...site, authorities: { proxmox: authority } });
     const planned = of(whole);
-    expect(planned).toMatchObject({ siteNode: "pve1", vms: [{ datastoreId: "gold" }] });
+    expect(planned).toMatchObject({ siteNode: "pve1", vms: [{ datastoreId: "local-lvm" }] });
     expect(planned.bastion).toMatchObject({ host: "10.10.0.2", port: 2222, hostKey: "ssh-ed25519 AAAA" });
     expect(of(whole, { datastore_id: "tin" }).vms[0]?.datastoreId).toBe("tin");
-    // What stands on the usual storage stays there when a site begins to list its storages.
-    expect(of({ ...whole, storages: ["gold", "local-lvm"] }).vms[0]?.datastoreId).toBe("local-lvm");
+    // A site that begins to list its storages moves no VM to another one.
+    const without = { ...whole, storages: ["gold", "local"] };
+    expect(() => of(without)).toThrow(
+      /datastore_id.*no local-lvm, but gold, local; pulumi config set datastore_id gold/,
+    );
+    expect(of(without, { datastore_id: "tin" }).vms[0]?.datastoreId).toBe("tin");
     expect(of(whole, { "bastion.address": "10.10.0.2" }).bastion).toMatchObject({ hostKey: "ssh-ed25519 AAAA" });
     const other = of(whole, { "bastion.address": "10.10.0.9" }).bastion;
     expect(other).toEqual({ host: "10.10.0.9", port: 22, user: "root", stack: "platform-vm/dev-apps" });
