@@ -4,7 +4,14 @@
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** The longest first; all others follow as vitest would have them. */
-const longest = ["lab/faults", "lab/fleet", "lab/seed-commands", "engine/platform-vm", "lab/bridge"];
+const longest = [
+  "lab/faults",
+  "lab/fleet",
+  "lab/seed-commands",
+  "engine/pool-commands",
+  "engine/platform-vm",
+  "lab/bridge",
+];
 
 /** Named in vitest.config.ts. */
 export class LongestFirst extends BaseSequencer {
