@@ -9,9 +9,9 @@ import { Failure, runMain } from "../toolchain/failure.ts";
 import { step } from "../toolchain/progress.ts";
 import { deployFoundation, deployRunner, openSite, type Proof, proveFencedJob, runnerVm } from "./demo.ts";
 import { network } from "./layout.ts";
-import { openProxmoxSite } from "./pve/demo.ts";
-import { poolJob, poolSiteName } from "./pve/job.ts";
-import { proxmoxSiteStatus } from "./pve/site.ts";
+import { openProxmoxSite } from "./pool/demo.ts";
+import { poolJob, poolSiteName } from "./pool/job.ts";
+import { proxmoxSiteStatus } from "./pool/site.ts";
 import { type SiteStatus, siteDown, siteStatus } from "./site.ts";
 import type { Workspace } from "./workspace.ts";
 

@@ -7,8 +7,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { layoutOf } from "../../lab/layout.ts";
-import { missingPrerequisites } from "../../lab/prerequisites.ts";
-import { isAlive, recordedProcess } from "../../lab/processes.ts";
 import {
   deployPool,
   deployTemplate,
@@ -19,8 +17,10 @@ import {
   type PoolWorkspace,
   previewClean,
   provePool,
-} from "../../lab/pve/demo.ts";
-import { proxmoxSiteStatus } from "../../lab/pve/site.ts";
+} from "../../lab/pool/demo.ts";
+import { proxmoxSiteStatus } from "../../lab/pool/site.ts";
+import { missingPrerequisites } from "../../lab/prerequisites.ts";
+import { isAlive, recordedProcess } from "../../lab/processes.ts";
 import { siteDown } from "../../lab/site.ts";
 import { until } from "../../lab/wait.ts";
 import { traces } from "./traces.ts";
