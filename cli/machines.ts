@@ -3,7 +3,8 @@
  * checkpoint has. Pure.
  */
 import { vmsContract } from "../components/contracts/vms.ts";
-import { componentName, standingVms } from "../components/pool/checkpoint.ts";
+import { standingVms } from "../components/pool/checkpoint.ts";
+import { componentName } from "../components/pool/state-names.ts";
 import type { StateResource } from "./stack.ts";
 
 /** What tells a machine from another of the same name; empty where it is not known. */

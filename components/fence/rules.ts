@@ -169,7 +169,7 @@ allowed() {
 load() {
   mkdir -p "$loaded/$owner.names"
   exec 9>"$loaded/$owner.lock"
-  flock 9
+  flock -w 30 9 || { echo "another load of $owner has hung for 30 s" >&2; exit 1; }
   table=$(setting table)
   # One transaction: there is no moment without a fence.
   {

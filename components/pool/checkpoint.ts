@@ -2,6 +2,7 @@
  * What a pool's own last checkpoint has: the VMs that stand, whatever came of the last run.
  */
 import { checkpointResources, type RecordedResource } from "../preflight/recorded.ts";
+import { vmType } from "./state-names.ts";
 
 /** A VM as the checkpoint has it. */
 export interface StandingVm {
@@ -15,14 +16,8 @@ export interface StandingVm {
   vmId?: number;
 }
 
-const vmType = "proxmoxve:index/vmLegacy:VmLegacy";
 /** What stands before the logical name in a VM's name in the state, and behind it. */
 const resourceName = /^vm-(.+)-vm$/;
-
-/** Name of a VM's component in the state: a contract, since states are kept. */
-export function componentName(key: string): string {
-  return `vm-${key}`;
-}
 
 /** The VMs among a state's resources, by URN. */
 export function standingVms(resources: Readonly<Record<string, RecordedResource>>): StandingVm[] {

@@ -72,7 +72,7 @@ function neighbour(wanted: PreflightArgs, address: string): string {
   const bridge = shellQuote(wanted.bridge);
   return `( ip -4 route get ${address} | grep -v ' via ' | grep -qF ${shellQuote(` dev ${wanted.bridge} `)} || exit 3
 if command -v ping >/dev/null; then ping -c 1 -W 1 ${address} >/dev/null && echo answers
-elif command -v bash >/dev/null; then timeout 1 bash -c 'echo > /dev/udp/${address}/9'
+elif command -v bash >/dev/null; then timeout 1 bash -c 'echo > /dev/udp/${address}/9'; sleep 1
 else exit 3; fi
 for i in $(seq 30); do
   seen=$(ip -4 neigh show to ${address} dev ${bridge})

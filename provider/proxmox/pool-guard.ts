@@ -4,6 +4,7 @@
  * its own delete, which looks, comes before theirs.
  */
 import { z } from "zod";
+import { forgetCommand } from "../../components/pool/state-names.ts";
 import type { Operation, ResourceKind } from "../kind.ts";
 import { proxmoxApi } from "./api.ts";
 import { clusterVms, nameOf, notOurs } from "./cluster.ts";
@@ -30,10 +31,10 @@ export const poolGuard: ResourceKind<Guard> = {
   inputs,
   secrets: [],
   computed: [],
-  replaceOn: ["owner"],
+  replaceOn: [],
 
   async create(given) {
-    return { id: `${given.owner}/guard`, state: given };
+    return { id: "guard", state: given };
   },
 
   async read(id, state) {
@@ -58,14 +59,13 @@ export const poolGuard: ResourceKind<Guard> = {
 /** @throws when a VM that would be deleted now is somebody else's, naming all of them. */
 async function refuseTheirs({ owner, vms }: Guard, operation: Operation): Promise<void> {
   const there = new Map((await clusterVms(proxmoxApi(operation))).map((vm) => [vm.vmid, vm]));
+  const [stack = "", project = ""] = operation.urn.replace(/^urn:pulumi:/, "").split("::");
   const theirs = vms.flatMap(({ key, name, vmId }) => {
     const vm = there.get(vmId);
     const why = vm && notOurs(vm, { name, owner });
-    return why ? [`\n  - ${nameOf(vm)} has the id that the state has for ${key}, and ${why}`] : [];
+    if (!why) return [];
+    const forget = forgetCommand({ project, stack }, key);
+    return [`\n  - ${nameOf(vm)} has the id that the state has for ${key}, and ${why}; ours is gone: ${forget}`];
   });
-  if (theirs.length === 0) return;
-  throw new Error(
-    `nothing was deleted:${theirs.join("")}\nOurs is gone, and theirs must stay: take ours out of the state with ` +
-      "pulumi state delete <urn> (pulumi stack --show-urns lists them), then the same command",
-  );
+  if (theirs.length > 0) throw new Error(`nothing was deleted:${theirs.join("")}\nThen the same command`);
 }

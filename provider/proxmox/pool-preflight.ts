@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { proxmoxOwner } from "../../components/owner/mark.ts";
+import { forgetCommand } from "../../components/pool/state-names.ts";
 import { type Check, refuseFailed } from "../../components/preflight/check.ts";
 import type { PoolPreflightArgs, WantedVm } from "../../components/preflight/proxmox-args.ts";
 import type { ProviderFunction } from "../kind.ts";
@@ -39,7 +40,7 @@ export async function poolChecks(api: ProxmoxApi, wanted: PoolPreflightArgs): Pr
   if (there instanceof Error) return [{ what, status: "failed", found: there.message }];
   return [
     ...wanted.vms.flatMap((vm): Check[] => {
-      const problems = inTheWay(vm, wanted.owner, there);
+      const problems = inTheWay(vm, wanted, there);
       const what = `nobody else has the name ${vm.name}${vm.vmId === undefined ? "" : ` or the id ${vm.vmId}`}`;
       return problems.length > 0 ? problems : [{ what, status: "ok" }];
     }),
@@ -48,19 +49,23 @@ export async function poolChecks(api: ProxmoxApi, wanted: PoolPreflightArgs): Pr
 }
 
 /** VMs that have the name or the id of one that is wanted, and are not the one that the state has. */
-export function inTheWay(wanted: WantedVm, owner: string, there: readonly ClusterVm[]): Check[] {
+export function inTheWay(
+  wanted: WantedVm,
+  { owner, stack }: Pick<PoolPreflightArgs, "owner" | "stack">,
+  there: readonly ClusterVm[],
+): Check[] {
   const others = there.filter(({ vmid }) => vmid !== wanted.recordedVmId);
   const named = others.filter(({ name }) => name?.toLowerCase() === wanted.name.toLowerCase());
   const numbered = others.filter((vm) => vm.vmid === wanted.vmId && !named.includes(vm));
   return [
     ...named.map((vm) => collision(vm, "name", wanted, owner)),
     ...numbered.map((vm) => collision(vm, "id", wanted, owner)),
-    ...there.filter(({ vmid }) => vmid === wanted.recordedVmId).flatMap((vm) => usurper(vm, wanted, owner)),
+    ...there.filter(({ vmid }) => vmid === wanted.recordedVmId).flatMap((vm) => usurper(vm, wanted, owner, stack)),
   ];
 }
 
 /** Somebody else's VM under the id that the state has: ours is gone, and the provider would change or delete theirs. */
-function usurper(vm: ClusterVm, wanted: WantedVm, owner: string): Check[] {
+function usurper(vm: ClusterVm, wanted: WantedVm, owner: string, stack: string): Check[] {
   const why = notOurs(vm, { name: wanted.name, owner });
   if (why === undefined) return [];
   return [
@@ -68,9 +73,15 @@ function usurper(vm: ClusterVm, wanted: WantedVm, owner: string): Check[] {
       what: `id ${vm.vmid} is still that of ${wanted.key}`,
       status: "failed",
       found: `${nameOf(vm)} has the id that the state has for inputs.vms.${wanted.key}, and ${why}`,
-      fix: "ours is gone and this one is neither used nor changed: take it out of the state with pulumi state delete <urn>",
+      fix: `ours is gone and this one is neither used nor changed: ${forgetCommand(stackOf(stack), wanted.key)}`,
     },
   ];
+}
+
+/** `<project>/<stack>` in parts. */
+function stackOf(text: string): { project: string; stack: string } {
+  const [project = "", stack = ""] = text.split("/");
+  return { project, stack };
 }
 
 function collision(vm: ClusterVm, of: "name" | "id", wanted: WantedVm, owner: string): Check {

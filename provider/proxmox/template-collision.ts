@@ -36,7 +36,7 @@ export function collisions(wanted: WantedTemplate, owner: string, vms: readonly 
       return [
         {
           found: `${what} ${same} in this stack's state, and ${mark ? `is marked as ${mark}'s` : "does not carry its owner mark"}`,
-          fix: `give it back its tags (${wanted.tags.join(", ")}), or take ${key} out of the state: pulumi state delete <urn>`,
+          fix: `give it back its tags (${wanted.tags.join(", ")}), or take ${key} out of the state: pulumi state delete --target-dependents <urn of the template>`,
         },
       ];
     }

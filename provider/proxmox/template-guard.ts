@@ -71,7 +71,7 @@ export const templateGuard: ResourceKind<Guard> = {
       const whose = found ? `is marked as ${found}'s` : "does not carry its owner mark";
       throw new Error(
         `nothing was deleted: VM ${vmId} (${config.name}) on node ${node} ${whose}, and is not ours to delete. ` +
-          "If it took the id of a template that is gone, take both out of the state: pulumi state delete <urn>",
+          "If it took the id of a template that is gone, take that out of the state, with its guard: pulumi state delete --target-dependents <urn of the template>",
       );
     }
     const what = await describeClones(api, node, vmId, config);

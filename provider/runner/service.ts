@@ -121,9 +121,18 @@ function fenceOf(policy: NonNullable<ServiceInputs["egress"]>): FenceLayer {
   return { owner: fenceName, kind: { layer: "vm" }, policy };
 }
 
-/** A VM that was started has an interface on its hypervisor that the fence there does not know yet. */
-async function fenceNewInterface({ egress, hypervisor }: ServiceInputs, { signal }: Operation): Promise<void> {
-  if (egress) await withSsh(hypervisor, { ...impatient, signal }, reloadFences);
+/**
+ * A VM that was started has an interface on its hypervisor that the fence there does not know yet. Until it does, it holds the
+ * VM by its MAC address alone: what keeps it from that, another stack's fence for example, keeps no runner from its work.
+ */
+async function fenceNewInterface({ egress, hypervisor }: ServiceInputs, operation: Operation): Promise<void> {
+  if (!egress) return;
+  await withSsh(hypervisor, { ...impatient, signal: operation.signal }, reloadFences).catch((error: Error) =>
+    operation.log(
+      "warning",
+      `the fences on ${hypervisor.host} were not loaded again, their timer does it within a minute: ${error.message}`,
+    ),
+  );
 }
 
 /** Drains the daemon and removes what could start it again. */

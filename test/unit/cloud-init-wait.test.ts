@@ -26,7 +26,7 @@ async function waited(
   if (status !== undefined) command("cloud-init", `echo "$*" >>${asked}; exit ${status}`);
   command("systemctl", `exit ${failed ? 0 : 1}`);
   // Nothing else, so that a cloud-init of this machine is not asked.
-  for (const tool of ["grep", "sleep"])
+  for (const tool of ["grep", "sleep", "timeout"])
     symlinkSync(execaSync("/bin/sh", ["-c", `command -v ${tool}`]).stdout, join(bin, tool));
   writeFileSync(asked, "");
   const { exitCode } = await execa("/bin/sh", ["-c", waitScript(directory)], {

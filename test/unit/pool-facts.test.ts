@@ -4,8 +4,9 @@
 import { expect, test } from "vitest";
 import { produce } from "../../components/contracts/contract.ts";
 import { vmsContract } from "../../components/contracts/vms.ts";
-import { componentName, shrinks, standingVms } from "../../components/pool/checkpoint.ts";
+import { shrinks, standingVms } from "../../components/pool/checkpoint.ts";
 import { addressOf, identityDigest } from "../../components/pool/identity.ts";
+import { componentName } from "../../components/pool/state-names.ts";
 import { pickTemplate } from "../../components/pool/templates.ts";
 
 const vmType = "proxmoxve:index/vmLegacy:VmLegacy";

@@ -15,7 +15,9 @@ const vm = (changes: Partial<ClusterVm> = {}): ClusterVm => ({
   ...changes,
 });
 const said = (changes: Partial<WantedVm>, ...there: ClusterVm[]) =>
-  inTheWay({ ...wanted, ...changes }, owner, there).map(({ found, fix }) => `${found}; ${fix}`);
+  inTheWay({ ...wanted, ...changes }, { owner, stack: "platform-vm/dev" }, there).map(
+    ({ found, fix }) => `${found}; ${fix}`,
+  );
 
 test("who has another name and id, or is the VM that the state has, is in nobody's way", () => {
   expect(said({ vmId: 210 }, vm())).toEqual([]);

@@ -59,7 +59,7 @@ test.each([
   const { released, vmId } = await guarded(tags);
   const message = await released();
   expect(message).toContain(`nothing was deleted: VM ${vmId} (${templateName}) on node pve1 ${words}`);
-  expect(message).toContain("pulumi state delete <urn>");
+  expect(message).toContain("pulumi state delete --target-dependents");
 });
 
 test("a template that is gone already is in nobody's way", async () => {
