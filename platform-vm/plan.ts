@@ -13,6 +13,7 @@ import { logicalName, namePrefix, planNames } from "../components/pool/names.ts"
 import type { ReplacePermission } from "../components/pool/vm-set.ts";
 import type { SshTarget } from "../components/ssh/dial.ts";
 import type { platformVmConfig } from "./config.ts";
+import { waysTo } from "./ways.ts";
 
 /** Values of the configuration. */
 export type PlatformVmConfig = ConfigOf<typeof platformVmConfig>;
@@ -287,30 +288,6 @@ function permissionOf(text: string): ReplacePermission {
   return text === "true" || text === "false" ? text === "true" : text;
 }
 
-/** The ways to the VMs beside the straight one. */
-function waysTo(config: PlatformVmConfig, site: Site | undefined, stack: string): Pick<PoolPlan, "jump" | "bastion"> {
-  const jumpHost = config.ssh_proxy_jump_host;
-  const bastion = bastionOf(config["bastion.address"], site);
-  const auto = config.post_apply_ssh_readiness.ssh_proxy_jump_auto;
-  return {
-    ...(jumpHost
-      ? { jump: { host: jumpHost, port: config.ssh_proxy_jump_port, user: config.ssh_proxy_jump_user, stack } }
-      : {}),
-    ...(bastion && auto ? { bastion: { ...bastion, user: "root", stack } } : {}),
-  };
-}
-
-/** The Proxmox host: where the site says the same address, with its port and host key. */
-function bastionOf(
-  configured: string | undefined,
-  site: Site | undefined,
-): Pick<SshTarget, "host" | "port" | "hostKey"> | undefined {
-  const { address, port = 22, hostKey } = site?.authorities.proxmox ?? {};
-  if (configured !== undefined && configured !== address) return { host: configured, port: 22 };
-  if (address === undefined) return undefined;
-  return { host: address, port, ...(hostKey === undefined ? {} : { hostKey }) };
-}
-
 /** Storage of disks where the configuration names none. Never another one by itself: a VM would be made anew there. */
 const usualStorage = "local-lvm";
 
@@ -320,6 +297,6 @@ function checkStorage(vms: Record<string, VmInput>, config: PlatformVmConfig, si
   if (!unnamed || storages.includes(usualStorage)) return;
   report(
     "datastore_id",
-    `is required: the site has no ${usualStorage}, but ${storages.join(", ")}; pulumi config set datastore_id ${storages[0]}`,
+    `is required: the site lists ${storages.join(", ")}, and not ${usualStorage}, the default; pulumi config set datastore_id <storage>, that of the VMs where they stand already`,
   );
 }

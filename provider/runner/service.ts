@@ -8,8 +8,8 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { fetchPinned } from "../../components/download.ts";
 import { binaryPath, declaredPattern, planRunner, type RunnerPlan } from "../../components/runner/plan.ts";
-import { connect, impatient, type Patience, type SshConnection, withSsh } from "../../components/ssh/connection.ts";
-import { HostKeyMismatch, type SshTarget } from "../../components/ssh/dial.ts";
+import { connect, impatient, type SshConnection, withSsh } from "../../components/ssh/connection.ts";
+import type { SshTarget } from "../../components/ssh/dial.ts";
 import { failedChecks, intact } from "../host/checks.ts";
 import {
   egressPolicy,
@@ -22,8 +22,8 @@ import {
 import { NotReady, type Operation, type ResourceKind, type State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
 import { cloudInitDone } from "./cloud-init.ts";
-import { vmAddress } from "./vm-address.ts";
-import { retireFirstHostKey, vouchedHostKey } from "./vm-host-key.ts";
+import { dialVm } from "./vm-dial.ts";
+import { retireFirstHostKey } from "./vm-host-key.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256 in 64 hexadecimal digits");
 
@@ -65,9 +65,6 @@ type ServiceState = State<ServiceInputs> & {
   hostKey?: string;
 };
 
-const secondsBetweenDials = 3;
-/** With DHCP: dials of one address before it is asked for again. */
-const dialsPerAddress = 10;
 const onlineSeconds = 120;
 /** 100 MB over a line of half a megabit a second. */
 const pullSeconds = 1800;
@@ -151,7 +148,7 @@ function targetOf(state: ServiceState): SshTarget {
 /** @param hostKey the VM's own host key, when the state knows it. */
 async function deploy(inputs: ServiceInputs, operation: Operation, hostKey?: string): Promise<ServiceState> {
   const say = (text: string) => operation.log("status", text);
-  const vm = await dial(inputs, hostKey, patienceOf(inputs, operation), operation);
+  const vm = await dialVm(inputs, hostKey, operation);
   const address = vm.target.host;
   let state: ServiceState = { ...inputs, address, accepted: false, ...(hostKey ? { hostKey } : {}) };
   try {
@@ -185,55 +182,6 @@ async function deploy(inputs: ServiceInputs, operation: Operation, hostKey?: str
   } finally {
     vm.close();
   }
-}
-
-function patienceOf(inputs: ServiceInputs, operation: Operation): Patience {
-  return {
-    dialErrorLimit: inputs.dialErrorLimit,
-    pauseSeconds: secondsBetweenDials,
-    dialTimeoutSeconds: 10,
-    signal: operation.signal,
-    onWait: (text) => operation.log("status", text),
-  };
-}
-
-/**
- * Dials the VM with patience. With DHCP its address is asked again now and then: a rebuilt VM may get another one.
- * @param hostKey the VM's own host key, when the state knows it; else it must answer with its first.
- */
-async function dial(
-  inputs: ServiceInputs,
-  hostKey: string | undefined,
-  patience: Patience,
-  operation: Operation,
-): Promise<SshConnection> {
-  const vm = { ...inputs.vm, hostKey: hostKey ?? inputs.vm.hostKey };
-  if (vm.host) return connectVouched({ ...vm, host: vm.host }, inputs, patience, operation);
-  for (let left = patience.dialErrorLimit; ; left -= dialsPerAddress) {
-    const host = await vmAddress(inputs, patience);
-    const some = { ...patience, dialErrorLimit: Math.min(left, dialsPerAddress) };
-    try {
-      return await connectVouched({ ...vm, host }, inputs, some, operation);
-    } catch (error) {
-      if (error instanceof HostKeyMismatch || left <= dialsPerAddress) throw error;
-    }
-  }
-}
-
-/** A VM that answers with another key than expected is believed when its hypervisor vouches for exactly that key. */
-async function connectVouched(
-  target: SshTarget,
-  { hypervisor, domain }: ServiceInputs,
-  patience: Patience,
-  operation: Operation,
-): Promise<SshConnection> {
-  return connect(target, patience).catch(async (error: Error) => {
-    if (!(error instanceof HostKeyMismatch)) throw error;
-    const hostKey = await vouchedHostKey(hypervisor, domain, operation.signal);
-    if (!hostKey || hostKey === target.hostKey) throw error;
-    operation.log("info", `${hypervisor.host} vouches for another host key of ${domain} than was expected`);
-    return connect({ ...target, hostKey }, patience);
-  });
 }
 
 /** A pull that runs out of time goes on in the VM: docker's client there does not notice. */
@@ -280,7 +228,7 @@ async function observe(state: ServiceState, operation: Operation): Promise<strin
 
 /** Whether a VM that is given time to answer has nothing wrong with it. */
 async function isHealthy(state: ServiceState, operation: Operation): Promise<boolean> {
-  const vm = await dial(inputsOf(state), state.hostKey, patienceOf(state, operation), operation);
+  const vm = await dialVm(inputsOf(state), state.hostKey, operation);
   try {
     return (await wrongWith(vm, state)).length === 0;
   } finally {
