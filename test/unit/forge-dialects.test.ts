@@ -13,7 +13,7 @@ import { registerOverApi } from "../../provider/forge/register.ts";
 import { locateRunners } from "../../provider/forge/scope.ts";
 import { parseVersion } from "../../provider/forge/version.ts";
 import type { FakeForge, Fate, Fault, ForgeOptions, Row } from "../engine/fake-forge.ts";
-import { fakeForge, hasty, row, versions } from "./provider-forge.fixture.ts";
+import { fakeForge, patient, row, versions } from "./provider-forge.fixture.ts";
 
 const owner = "home.runners.crunchy";
 const name = "foundation-runner-02";
@@ -23,7 +23,7 @@ const both = ["gitea", "forgejo15"] as const;
 async function site(options: ForgeOptions) {
   const forge = await fakeForge(options);
   const said: string[] = [];
-  const access = { url: forge.url, token: forge.apiToken, bounds: hasty };
+  const access = { url: forge.url, token: forge.apiToken, bounds: patient };
   const register = (scope = "") =>
     registerOverApi(access, { name, scope, owner }, (severity, text) => said.push(`${severity}: ${text}`));
   return { forge, access, said, register };

@@ -11,7 +11,7 @@ import { runnersPath } from "../../provider/forge/scope.ts";
 import { parseVersion } from "../../provider/forge/version.ts";
 import type { Fate, Fault } from "../engine/fake-forge.ts";
 import { nowhere } from "./loopback.fixture.ts";
-import { fakeForge, hasty, unhurried, versions } from "./provider-forge.fixture.ts";
+import { fakeForge, hasty, patient, unhurried, versions } from "./provider-forge.fixture.ts";
 
 const html = { "content-type": "text/html" };
 const json = (message: string) => JSON.stringify({ message });
@@ -149,7 +149,7 @@ test.each([
   expect(neededScope("GET", runnersPath(scope))).toBe(`read:${category}`);
   expect(neededScope("POST", runnersPath(scope))).toBe(`write:${category}`);
   const forge = await fakeForge({ version: versions.forgejo15, scopes: ["read:misc"] });
-  const access = { url: forge.url, token: forge.apiToken, bounds: hasty };
+  const access = { url: forge.url, token: forge.apiToken, bounds: unhurried };
   const error = await refused(api(access, "GET", runnersPath(scope), z.unknown()));
   expect(error.fix).toContain(`scope read:${category} (registering needs write:${category})`);
 });
@@ -170,7 +170,7 @@ describe("tries", () => {
     let calls = 0;
     const fault: Fault = () => (++calls <= failures ? fate : { status: 200, body: "{}" });
     const forge = await fakeForge({ fault });
-    return { access: { url: forge.url, bounds: hasty }, calls: () => calls };
+    return { access: { url: forge.url, bounds: fate === "hang" ? patient : unhurried }, calls: () => calls };
   }
   const call = (access: ForgeAccess, method: "GET" | "POST" | "DELETE") =>
     api(access, method, "/x", z.object({}), undefined);
@@ -207,7 +207,7 @@ describe("tries", () => {
 
   test("no other try begins once the time for all of them is up", async () => {
     const { access, calls } = await flaky({ status: 500 }, 9);
-    await refused(call({ ...access, bounds: { ...hasty, pauseMs: 60_000 } }, "GET"));
+    await refused(call({ ...access, bounds: { ...unhurried, pauseMs: 60_000 } }, "GET"));
     expect(calls()).toBe(1);
   });
 

@@ -10,7 +10,7 @@ import { pendingLabel } from "../../provider/forge/gitea.ts";
 import { type ForgeWanted, forgeChecks } from "../../provider/forge/preflight.ts";
 import type { ForgeOptions, Row } from "../engine/fake-forge.ts";
 import { nowhere } from "./loopback.fixture.ts";
-import { fakeForge, hasty, row, versions } from "./provider-forge.fixture.ts";
+import { fakeForge, row, unhurried, versions } from "./provider-forge.fixture.ts";
 import { operatorHome, sshHost } from "./ssh-host.fixture.ts";
 
 const owner = "home.runners.crunchy";
@@ -18,7 +18,7 @@ const name = "foundation-runner-02";
 
 async function checks(options: ForgeOptions, changes: Partial<ForgeWanted> = {}) {
   const forge = await fakeForge(options);
-  const wanted = { forgeUrl: forge.url, scope: "", name, owner, token: forge.apiToken, bounds: hasty, ...changes };
+  const wanted = { forgeUrl: forge.url, scope: "", name, owner, token: forge.apiToken, bounds: unhurried, ...changes };
   const found = await forgeChecks(wanted);
   expect(forge.requests.filter((request) => !request.startsWith("GET "))).toEqual([]);
   expect(JSON.stringify(found)).not.toContain(forge.apiToken);

@@ -13,8 +13,11 @@ export const versions = {
   forgejo7: "7.0.8+gitea-1.21.11",
 } as const;
 
-/** Short enough to run into. */
+/** Short enough to run into, again and again; for forges that never answer. */
 export const hasty: Bounds = { tryMs: 200, tries: 3, totalMs: 2_000, pauseMs: 1 };
+
+/** For forges that answer in the end. */
+export const patient: Bounds = { tryMs: 1_000, tries: 3, totalMs: 10_000, pauseMs: 1 };
 
 /** For forges that answer, however busy the machine is. */
 export const unhurried: Bounds = { tryMs: 10_000, tries: 3, totalMs: 25_000, pauseMs: 1 };
