@@ -166,10 +166,17 @@ allowed() {
 }
 
 # The timer's run and a deployment may meet.
-load() {
-  mkdir -p "$loaded/$owner.names"
+alone() {
+  mkdir -p "$loaded"
   exec 9>"$loaded/$owner.lock"
   flock -w 30 9 || { echo "another load of $owner has hung for 30 s" >&2; exit 1; }
+}
+
+load() {
+  alone
+  # Taken away meanwhile.
+  [ -e "$fences/$owner/settings" ] || exit 0
+  mkdir -p "$loaded/$owner.names"
   table=$(setting table)
   # One transaction: there is no moment without a fence.
   {
@@ -191,6 +198,16 @@ check() {
   done
 }
 
+# With its files, lest a run of the timer loads it once more.
+unload() {
+  [ -e "$fences/$owner/settings" ] || exit 0
+  alone
+  table=$(setting table)
+  rm -rf "$fences/$owner"
+  nft delete table $table 2>/dev/null || true
+  rm -rf "$loaded/$owner".*
+}
+
 case $1 in
   load) # One fence that cannot be loaded keeps no other from it.
     failed=0
@@ -199,7 +216,7 @@ case $1 in
     ;;
   load-one) owner=$2; load ;;
   check) owner=$2; check ;;
-  unload) owner=$2; nft delete table $(setting table) 2>/dev/null || true; rm -rf "$loaded/$owner".* ;;
+  unload) owner=$2; unload ;;
 esac
 `;
 }
@@ -242,7 +259,7 @@ export function enforce(owner: string): string {
 
 /** Shell commands that take a fence away, and with the last one everything that fences need. */
 export function abolish(owner: string): string {
-  return `if [ -x ${scriptPath} ]; then ${scriptPath} unload ${owner}; fi
+  return `if [ -x ${scriptPath} ]; then ${scriptPath} unload ${owner} || exit 1; fi
 rm -rf ${fencesDirectory}/${owner}
 if [ -z "$(ls -A ${fencesDirectory} 2>/dev/null)" ]; then
   systemctl disable --quiet --now ${timerName} ${serviceName} 2>/dev/null || true
@@ -257,6 +274,7 @@ export function fenceChecks(owner: string): Record<string, string> {
   return {
     [`${timerName} does not run`]: `systemctl is-active --quiet ${timerName}`,
     [`${timerName} does not start at boot`]: `systemctl is-enabled --quiet ${timerName} ${serviceName}`,
-    "the egress fence is not in force": `[ -z "$(${scriptPath} check ${owner})" ]`,
+    // A check that cannot be made finds nothing either.
+    "the egress fence is not in force": `found=$(${scriptPath} check ${owner}) && [ -z "$found" ]`,
   };
 }

@@ -132,15 +132,19 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
 
   it("holds against root on the VM, whom the bridge stops where the VM's own layer was taken away", async () => {
     const probe = `timeout 3 bash -c '</dev/tcp/${network.hosts.crunchy}/22'`;
-    const units = "holdfast-egress-fence.service holdfast-egress-fence.timer";
-    // Else it would be back before it is missed: by the timer's next run, or by one that is under way.
-    await onVm(workspace, `systemctl stop ${units}; nft delete table inet holdfast_fence_runner`);
+    const [timer, service] = ["holdfast-egress-fence.timer", "holdfast-egress-fence.service"];
+    // Else it would be back before it is missed: by the timer's next run, or by one that is under way, or that begins between
+    // the two stops of one command, which takes them in this order.
+    await onVm(
+      workspace,
+      `systemctl stop ${timer}; systemctl stop ${service}; nft delete table inet holdfast_fence_runner`,
+    );
     try {
       expect((await onVm(workspace, probe, { check: false })).exitCode).not.toBe(0);
       expect((await runners("preview", "--diff")).stdout).toContain("the egress fence is not in force");
     } finally {
       // What the timer on the VM does every minute.
-      await onVm(workspace, `systemctl start ${units}`);
+      await onVm(workspace, `systemctl start ${service} ${timer}`);
     }
     expect((await runners("preview", "--expect-no-changes")).exitCode).toBe(0);
   });
