@@ -112,6 +112,11 @@ export async function plugIn(layout: Layout, part: Part, address?: string): Prom
   setResolver(own, network.gateway);
 }
 
+/** Pulls a part's cable out at the switch, or puts it back: whatever runs there goes on, and nobody reaches it meanwhile. */
+export async function setCable(layout: Layout, part: Part, state: "up" | "down"): Promise<void> {
+  await ip([`link set p-${part} ${state}`], layout.netns("lan"));
+}
+
 /** The kernel takes its time to clear a removed namespace: its cable is pulled here, or by the kernel a moment before. */
 async function pullOldCable(lan: string, cable: string): Promise<void> {
   if (!(await hasInterface(lan, cable))) return;

@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { generateKeyPair } from "../components/ssh/key-pair.ts";
+import { setCable } from "./lan.ts";
 import { layoutOf, network } from "./layout.ts";
 import { netnsExec } from "./namespaces.ts";
 import { isAlive, recordedProcess } from "./processes.ts";
@@ -35,6 +36,12 @@ export function outages(site: Site): Outage[] {
   const restartSshd = "systemctl restart ssh";
   return [
     { name: "host down", place: host.address, inject: () => host.powerCut(), lift: () => host.boot() },
+    {
+      name: "host unplugged",
+      place: host.address,
+      inject: () => setCable(layoutOf(site.name), "crunchy", "down"),
+      lift: () => setCable(layoutOf(site.name), "crunchy", "up"),
+    },
     {
       name: "packets dropped",
       place: host.address,

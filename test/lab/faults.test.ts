@@ -98,9 +98,19 @@ describe.skipIf(missing.length > 0)("outages", () => {
   }
 
   const names = [
-    ...["host down", "packets dropped", "libvirtd stopped", "libvirtd hung", "wrong SSH key", "host key changed"],
+    ...[
+      "host down",
+      "host unplugged",
+      "packets dropped",
+      "libvirtd stopped",
+      "libvirtd hung",
+      "wrong SSH key",
+      "host key changed",
+    ],
     ...["disk full", "forge down", "forge answers 500"],
   ];
+  /** With a machine that serves: a host that goes down takes it along, and every boot is a minute of this. fleet.test.ts does. */
+  const besideAMachine = names.filter((name) => !["host down", "disk full"].includes(name));
   const outage = (name: string) => all.find((one) => one.name === name) as Outage;
 
   it.each(names)("up, %s: refused before anything is made", async (name) => {
@@ -150,7 +160,7 @@ describe.skipIf(missing.length > 0)("outages", () => {
     expect((await host.exec("virsh", ["-q", "vol-list", "images"])).stdout.trim().split("\n")).toHaveLength(3);
   });
 
-  it.each(names.filter((name) => name !== "disk full"))("refresh, %s: nothing is lost", async (name) => {
+  it.each(besideAMachine)("refresh, %s: nothing is lost", async (name) => {
     const before = resources();
     const fault = outage(name);
     const { exitCode, text } = await during(fault, refresh);
@@ -172,7 +182,7 @@ describe.skipIf(missing.length > 0)("outages", () => {
     }
   });
 
-  it.each(names.filter((name) => !/disk|forge/.test(name)))("destroy, %s: nothing is lost", async (name) => {
+  it.each(besideAMachine.filter((name) => !name.startsWith("forge")))("destroy, %s: nothing is lost", async (name) => {
     const before = resources();
     const fault = outage(name);
     const { exitCode, text } = await during(fault, destroy);
