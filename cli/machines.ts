@@ -47,7 +47,7 @@ export function standingMachines(resources: readonly StateResource[]): Record<st
     const component = outputsOf(resources.find(({ urn }) => urn.endsWith(`::${componentName(key)}`)));
     const text = (value: unknown) => (typeof value === "string" ? value : "");
     const machine = {
-      ...{ name, id: vmId === undefined ? "" : String(vmId), node: text(vm.nodeName) },
+      ...{ name, id: vmId === undefined ? "" : String(vmId), node: text(vm.nodeName) || text(component.node) },
       ...{ address: text(component.address), mac: text(component.mac), identity: text(component.identity) },
     };
     return [key, machine];

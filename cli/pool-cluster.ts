@@ -3,7 +3,8 @@
  * nodes, storages and bridges are there. Asked with GET alone.
  */
 import type { Check } from "../components/preflight/check.ts";
-import { planPreflight } from "../platform-vm/preflight.ts";
+import type { ProxmoxPlan } from "../platform-vm/plan.ts";
+import { planPreflight } from "../platform-vm/preflight-proxmox.ts";
 import { ProxmoxApi } from "../provider/proxmox/api.ts";
 import { apiCheck, type NodeNeeds, nodeChecks } from "../provider/proxmox/node-checks.ts";
 import { poolChecks } from "../provider/proxmox/pool-preflight.ts";
@@ -13,10 +14,16 @@ import type { Pool, PoolStack } from "./pool-stack.ts";
 const boundMs = 60_000;
 
 /** Looks at the cluster. Never throws: what cannot be looked at is a check too. */
-export async function clusterChecks({ place, standing, pool }: PoolStack): Promise<Check[]> {
+export async function clusterChecks({
+  place,
+  standing,
+  pool,
+}: Pick<PoolStack, "place" | "standing" | "pool">): Promise<Check[]> {
   const what = "the cluster has what the pool needs";
-  if (!pool?.chosen) return [{ what, status: "skipped", found: "not looked at: what the pool needs is not known" }];
-  const { config, plan, chosen } = pool;
+  const { config, plan, chosen } = pool ?? {};
+  if (!config || plan?.placement !== "proxmox" || !chosen) {
+    return [{ what, status: "skipped", found: "not looked at: what the pool needs is not known" }];
+  }
   const api = proxmoxOf(config, plan.endpoint);
   const { check, version } = await apiCheck(api);
   if (version === undefined) return [check];
@@ -24,7 +31,7 @@ export async function clusterChecks({ place, standing, pool }: PoolStack): Promi
   const wanted = planPreflight(plan, chosen, standing, { stack, reference: config.template_state_ref });
   const parts = await Promise.all([
     poolChecks(api, wanted),
-    ...nodeNeeds({ ...pool, chosen }).map((needs) => nodeChecks(api, needs)),
+    ...nodeNeeds({ plan, chosen }).map((needs) => nodeChecks(api, needs)),
   ]);
   return [check, ...parts.flat()];
 }
@@ -34,12 +41,19 @@ export function proxmoxOf(
   config: Pick<Pool["config"], "proxmox.token" | "proxmox.insecure">,
   endpoint: string,
 ): ProxmoxApi {
-  const access = { endpoint, token: config["proxmox.token"], insecure: config["proxmox.insecure"] === "true" };
+  // The plan has seen that there is one.
+  const access = { endpoint, token: config["proxmox.token"] ?? "", insecure: config["proxmox.insecure"] === "true" };
   return new ProxmoxApi(access, AbortSignal.timeout(boundMs));
 }
 
 /** What each node must have for the VMs that it gets. */
-export function nodeNeeds({ plan, chosen }: Pick<Pool, "plan"> & { chosen: NonNullable<Pool["chosen"]> }): NodeNeeds[] {
+export function nodeNeeds({
+  plan,
+  chosen,
+}: {
+  plan: Pick<ProxmoxPlan, "vms">;
+  chosen: NonNullable<Pool["chosen"]>;
+}): NodeNeeds[] {
   const nodes = [...new Set(Object.values(chosen).map(({ node }) => node))].sort();
   return nodes.map((node) => {
     const here = plan.vms.filter(({ key }) => chosen[key]?.node === node);

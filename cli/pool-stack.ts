@@ -4,11 +4,19 @@
  */
 import { parseConfig } from "../components/config/strict.ts";
 import { templatesContract } from "../components/contracts/templates.ts";
-import { type StandingVm, shrinks, standingVms } from "../components/pool/checkpoint.ts";
+import { type StandingVm, standingVms } from "../components/pool/checkpoint.ts";
+import { lostDisks, moves, type Refused, shrinks } from "../components/pool/disks.ts";
 import { judgeVmSet } from "../components/pool/vm-set.ts";
 import type { Check } from "../components/preflight/check.ts";
 import { platformVmConfig } from "../platform-vm/config.ts";
-import { type PlatformVmConfig, type PoolPlan, planPool } from "../platform-vm/plan.ts";
+import {
+  type LibvirtPlan,
+  type PlannedVm,
+  type PlatformVmConfig,
+  type PoolPlan,
+  type ProxmoxPlan,
+  planPool,
+} from "../platform-vm/plan.ts";
 import { type Chosen, chooseTemplates } from "../platform-vm/templates.ts";
 import { Failure } from "../toolchain/failure.ts";
 import { attempt, type ConfiguredStack } from "./config-checks.ts";
@@ -20,12 +28,12 @@ export const poolProject = "platform-vm";
 
 /** A pool that can be planned. */
 export interface Pool {
-  /** Holds the token of Proxmox VE in the clear. */
+  /** Holds the token of Proxmox VE, where there is one, in the clear. */
   config: PlatformVmConfig;
   plan: PoolPlan;
   /** Environment of the site contract; undefined without one. */
   siteEnv: string | undefined;
-  /** Templates and nodes by logical name; undefined where they are not to be found. */
+  /** On Proxmox VE: templates and nodes by logical name; undefined where they are not to be found. */
   chosen: Record<string, Chosen> | undefined;
 }
 
@@ -36,6 +44,8 @@ export interface PoolStack {
   standing: StandingVm[];
   /** What was looked at so far. */
   checks: Check[];
+  /** Disks that an update would replace by empty ones, and refuses to; a rebuild makes new ones on purpose. */
+  lost: Check[];
   /** Undefined where the configuration, or a contract, cannot be used. */
   pool: Pool | undefined;
 }
@@ -47,7 +57,8 @@ export async function readPoolStack(pulumi: Pulumi, place: StackPlace): Promise<
   const checks: Check[] = [];
   const pool = await understood(pulumi, place, values, (more) => checks.push(...more));
   if (pool) checks.push(...guardChecks(place, standing, pool.plan));
-  return { place, resources, standing, checks, pool };
+  const lost = pool ? lostChecks(place, standing, pool.plan) : [];
+  return { place, resources, standing, checks, lost, pool };
 }
 
 /** Follows the program from key to plan, as far as it comes. */
@@ -79,14 +90,16 @@ async function understood(
   report(planned.checks);
   const plan = planned.value;
   if (!plan) return undefined;
+  const known = { config, siteEnv: site.value?.env };
+  if (plan.placement !== "proxmox") return { ...known, plan, chosen: undefined };
   const chosen = await attempt("every VM has its template and its node", stack, async () =>
     chooseTemplates(plan, config, await publishedTemplates(pulumi, plan, config), place),
   );
   report(chosen.checks);
-  return { config, plan, siteEnv: site.value?.env, chosen: chosen.value };
+  return { ...known, plan, chosen: chosen.value };
 }
 
-async function publishedTemplates(pulumi: Pulumi, { templateStack, env }: PoolPlan, config: PlatformVmConfig) {
+async function publishedTemplates(pulumi: Pulumi, { templateStack, env }: ProxmoxPlan, config: PlatformVmConfig) {
   if (templateStack === undefined) return undefined;
   const published = await readContract(pulumi, templatesContract, templateStack).catch((error: Error) => {
     const what = `template_state_ref not found in env state: ${config.template_state_ref} (env=${env})`;
@@ -97,30 +110,35 @@ async function publishedTemplates(pulumi: Pulumi, { templateStack, env }: PoolPl
 
 /** What a change would take away from people who use what stands. */
 export function guardChecks(
-  { project, stack }: StackPlace,
+  place: StackPlace,
   standing: readonly StandingVm[],
-  { vms, permission }: Pick<PoolPlan, "vms" | "permission">,
+  plan: Pick<PoolPlan, "permission" | "placement"> & { vms: readonly PlannedVm[] } & Partial<Pick<LibvirtPlan, "host">>,
 ): Check[] {
-  const keys = standing.map(({ key }) => key);
+  const { project, stack } = place;
+  const { vms, permission, placement } = plan;
   const verdict = judgeVmSet(
     `${project}/${stack}`,
-    keys,
+    standing.map(({ key }) => key),
     vms.map(({ key }) => key),
     permission,
   );
   const what = "no VM that stands is taken away";
-  const smaller = shrinks(standing, vms).map(
-    ({ key, reason }): Check => ({
-      what: `${project}:${key} takes nothing away`,
-      status: "failed",
-      found: reason,
-      fix: `edit ${project}:${key} in stacks/${project}/Pulumi.${stack}.yaml`,
-    }),
-  );
+  const refused = [...moves(standing, plan), ...(placement === "proxmox" ? shrinks(standing, vms) : [])];
+  const others = refused.map((one) => refusedCheck(place, one));
   if (!verdict.allowed) {
     const fix = `pulumi config set allow_vm_set_replace ${verdict.transition} --stack ${stack}, in ${project}/, where this one change is meant`;
-    return [{ what, status: "failed", found: verdict.message, fix }, ...smaller];
+    return [{ what, status: "failed", found: verdict.message, fix }, ...others];
   }
   const found = verdict.warning ?? (verdict.added.length > 0 ? `in addition: ${verdict.added.join(", ")}` : undefined);
-  return [{ what, status: "ok", ...(found === undefined ? {} : { found }) }, ...smaller];
+  return [{ what, status: "ok", ...(found === undefined ? {} : { found }) }, ...others];
+}
+
+function lostChecks(place: StackPlace, standing: readonly StandingVm[], plan: PoolPlan): Check[] {
+  if (plan.placement !== "libvirt") return [];
+  return lostDisks(standing, plan, place.stack).map((one) => refusedCheck(place, one));
+}
+
+function refusedCheck({ project, stack }: StackPlace, { key, reason }: Refused): Check {
+  const fix = `edit ${project}:${key} in stacks/${project}/Pulumi.${stack}.yaml`;
+  return { what: `${project}:${key} takes nothing away`, status: "failed", found: reason, fix };
 }

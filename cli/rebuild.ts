@@ -2,13 +2,14 @@
  * `holdfast rebuild <stack>`: destroys the VMs of a pool and makes them anew, and says which machines there were before and
  * which there are now. Nothing is destroyed that could not be made again, as far as that can be seen beforehand.
  */
+import { vmPart } from "../components/pool/state-names.ts";
 import { failures } from "../components/preflight/check.ts";
 import { fingerprint, forgetKeys, knownHostsFile, recordedKeys } from "../components/ssh/known-hosts.ts";
 import { catalogue } from "../provider/catalogue.ts";
 import { Recorder } from "../provider/evidence/recorder.ts";
 import { Failure } from "../toolchain/failure.ts";
 import { type Machine, machinesIn, publishedIn, standingMachines } from "./machines.ts";
-import { clusterChecks } from "./pool-cluster.ts";
+import { placementChecks } from "./pool-placement.ts";
 import { type Pool, type PoolStack, poolProject, readPoolStack } from "./pool-stack.ts";
 import { ask } from "./prompt.ts";
 import { Pulumi, type StackPlace, stackPlace } from "./pulumi.ts";
@@ -65,7 +66,7 @@ async function readyPool(stack: PoolStack): Promise<Pool> {
       `where they shall go, set vms.<key>.protect to false for them, pulumi up --stack ${place.stack} in ${place.project}/, and the same command`,
     );
   }
-  const checks = [...stack.checks, ...(await clusterChecks(stack))];
+  const checks = [...stack.checks, ...(await placementChecks(stack))];
   const failed = failures(checks);
   if (failed.length === 0 && pool) return pool;
   const list = failed.map((problem) => `\n  - ${problem}`).join("");
@@ -74,7 +75,10 @@ async function readyPool(stack: PoolStack): Promise<Pool> {
 
 /** What Pulumi, Proxmox VE or the configuration keeps from being destroyed. */
 function protectedIn({ resources, pool }: PoolStack): string[] {
-  const nameOf = (urn: string) => (urn.split("::").at(-1) ?? urn).replace(/^vm-(.+)-vm$/, "$1");
+  const nameOf = (urn: string) => {
+    const name = urn.split("::").at(-1) ?? urn;
+    return vmPart(name)?.key ?? name;
+  };
   const kept = resources.filter(({ protect, outputs }) => {
     return protect === true || (outputs as { protection?: unknown } | undefined)?.protection === true;
   });

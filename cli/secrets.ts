@@ -12,6 +12,7 @@ import { templateImageConfig } from "../template-image/config.ts";
 import { Failure } from "../toolchain/failure.ts";
 import { ask } from "./prompt.ts";
 import { Pulumi, type StackPlace, stackPlace } from "./pulumi.ts";
+import { ownValues } from "./stack.ts";
 
 const shapes: Record<string, ConfigShape> = {
   foundation: foundationConfig,
@@ -28,8 +29,9 @@ export async function ensureSecrets(name: string, options: { stdin: boolean; jso
   const place = stackPlace(name, Object.keys(shapes), "platform-vm");
   const shape = shapes[place.project] ?? {};
   const pulumi = await Pulumi.open();
-  const present = presenceIn(await pulumi.ask(place, ["config", "--json"]), place.project);
-  const missing = missingSecrets(place.project, shape, present);
+  const configured = await pulumi.ask(place, ["config", "--json"]);
+  const present = presenceIn(configured, place.project);
+  const missing = missingSecrets(place.project, shape, present, ownValues(configured, place.project).placement);
   const given = options.stdin ? readPairs(await text(process.stdin)) : await askForAll(place, shape, missing);
   const values = usable(place, shape, present, missing, given);
   for (const [key, value] of Object.entries(values)) await pulumi.ask(place, ["config", "set", "--secret", key], value);
@@ -62,13 +64,22 @@ export function presenceIn(json: string, project: string): Record<string, Presen
   );
 }
 
-/** Keys of secrets that a stack needs and lacks. */
-export function missingSecrets(project: string, shape: ConfigShape, present: Record<string, Presence>): string[] {
+/**
+ * Keys of secrets that a stack needs and lacks.
+ * @param placement of a pool, as it is configured.
+ */
+export function missingSecrets(
+  project: string,
+  shape: ConfigShape,
+  present: Record<string, Presence>,
+  placement?: string,
+): string[] {
   const overSsh = Object.keys(present).some((key) => key.startsWith("forge.ssh."));
   return secretKeys(shape).filter((key) => {
     if (present[key] !== undefined) return false;
     // Without a token a runner is registered over SSH: only who said how needs none.
     if (project === "runners" && key === "forge.token") return !overSsh;
+    if (project === "platform-vm" && key === "proxmox.token") return placement !== "libvirt";
     return shape[key]?.safeParse(undefined).success === false;
   });
 }

@@ -14,6 +14,7 @@ import {
   wholeNumber,
   withDefault,
 } from "../components/config/fields.ts";
+import { libvirtHostKeys, libvirtVmKeys } from "../components/config/libvirt-keys.ts";
 import { proxmoxKeys } from "../components/config/proxmox-keys.ts";
 import { siteKeys } from "../components/config/site-keys.ts";
 import { addressingInput, readinessInput, vmInput } from "../components/pool/inputs.ts";
@@ -37,7 +38,21 @@ export const platformVmConfig = {
     ),
   ),
 
+  placement: withDefault(
+    choice(
+      {
+        description:
+          "Where the VMs stand: a Proxmox VE, as clones of templates, or one libvirt host, from an image. The keys of the other one are refused.",
+        example: "libvirt",
+      },
+      ["proxmox", "libvirt"],
+    ),
+    "proxmox",
+  ),
+
   ...proxmoxKeys,
+  // What a placement needs is checked by the plan: a pool on libvirt has no token.
+  "proxmox.token": optional(proxmoxKeys["proxmox.token"]),
   node_name: optional(
     textField(
       {
@@ -59,6 +74,10 @@ export const platformVmConfig = {
       "a storage",
     ),
   ),
+
+  ...libvirtHostKeys,
+  "host.address": optional(libvirtHostKeys["host.address"]),
+  ...libvirtVmKeys,
 
   name_prefix: withDefault(
     textField(
@@ -122,7 +141,11 @@ export const platformVmConfig = {
   ),
   disk_size_gb: withDefault(
     wholeNumber(
-      { description: "Root disk of each VM, in GiB. Grows with the value; a shrink is refused.", example: "120" },
+      {
+        description:
+          "Root disk of each VM, in GiB. Grows with the value on Proxmox VE; a shrink, and on libvirt every change, is refused.",
+        example: "120",
+      },
       1,
       65_536,
     ),

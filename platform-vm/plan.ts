@@ -2,7 +2,6 @@
  * Decides everything about a pool from its configuration and, where there is one, the site contract. Pure. Messages keep the
  * words of the runbook, which operators search for.
  */
-import { planEndpoint } from "../components/config/proxmox-keys.ts";
 import { planOwner } from "../components/config/site-keys.ts";
 import { ConfigError, type ConfigOf, type Problem } from "../components/config/strict.ts";
 import type { Site } from "../components/contracts/site.ts";
@@ -13,6 +12,9 @@ import { logicalName, namePrefix, planNames } from "../components/pool/names.ts"
 import type { ReplacePermission } from "../components/pool/vm-set.ts";
 import type { SshTarget } from "../components/ssh/dial.ts";
 import type { platformVmConfig } from "./config.ts";
+import { checkPlacementKeys } from "./placement.ts";
+import { type LibvirtPart, type LibvirtPlannedVm, planOnLibvirt } from "./plan-libvirt.ts";
+import { type ProxmoxPart, type ProxmoxPlannedVm, planOnProxmox } from "./plan-proxmox.ts";
 import { waysTo } from "./ways.ts";
 
 /** Values of the configuration. */
@@ -35,41 +37,41 @@ export interface PlannedVm {
   /** Physical name. */
   name: string;
   role: string;
-  /** Id on the hypervisor; absent: the next free one. */
-  vmId?: number;
-  templateKey: string;
   cpuCores: number;
   memoryMb: number;
   diskGb: number;
-  /** Absent: the template's. */
-  nodeName?: string;
-  datastoreId: string;
   cards: PlannedCard[];
   /** Lower case, sorted, each once. */
   tags: string[];
   onBoot: boolean;
-  startupOrder?: number;
   protect: boolean;
 }
 
-/** A pool, decided. */
-export interface PoolPlan {
+/** What a pool's plan has wherever its VMs stand. */
+interface Pool<Vm extends PlannedVm> {
   owner: string;
   env: string;
-  endpoint: string;
-  vms: PlannedVm[];
-  /** The stack of template-image with the templates; absent with `template_vm_id`. */
-  templateStack?: string;
-  templateVmId?: number;
-  /** Node of the site, for VMs whose template and configuration name none. */
-  siteNode?: string;
+  vms: Vm[];
   permission: ReplacePermission;
   readiness: ReadinessSettings & { user: string };
   jump?: SshTarget;
   bastion?: SshTarget;
 }
 
-type Report = (key: string, reason: string) => void;
+/** A pool on Proxmox VE, decided. */
+export type ProxmoxPlan = Pool<ProxmoxPlannedVm> & ProxmoxPart & { placement: "proxmox" };
+
+/** A pool on a libvirt host, decided. */
+export type LibvirtPlan = Pool<LibvirtPlannedVm> & LibvirtPart & { placement: "libvirt" };
+
+/** A pool, decided. */
+export type PoolPlan = ProxmoxPlan | LibvirtPlan;
+
+/** Told what is wrong with a key. */
+export type Report = (key: string, reason: string) => void;
+
+/** The VMs that a configuration asks for, by logical name. */
+export type VmInputs = Record<string, VmInput>;
 
 /**
  * @param place project and stack of the running program.
@@ -84,9 +86,10 @@ export function planPool(
 ): PoolPlan {
   const problems: Problem[] = [];
   const report: Report = (key, reason) => problems.push({ key, reason });
+  const stack = `${place.project}/${place.stack}`;
   const env = environment(config, site, hyopsEnv, report);
+  checkPlacementKeys(config, report);
   checkAddressing(config, report);
-  const templateStack = templateStackOf(config, env, report);
   const inputs = requestedVms(config, report);
   const cards = resolvedCards(inputs, config, site, env, report);
   const prefix = namePrefix({ namePrefix: config.name_prefix, contextId: config.context_id, env });
@@ -97,25 +100,22 @@ export function planPool(
       .map(([key, vm]) => ({ key, vmName: vm.vm_name })),
     prefix,
   );
+  const names = "names" in named ? named.names : {};
   if ("problems" in named) problems.push(...named.problems);
-  checkIds(inputs, report);
-  checkStorage(inputs, config, site, report);
-  const endpoint = planEndpoint(config["proxmox.endpoint"], site, report);
+  const vms = Object.entries(inputs).map(([key, vm]) =>
+    plannedVm(key, vm, names[key] ?? key, cards[key] ?? [], config),
+  );
+  const part =
+    config.placement === "libvirt"
+      ? planOnLibvirt(config, inputs, vms, stack, report)
+      : planOnProxmox(config, inputs, vms, site, env, report);
   const owner = planOwner(config, site, place, report);
-  if (problems.length > 0 || "problems" in named) throw new ConfigError(place.project, place.stack, problems);
-  const stack = `${place.project}/${place.stack}`;
+  if (problems.length > 0) throw new ConfigError(place.project, place.stack, problems);
   const { post_apply_ssh_readiness: readiness } = config;
-  const siteNode = site?.authorities.proxmox?.node;
   return {
+    ...part,
     owner,
     env,
-    endpoint,
-    vms: Object.entries(inputs).map(([key, vm]) =>
-      plannedVm(key, vm, named.names[key] ?? key, cards[key] ?? [], config),
-    ),
-    ...(templateStack === undefined ? {} : { templateStack }),
-    ...(config.template_vm_id === undefined ? {} : { templateVmId: config.template_vm_id }),
-    ...(siteNode === undefined ? {} : { siteNode }),
     permission: permissionOf(config.allow_vm_set_replace),
     readiness: { ...readiness, user: readiness.target_user ?? config.ssh_username },
     ...waysTo(config, site, stack),
@@ -150,30 +150,6 @@ function checkAddressing(config: PlatformVmConfig, report: Report): void {
   } else if (addressing?.ipam) {
     report("addressing", "inputs.addressing.ipam is only allowed when inputs.addressing.mode=ipam");
   }
-}
-
-/** The stack with the templates' contract. `core/onprem/template-image#x` is the stack x, else that of the environment. */
-function templateStackOf(config: PlatformVmConfig, env: string, report: Report): string | undefined {
-  if (config.template_vm_id !== undefined) return undefined;
-  const reference = config.template_state_ref;
-  if (reference === undefined) {
-    report(
-      "template_state_ref",
-      "inputs.template_state_ref is required (recommended: core/onprem/template-image); inputs.template_vm_id is only for explicit override; pulumi config set template_state_ref core/onprem/template-image",
-    );
-    return undefined;
-  }
-  const [module = "", instance] = reference.split("#");
-  if (module === "core/onprem/template-image") {
-    if (!instance && env === "") {
-      report(
-        "template_state_ref",
-        "means the stack named after the environment, and there is none; pulumi config set env <environment>",
-      );
-    }
-    return instance ?? env;
-  }
-  return module.replace(/^template-image\//, "");
 }
 
 /** The VMs that the configuration asks for, by logical name. */
@@ -252,51 +228,22 @@ function plannedCard({ bridge, vlan_id, mac_address, ipv4 }: NetworkInterface): 
   };
 }
 
-function checkIds(vms: Record<string, VmInput>, report: Report): void {
-  const holders = new Map<number, string>();
-  for (const [key, { vm_id }] of Object.entries(vms)) {
-    if (vm_id === undefined) continue;
-    const other = holders.get(vm_id);
-    if (other) report("vms", `inputs.vms[${key}].vm_id ${vm_id} is that of inputs.vms[${other}] already`);
-    holders.set(vm_id, key);
-  }
-}
-
 function plannedVm(key: string, vm: VmInput, name: string, cards: PlannedCard[], config: PlatformVmConfig): PlannedVm {
   const role = vm.role ?? config.vm_role;
-  const nodeName = vm.node_name ?? config.node_name;
   return {
     key,
     name,
     role,
-    ...(vm.vm_id === undefined ? {} : { vmId: vm.vm_id }),
-    templateKey: vm.template_key ?? config.template_key,
     cpuCores: vm.cpu_cores ?? config.cpu_cores,
     memoryMb: vm.memory_mb ?? config.memory_mb,
     diskGb: vm.disk_size_gb ?? config.disk_size_gb,
-    ...(nodeName === undefined ? {} : { nodeName }),
-    datastoreId: vm.datastore_id ?? config.datastore_id ?? usualStorage,
     cards,
     tags: [...new Set([...(vm.tags ?? config.tags), role].map((tag) => tag.toLowerCase()))].sort(),
     onBoot: vm.on_boot ?? config.on_boot === "true",
-    ...(vm.startup_order === undefined ? {} : { startupOrder: vm.startup_order }),
     protect: vm.protect ?? false,
   };
 }
 
 function permissionOf(text: string): ReplacePermission {
   return text === "true" || text === "false" ? text === "true" : text;
-}
-
-/** Storage of disks where the configuration names none. Never another one by itself: a VM would be made anew there. */
-const usualStorage = "local-lvm";
-
-function checkStorage(vms: Record<string, VmInput>, config: PlatformVmConfig, site: Site | undefined, report: Report) {
-  const storages = site?.authorities.proxmox?.storages ?? [usualStorage];
-  const unnamed = config.datastore_id === undefined && Object.values(vms).some((vm) => vm.datastore_id === undefined);
-  if (!unnamed || storages.includes(usualStorage)) return;
-  report(
-    "datastore_id",
-    `is required: the site lists ${storages.join(", ")}, and not ${usualStorage}, the default; pulumi config set datastore_id <storage>, that of the VMs where they stand already`,
-  );
 }

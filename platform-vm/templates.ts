@@ -4,7 +4,7 @@
 import { ConfigError, type Problem } from "../components/config/strict.ts";
 import type { Templates } from "../components/contracts/templates.ts";
 import { pickTemplate, type TemplateChoice } from "../components/pool/templates.ts";
-import type { PlatformVmConfig, PoolPlan } from "./plan.ts";
+import type { PlatformVmConfig, ProxmoxPlan } from "./plan.ts";
 
 /** What a VM is cloned from, and where it stands. */
 export interface Chosen {
@@ -17,7 +17,7 @@ export interface Chosen {
  * @throws one error for all VMs.
  */
 export function chooseTemplates(
-  plan: PoolPlan,
+  plan: ProxmoxPlan,
   config: Pick<PlatformVmConfig, "template_state_ref">,
   templates: Templates["templates"] | undefined,
   place: { project: string; stack: string },

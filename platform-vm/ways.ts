@@ -12,7 +12,8 @@ export function waysTo(
   stack: string,
 ): Pick<PoolPlan, "jump" | "bastion"> {
   const jumpHost = config.ssh_proxy_jump_host;
-  const bastion = bastionOf(config["bastion.address"], site);
+  // The bastion is the Proxmox host, which leads to no VM of another placement.
+  const bastion = config.placement === "proxmox" ? bastionOf(config["bastion.address"], site) : undefined;
   const auto = config.post_apply_ssh_readiness.ssh_proxy_jump_auto;
   return {
     ...(jumpHost

@@ -17,43 +17,14 @@ import {
   wholeNumber,
   withDefault,
 } from "../components/config/fields.ts";
+import { libvirtHostKeys, libvirtVmKeys, loginName, publicKey, sha256 } from "../components/config/libvirt-keys.ts";
 import { siteKeys } from "../components/config/site-keys.ts";
 import { isException } from "../components/fence/policy.ts";
-
-const sha256 = /^[0-9a-f]{64}$/;
-const publicKey = /^(ssh-(ed25519|rsa)|ecdsa-sha2-nistp\d+) [A-Za-z0-9+/]+=*( .*)?$/;
-const loginName = /^[a-z_][a-z0-9_-]*$/;
 
 export const runnersConfig = {
   ...siteKeys,
 
-  "host.address": hostName({ description: "Address of the libvirt host.", example: "192.168.1.2" }),
-  "host.user": withDefault(
-    textField(
-      {
-        description: "Login on the libvirt host; anyone but root needs sudo without a password and the group libvirt.",
-        example: "root",
-      },
-      loginName,
-      "a login name",
-    ),
-    "root",
-  ),
-  "host.port": withDefault(
-    wholeNumber({ description: "SSH port of the libvirt host.", example: "22" }, 1, 65535),
-    "22",
-  ),
-  "host.hostKey": optional(
-    textField(
-      {
-        description:
-          "Public SSH host key of the libvirt host. Empty: trusted on first use, into this stack's own known_hosts.",
-        example: "ssh-ed25519 AAAA…",
-      },
-      publicKey,
-      "a public key as ssh-keyscan prints it",
-    ),
-  ),
+  ...libvirtHostKeys,
 
   "forge.address": optional(
     hostName({
@@ -158,46 +129,13 @@ export const runnersConfig = {
     ),
     "br0",
   ),
-  "vm.pool": withDefault(
-    textField(
-      { description: "Storage pool on the host for all volumes.", example: "images" },
-      /^[\w.-]+$/,
-      "the name of a pool",
-    ),
-    "images",
-  ),
+  ...libvirtVmKeys,
   "vm.vcpus": withDefault(wholeNumber({ description: "Virtual processors.", example: "8" }, 1, 512), "4"),
   "vm.memoryMb": withDefault(
     wholeNumber({ description: "Memory, in MiB.", example: "32768" }, 256, 16_777_216),
     "8192",
   ),
   "vm.diskGb": withDefault(wholeNumber({ description: "Root disk, in GiB.", example: "100" }, 3, 65_536), "40"),
-  "vm.image.url": withDefault(
-    fileUrl({ description: "Cloud image with cloud-init, qcow2.", example: "file:///srv/images/ubuntu-24.04.img" }),
-    "https://cloud-images.ubuntu.com/releases/24.04/release-20240423/ubuntu-24.04-server-cloudimg-amd64.img",
-  ),
-  "vm.image.sha256": withDefault(
-    textField(
-      {
-        description:
-          "SHA-256 of the image; the vendor publishes it in SHA256SUMS beside the image. Set it together with vm.image.url.",
-        example: "32a9d30d…",
-      },
-      sha256,
-      "64 hexadecimal digits",
-    ),
-    "32a9d30d18803da72f5936cf2b7b9efcb4d0bb63c67933f17e3bdfd1751de3f3",
-  ),
-  "vm.type": withDefault(
-    choice(
-      {
-        description: "Domain type: kvm, or qemu where the host cannot virtualise (ten times slower).",
-        example: "qemu",
-      },
-      ["kvm", "qemu"],
-    ),
-    "kvm",
-  ),
   "vm.packages": withDefault(
     list(
       { description: "Packages that cloud-init installs.", example: "docker.io,qemu-guest-agent" },

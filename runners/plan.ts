@@ -3,6 +3,7 @@
  */
 import { isIPv6 } from "node:net";
 import { hostOf } from "../components/address.ts";
+import { libvirtHost } from "../components/config/libvirt-keys.ts";
 import { planOwner } from "../components/config/site-keys.ts";
 import { ConfigError, type ConfigOf, type Problem } from "../components/config/strict.ts";
 import type { Fleet } from "../components/contracts/fleet.ts";
@@ -82,13 +83,7 @@ export function planRunnerStack(
   return {
     owner,
     name: config["vm.name"] ?? `runner-${place.stack}`,
-    host: {
-      host: config["host.address"],
-      port: config["host.port"],
-      user: config["host.user"],
-      hostKey: config["host.hostKey"],
-      stack: `${place.project}/${place.stack}`,
-    },
+    host: libvirtHost(config, `${place.project}/${place.stack}`),
     forge: url ? { url } : { address: address ?? "" },
     forgeHost: config["forge.token"] ? undefined : forgeHost(config, place),
     forgeHostAddress: address,

@@ -3,9 +3,9 @@
  * `holdfast doctor host`.
  */
 import { hostOf } from "../components/address.ts";
-import type { Download, PreflightArgs } from "../components/preflight/args.ts";
+import { type Download, imageDownload, type PreflightArgs } from "../components/preflight/args.ts";
 import type { Recorded } from "../components/preflight/recorded.ts";
-import { vmNames } from "../components/vm/plan.ts";
+import { macAddress, vmNames } from "../components/vm/plan.ts";
 import type { FoundForge } from "./forge.ts";
 import type { RunnerPlan, RunnersConfig } from "./plan.ts";
 
@@ -22,16 +22,27 @@ export function planPreflight(
   const forgeHost = plan.forgeHostAddress ?? ("url" in forge ? hostOf(forge.url) : undefined);
   return {
     host: plan.host,
-    bridge: config["vm.bridge"],
     pool: config["vm.pool"],
-    domain: plan.name,
     owner: plan.owner,
     domainType: config["vm.type"],
     fenced: plan.egress !== undefined,
-    volumes: vmNames(plan.name, config["vm.image.sha256"]),
+    vms: [
+      {
+        domain: plan.name,
+        bridge: config["vm.bridge"],
+        volumes: vmNames(plan.name, config["vm.image.sha256"]),
+        diskGb: config["vm.diskGb"],
+        mac: macAddress(plan.owner, plan.name),
+        ...(config["vm.ipCidr"] ? { cidr: config["vm.ipCidr"] } : {}),
+        fixes: {
+          name: "pulumi config set vm.name <another name>",
+          bridge: "pulumi config set vm.bridge <name>",
+          address: "pulumi config set vm.ipCidr <another address>/<prefix length>",
+        },
+      },
+    ],
+    diskKey: "vm.diskGb",
     recordedVolumes: recorded.volumes,
-    diskGb: config["vm.diskGb"],
-    ...(config["vm.ipCidr"] ? { cidr: config["vm.ipCidr"] } : {}),
     downloads: downloads(config, plan),
     forge: {
       ...forge,
@@ -43,8 +54,7 @@ export function planPreflight(
 }
 
 function downloads(config: RunnersConfig, { execution }: RunnerPlan): Download[] {
-  const image = { url: config["vm.image.url"], sha256: config["vm.image.sha256"] };
-  const files: Download[] = [{ what: "the image", key: "vm.image.url", suffix: ".qcow2", ...image }];
+  const files = [imageDownload({ url: config["vm.image.url"], sha256: config["vm.image.sha256"] })];
   if (execution.kind === "binary") {
     const { url, sha256 } = execution;
     files.push({ what: "the runner program", key: "runner.binary.url", suffix: "", url, sha256 });

@@ -50,7 +50,15 @@ export function parseConfig<S extends ConfigShape>(
     else problems.push(...reasonsOf(result.error, text === undefined).map((reason) => ({ key, reason })));
   }
   if (problems.length > 0) throw new ConfigError(project, stack, problems);
+  stated.set(values, new Set(Object.keys(raw)));
   return values as ConfigOf<S>;
+}
+
+const stated = new WeakMap<object, ReadonlySet<string>>();
+
+/** The keys that a stack's own configuration says, in contrast to those that have their default. For what `parseConfig` gave. */
+export function statedKeys(config: object): ReadonlySet<string> {
+  return stated.get(config) ?? new Set();
 }
 
 /**

@@ -5,10 +5,11 @@ import { z } from "zod";
 import type { Contract } from "./contract.ts";
 
 const vm = z.strictObject({
-  /** The hypervisor's id. */
-  vmId: z.int().min(1),
+  /** The hypervisor's id: a number on Proxmox VE, a UUID on libvirt. */
+  vmId: z.union([z.int().min(1), z.uuid()]),
   /** Physical name. */
   name: z.string().min(1),
+  /** Node on Proxmox VE, address of the host on libvirt. */
   node: z.string().min(1),
   /** IPv4 address, without prefix length; empty where the platform reported none. */
   address: z.string(),

@@ -2,7 +2,7 @@
  * What a pool's own last checkpoint has: the VMs that stand, whatever came of the last run.
  */
 import { checkpointResources, type RecordedResource } from "../preflight/recorded.ts";
-import { vmType } from "./state-names.ts";
+import { componentName, libvirtTypes, vmPart, vmType } from "./state-names.ts";
 
 /** A VM as the checkpoint has it. */
 export interface StandingVm {
@@ -12,47 +12,92 @@ export interface StandingVm {
   name: string;
   /** GiB of the root disk; 0 where it is not known. */
   diskGb: number;
-  /** The hypervisor's id; absent where it is not known. */
-  vmId?: number;
+  /** The hypervisor's id: a number on Proxmox VE, a UUID on libvirt; absent where it is not known. */
+  vmId?: number | string;
+  /** On libvirt: the disk and where it lies; empty texts where that is not known. */
+  libvirt?: LibvirtDisk;
 }
 
-/** What stands before the logical name in a VM's name in the state, and behind it. */
-const resourceName = /^vm-(.+)-vm$/;
+/** The root disk of a VM on libvirt. */
+export interface LibvirtDisk {
+  /** Address of the host. */
+  node: string;
+  /** Storage pool. */
+  pool: string;
+  /** Volume of the root disk. */
+  root: string;
+  /** Volume with the image below it; its name has the image's digest. */
+  base: string;
+}
+
+type Resources = Readonly<Record<string, RecordedResource>>;
 
 /** The VMs among a state's resources, by URN. */
-export function standingVms(resources: Readonly<Record<string, RecordedResource>>): StandingVm[] {
-  return Object.entries(resources).flatMap(([urn, { type, outputs }]) => {
-    const key = resourceName.exec(urn.split("::").at(-1) ?? "")?.[1];
-    if (type !== vmType || key === undefined) return [];
-    const { name, disks, vmId } = (outputs ?? {}) as {
-      name?: unknown;
-      vmId?: unknown;
-      disks?: { interface?: string; size?: number }[];
-    };
-    const root = disks?.find((disk) => disk.interface === "scsi0");
-    const facts = { key, name: typeof name === "string" ? name : "", diskGb: root?.size ?? 0 };
-    return [vmId === undefined ? facts : { ...facts, vmId: Number(vmId) }];
+export function standingVms(resources: Resources): StandingVm[] {
+  const byUrn = Object.entries(resources);
+  const onProxmox = byUrn.flatMap(([urn, { type, outputs }]) => {
+    const found = vmPart(nameIn(urn));
+    return type === vmType && found?.part === "" ? [proxmoxVm(found.key, (outputs ?? {}) as ProxmoxOutputs)] : [];
   });
+  const parts = byUrn.flatMap(([urn, { type, outputs }]) => {
+    const found = vmPart(nameIn(urn));
+    const is = Object.values<unknown>(libvirtTypes).includes(type) && found && found.part !== "";
+    return is ? [{ ...found, outputs: (outputs ?? {}) as LibvirtOutputs }] : [];
+  });
+  // A domain that is gone may have left its disk, and with it what people put there.
+  const keys = new Set(parts.filter(({ part }) => part !== "base").map(({ key }) => key));
+  const onLibvirt = [...keys].map((key) => {
+    const of = (part: string) => parts.find((one) => one.key === key && one.part === part)?.outputs ?? {};
+    const component = byUrn.find(([urn]) => nameIn(urn) === componentName(key))?.[1].outputs as LibvirtOutputs;
+    return libvirtVm(key, { domain: of("domain"), root: of("root"), base: of("base"), component: component ?? {} });
+  });
+  return [...onProxmox, ...onLibvirt];
+}
+
+/** A resource's name in its URN. */
+function nameIn(urn: string): string {
+  return urn.split("::").at(-1) ?? "";
+}
+
+interface ProxmoxOutputs {
+  name?: unknown;
+  vmId?: unknown;
+  disks?: { interface?: string; size?: number }[];
+}
+
+function proxmoxVm(key: string, { name, disks, vmId }: ProxmoxOutputs): StandingVm {
+  const root = disks?.find((disk) => disk.interface === "scsi0");
+  const facts = { key, name: text(name), diskGb: root?.size ?? 0 };
+  return vmId === undefined ? facts : { ...facts, vmId: Number(vmId) };
+}
+
+interface LibvirtOutputs {
+  id?: unknown;
+  name?: unknown;
+  pool?: unknown;
+  size?: unknown;
+  node?: unknown;
+}
+
+function libvirtVm(
+  key: string,
+  { domain, root, base, component }: Record<"domain" | "root" | "base" | "component", LibvirtOutputs>,
+): StandingVm {
+  const vmId = text(domain.id);
+  return {
+    key,
+    name: text(domain.name) || text(root.name).replace(/\.qcow2$/, ""),
+    diskGb: typeof root.size === "number" ? root.size / 1024 ** 3 : 0,
+    ...(vmId === "" ? {} : { vmId }),
+    libvirt: { node: text(component.node), pool: text(root.pool), root: text(root.name), base: text(base.name) },
+  };
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 /** The VMs of the running stack. */
 export async function standing(): Promise<StandingVm[]> {
   return standingVms(await checkpointResources());
-}
-
-/** Disks that a plan would make smaller, in words: no hypervisor takes a part of a disk away. */
-export function shrinks(
-  standing: readonly StandingVm[],
-  planned: readonly { key: string; diskGb: number }[],
-): { key: string; reason: string }[] {
-  return planned.flatMap(({ key, diskGb }) => {
-    const now = standing.find((vm) => vm.key === key)?.diskGb ?? 0;
-    if (diskGb >= now) return [];
-    return [
-      {
-        key: `vms.${key}.disk_size_gb`,
-        reason: `is ${diskGb}, and the disk has ${now} GiB; a disk is never made smaller. Set ${now} or more, or make another VM`,
-      },
-    ];
-  });
 }

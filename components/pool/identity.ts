@@ -5,13 +5,14 @@ import { createHash } from "node:crypto";
 
 /** What tells a machine from another of the same name. */
 export interface MachineIdentity {
-  vmId: number;
+  /** Number on Proxmox VE, UUID on libvirt. */
+  vmId: number | string;
   node: string;
   address: string;
   mac: string;
   gateway: string;
-  /** Id of the template that it is a clone of. */
-  template: number;
+  /** Id of the template that it is a clone of, or digest of its image. */
+  template: number | string;
 }
 
 /** `sha256:` and 64 hexadecimal digits. */

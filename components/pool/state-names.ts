@@ -3,12 +3,24 @@
  * these names, too.
  */
 
-/** Type of a VM. */
+/** Type of a VM on Proxmox VE. */
 export const vmType = "proxmoxve:index/vmLegacy:VmLegacy";
+
+/** Types of what a VM on libvirt consists of. */
+export const libvirtTypes = { domain: "libvirt:index/domain:Domain", volume: "libvirt:index/volume:Volume" } as const;
+
+/** Type of the component around a VM on libvirt. */
+export const libvirtPoolVmType = "holdfast:components:LibvirtPoolVm";
 
 /** Name of a VM's component. */
 export function componentName(key: string): string {
   return `vm-${key}`;
+}
+
+/** Which resource of a pool's VM a name in its state means: the VM itself, or, on libvirt, a part of it. */
+export function vmPart(name: string): { key: string; part: "" | "domain" | "root" | "base" } | undefined {
+  const [, key, part = ""] = /^vm-(.+)-vm(?:-(domain|root|base))?$/.exec(name) ?? [];
+  return key === undefined ? undefined : { key, part: part as "" | "domain" | "root" | "base" };
 }
 
 /**

@@ -16,6 +16,14 @@ export interface Download extends PinnedFile {
   suffix: string;
 }
 
+/** Key of the URL of VMs' image. */
+export const imageKey = "vm.image.url";
+
+/** The image of VMs as such a file. */
+export function imageDownload(image: PinnedFile): Download {
+  return { what: "the image", key: imageKey, suffix: ".qcow2", ...image };
+}
+
 /** The forge as far as it is known before anything is made. */
 export interface ForgeWanted {
   /** Base URL; absent when it could not be found. */
@@ -30,30 +38,51 @@ export interface ForgeWanted {
   forgeHost?: (SshTarget & { command: string }) | undefined;
 }
 
-/** Everything that must hold before a runner is made on a host. Holds no secret. */
-export interface PreflightArgs {
-  host: SshTarget;
+/** What mends a VM's own settings, each as it stands behind a `;`. A runner's VM has keys of its own, a pool's an entry. */
+export interface VmFixes {
+  /** Another name. */
+  name: string;
+  /** Another bridge. */
+  bridge: string;
+  /** Another address. */
+  address: string;
+}
+
+/** A VM that we are going to make on a host. */
+export interface HostVm {
+  /** Its domain, which may exist only if it is ours. */
+  domain: string;
   /** Bridge that must exist. */
   bridge: string;
+  /** Its volumes, which may exist only if they are ours. */
+  volumes: VmNames;
+  /** Size of the root disk, in GiB. */
+  diskGb: number;
+  /** Address of its network card. */
+  mac: string;
+  /** Static address with prefix length; absent with DHCP. */
+  cidr?: string | undefined;
+  fixes: VmFixes;
+}
+
+/** Everything that must hold before VMs are made on a host. Holds no secret. */
+export interface PreflightArgs {
+  host: SshTarget;
   /** Storage pool that must be active. */
   pool: string;
-  /** Domain that we are going to make; it may exist only if it is ours. */
-  domain: string;
   /** Our owner mark. */
   owner: string;
   /** Domain type; kvm needs /dev/kvm on the host. */
   domainType: "kvm" | "qemu";
   /** Whether jobs are fenced, which takes nftables on the host. */
   fenced: boolean;
-  /** Volumes that we are going to make; they may exist only if they are ours. */
-  volumes: VmNames;
+  vms: HostVm[];
+  /** Configuration key of the root disks' size, for messages. */
+  diskKey: string;
   /** `<pool>/<name>` of every volume in the stack's state. */
   recordedVolumes: string[];
-  /** Size of the root disk, in GiB. */
-  diskGb: number;
-  /** Static address of the VM with prefix length; absent with DHCP. */
-  cidr?: string | undefined;
   /** Files that the workstation fetches. */
   downloads: Download[];
-  forge: ForgeWanted;
+  /** Absent where no runner is made. */
+  forge?: ForgeWanted | undefined;
 }

@@ -35,12 +35,22 @@ export interface LibvirtVmArgs {
   /** Root disk in GiB; the image's file system grows into it at first boot. */
   diskGb: number;
   network: Network;
-  /** Public keys that may log in as root. */
+  /** Address of the network card, lower case. Default: made from owner mark and name. */
+  mac?: string | undefined;
+  /** User that logs in and may use `sudo`; root has no key then. Default: root itself. */
+  login?: string | undefined;
+  /** Public keys that may log in. */
   authorizedKeys: string[];
-  /** Debian packages that cloud-init installs. */
-  packages: string[];
+  /** Debian packages that cloud-init installs; absent: it does not look for any. */
+  packages?: string[] | undefined;
   /** systemd units that cloud-init enables. */
-  services: string[];
+  services?: string[] | undefined;
+  /** cloud-init's id of the instance: another one makes it run again. Default: the VM's name. */
+  instance?: string | undefined;
+  /** Whether the VM starts with its host. Default: true. */
+  autostart?: boolean | undefined;
+  /** Whether Pulumi refuses to remove the VM and its disk. Default: false. */
+  protect?: boolean | undefined;
 }
 
 /** Providers that the children need. */
@@ -66,6 +76,7 @@ export class LibvirtVm extends pulumi.ComponentResource {
   ) {
     super("holdfast:components:LibvirtVm", name, {}, opts);
     const inLibvirt = { parent: this, provider: providers.libvirt };
+    const kept = { ...inLibvirt, deleteBeforeReplace: true, ...(args.protect ? { protect: true } : {}) };
     const names = vmNames(args.vmName, args.image.sha256);
 
     const hostKey = new HostKey(
@@ -81,7 +92,7 @@ export class LibvirtVm extends pulumi.ComponentResource {
     const root = new libvirt.Volume(
       `${name}-root`,
       { name: names.root, pool: args.pool, baseVolumeId: base.id, format: "qcow2", size: args.diskGb * 1024 ** 3 },
-      { ...inLibvirt, deleteBeforeReplace: true },
+      kept,
     );
     const seed = new libvirt.CloudinitDisk(
       `${name}-seed`,
@@ -92,6 +103,7 @@ export class LibvirtVm extends pulumi.ComponentResource {
           pulumi.all([hostKey.privateKey, hostKey.publicKey]).apply(([privateKey, publicKey]) =>
             userData({
               hostName: args.vmName,
+              login: args.login,
               authorizedKeys: args.authorizedKeys,
               hostKey: { privateKey, publicKey },
               packages: args.packages,
@@ -99,14 +111,13 @@ export class LibvirtVm extends pulumi.ComponentResource {
             }),
           ),
         ),
-        metaData: metaData(args.vmName),
+        metaData: metaData(args.vmName, args.instance),
         networkConfig: networkConfig(args.network),
       },
       { ...inLibvirt, deleteBeforeReplace: true },
     );
     this.domain = new libvirt.Domain(`${name}-domain`, domainArgs(args, [root.id, seed.id.apply(volumeKey)]), {
-      ...inLibvirt,
-      deleteBeforeReplace: true,
+      ...kept,
       // The provider would call another bridge an update in place, and leave the card where it is.
       replaceOnChanges: ["networkInterfaces"],
     });
@@ -128,14 +139,14 @@ function domainArgs(args: LibvirtVmArgs, disks: pulumi.Output<string>[]): libvir
     type: args.domainType,
     vcpu: args.vcpus,
     memory: args.memoryMb,
-    autostart: true,
+    autostart: args.autostart ?? true,
     running: true,
     // Emulation refuses host-passthrough; libvirt's own default model is right there.
     ...(args.domainType === "kvm" ? { cpu: { mode: "host-passthrough" } } : {}),
     // The seed is a virtio disk like the root, not the provider's IDE drive: a guest without that driver, or one that loads
     // it a moment too late, finds no seed, and comes up with no key and no address.
     disks: disks.map((volumeId) => ({ volumeId })),
-    networkInterfaces: [{ bridge: args.bridge, mac: macAddress(args.owner, args.vmName) }],
+    networkInterfaces: [{ bridge: args.bridge, mac: args.mac ?? macAddress(args.owner, args.vmName) }],
     // A pty, not a file: `virsh console` must work when the network does not.
     consoles: [{ type: "pty", targetType: "serial", targetPort: "0" }],
     // The provider's default is spice, which a minimal QEMU refuses.

@@ -2,23 +2,21 @@
  * Whether a static address can be the VM's: inside the network that the host sees on the bridge, not the host's own, and
  * not answered for by anybody else. Pure.
  */
-import type { PreflightArgs } from "../../components/preflight/args.ts";
+import type { HostVm } from "../../components/preflight/args.ts";
 import type { Check } from "../../components/preflight/check.ts";
 import { contains } from "../../components/vm/plan.ts";
 import type { Answers } from "./host-probe.ts";
 
-const fix = "pulumi config set vm.ipCidr <another address>/<prefix length>";
-
 /** Nothing with DHCP: there is no address to look at. */
-export function addressChecks(wanted: PreflightArgs, answers: Answers): Check[] {
-  if (!wanted.cidr) return [];
-  const address = wanted.cidr.split("/")[0] ?? "";
-  return [networkCheck(address, wanted.bridge, answers), freeCheck(address, wanted, answers)];
+export function addressChecks(vm: HostVm, answers: Answers): Check[] {
+  if (!vm.cidr) return [];
+  const address = vm.cidr.split("/")[0] ?? "";
+  return [networkCheck(address, vm, answers), freeCheck(address, vm, answers)];
 }
 
-function networkCheck(address: string, bridge: string, answers: Answers): Check {
+function networkCheck(address: string, { bridge, fixes }: HostVm, answers: Answers): Check {
   const what = `${address} lies in the network of ${bridge}`;
-  const answer = answers["bridge addresses"];
+  const answer = answers[`bridge addresses ${bridge}`];
   const networks = cidrs(answer?.stdout);
   if (!answer || networks.length === 0) {
     return {
@@ -32,17 +30,18 @@ function networkCheck(address: string, bridge: string, answers: Answers): Check 
     what,
     status: "failed",
     found: `${address} is outside ${networks.join(", ")}, the network of ${bridge}`,
-    fix,
+    fix: fixes.address,
   };
 }
 
-function freeCheck(address: string, wanted: PreflightArgs, answers: Answers): Check {
+function freeCheck(address: string, { bridge, fixes }: HostVm, answers: Answers): Check {
+  const fix = fixes.address;
   const what = `${address} is free or our VM's`;
   const own = cidrs(answers["own addresses"]?.stdout).some((cidr) => cidr.split("/")[0] === address);
   if (own) return { what, status: "failed", found: `${address} is the host's own address`, fix };
-  const seen = answers.neighbour;
+  const seen = answers[`neighbour ${address}`];
   if (!seen || seen.code === 3) {
-    return { what, status: "skipped", found: `not looked at: the host cannot ask on ${wanted.bridge} who has it` };
+    return { what, status: "skipped", found: `not looked at: the host cannot ask on ${bridge} who has it` };
   }
   const card = /lladdr ([0-9a-f:]{17})/.exec(seen.stdout)?.[1];
   const answered = card !== undefined && !seen.stdout.includes("FAILED");

@@ -2,7 +2,7 @@
  * What a hypervisor's answers mean for what is to be made on it. Pure: host-probe.ts asks, this concludes.
  */
 import { domainOwner, parseOwnerMark } from "../../components/owner/mark.ts";
-import type { PreflightArgs } from "../../components/preflight/args.ts";
+import type { HostVm, PreflightArgs } from "../../components/preflight/args.ts";
 import type { Check } from "../../components/preflight/check.ts";
 import { addressChecks } from "./checks-address.ts";
 import { spaceCheck, volumeChecks } from "./checks-volumes.ts";
@@ -16,7 +16,7 @@ const unanswered = { status: "skipped", found: "not looked at: the host gave no 
  * @param imageBytes size of the image, where it is known.
  */
 export function hostChecks(wanted: PreflightArgs, answers: Answers, imageBytes?: number): Check[] {
-  const { bridge, pool } = wanted;
+  const { pool, vms } = wanted;
   return [
     expected("systemd runs on the host", answers.systemd, {
       found: "the host was not booted with systemd, which keeps the bridge rule in place",
@@ -26,16 +26,22 @@ export function hostChecks(wanted: PreflightArgs, answers: Answers, imageBytes?:
     ...(wanted.host.user === "root" ? [] : [userCheck(wanted.host.user, answers)]),
     ...(wanted.domainType === "kvm" ? [kvmCheck(answers)] : []),
     firewallCheck(wanted, answers),
-    expected(`bridge ${bridge} exists`, answers.bridge, {
-      found: `there is no bridge ${bridge}`,
-      fix: "make one that enslaves the LAN interface, or: pulumi config set vm.bridge <name>",
-    }),
+    ...[...new Map(vms.map((vm) => [vm.bridge, vm])).values()].map((vm) => bridgeCheck(vm, answers)),
     poolCheck(pool, answers),
     spaceCheck(wanted, answers, imageBytes),
-    domainCheck(wanted, answers),
-    ...volumeChecks(wanted, answers),
-    ...addressChecks(wanted, answers),
+    ...vms.flatMap((vm) => [
+      domainCheck(vm, wanted.owner, answers),
+      ...volumeChecks(vm, wanted, answers),
+      ...addressChecks(vm, answers),
+    ]),
   ];
+}
+
+function bridgeCheck({ bridge, fixes }: HostVm, answers: Answers): Check {
+  return expected(`bridge ${bridge} exists`, answers[`bridge ${bridge}`], {
+    found: `there is no bridge ${bridge}`,
+    fix: `make one that enslaves the LAN interface, or: ${fixes.bridge}`,
+  });
 }
 
 /** Turns an exit code into a check; a question that was not answered into a skipped one. */
@@ -97,18 +103,23 @@ function poolCheck(pool: string, answers: Answers): Check {
   return { what, status: "failed", found: `there is no storage pool ${pool}`, fix };
 }
 
-function domainCheck(wanted: PreflightArgs, { libvirt, domain }: Answers): Check {
-  const what = `the name ${wanted.domain} is free or ours`;
-  if (!domain || libvirt?.code !== 0) return { what, ...unanswered };
-  if (domain.code !== 0) return { what, status: "ok", found: "free" };
-  const mark = domainOwner(domain.stdout);
-  if (mark === wanted.owner) return { what, status: "ok", found: "ours" };
-  return { what, status: "failed", ...strange(wanted.domain, mark, wanted.owner) };
+function domainCheck({ domain, fixes }: HostVm, owner: string, answers: Answers): Check {
+  const what = `the name ${domain} is free or ours`;
+  const answer = answers[`domain ${domain}`];
+  if (!answer || answers.libvirt?.code !== 0) return { what, ...unanswered };
+  if (answer.code !== 0) return { what, status: "ok", found: "free" };
+  const mark = domainOwner(answer.stdout);
+  if (mark === owner) return { what, status: "ok", found: "ours" };
+  return { what, status: "failed", ...strange(domain, mark, owner, fixes.name) };
 }
 
 /** Says whose a domain is that is not ours; our own under another site id is the likeliest mistake. */
-function strange(domain: string, mark: string | undefined, wanted: string): { found: string; fix: string } {
-  const fix = "pulumi config set vm.name <another name>";
+function strange(
+  domain: string,
+  mark: string | undefined,
+  wanted: string,
+  fix: string,
+): { found: string; fix: string } {
   if (mark === undefined) return { found: `a domain ${domain} exists and is not ours (it has no owner mark)`, fix };
   const [theirs, ours] = [parseOwnerMark(mark), parseOwnerMark(wanted)];
   if (theirs && ours && theirs.project === ours.project && theirs.stack === ours.stack) {

@@ -8,7 +8,7 @@
  */
 import { basename } from "node:path";
 import { domainOwner } from "../../components/owner/mark.ts";
-import type { PreflightArgs } from "../../components/preflight/args.ts";
+import type { HostVm, PreflightArgs } from "../../components/preflight/args.ts";
 import type { Check } from "../../components/preflight/check.ts";
 import type { VmNames } from "../../components/vm/plan.ts";
 import type { Answers } from "./host-probe.ts";
@@ -20,29 +20,33 @@ const headroom = gib;
 const unwritten = 4 * 1024 ** 2;
 
 /**
- * Whether the pool holds what is still to be made. The root disk is sparse: less than its size is only said.
+ * Whether the pool holds what is still to be made, of all VMs together. Root disks are sparse: less than their size is only
+ * said.
  * @param imageBytes size of the image; a gibibyte where it is not known yet.
  */
 export function spaceCheck(wanted: PreflightArgs, answers: Answers, imageBytes = gib): Check {
   const what = `pool ${wanted.pool} has space`;
   const free = freeBytes(answers);
-  const volumes = (["base", "root"] as const).map((part) => answers[`volume ${part}`]);
-  if (free === undefined || volumes.includes(undefined)) {
+  const missing = (name: string) => answers[`volume ${name}`]?.code !== 0;
+  const names = wanted.vms.flatMap(({ volumes: { base, root } }) => [base, root]);
+  if (free === undefined || names.some((name) => answers[`volume ${name}`] === undefined)) {
     return { what, status: "skipped", found: "not looked at: the pool did not say how much is free" };
   }
-  const [base, root] = volumes.map((answer) => answer?.code === 0);
-  const needed = (base ? 0 : imageBytes) + (root ? 0 : headroom);
+  const bases = wanted.vms.filter(({ volumes }) => missing(volumes.base));
+  const roots = wanted.vms.filter(({ volumes }) => missing(volumes.root));
+  const needed = bases.length * imageBytes + roots.length * headroom;
   const disk = `${inGib(free)} GiB are free`;
   if (free < needed) {
     return {
       what,
       status: "failed",
-      found: `${disk}, ${inGib(needed)} GiB are needed at least (image, and a root disk that can grow)`,
+      found: `${disk}, ${inGib(needed)} GiB are needed at least (image, and a root disk that can grow${wanted.vms.length > 1 ? ", for each VM" : ""})`,
       fix: `make room in pool ${wanted.pool}, or: pulumi config set vm.pool <name>`,
     };
   }
-  const tight = !root && free < wanted.diskGb * gib;
-  return { what, status: "ok", found: tight ? `${disk}, less than the ${wanted.diskGb} GiB of vm.diskGb` : disk };
+  const sizes = roots.reduce((sum, { diskGb }) => sum + diskGb, 0);
+  const tight = free < sizes * gib;
+  return { what, status: "ok", found: tight ? `${disk}, less than the ${sizes} GiB of ${wanted.diskKey}` : disk };
 }
 
 function freeBytes(answers: Answers): number | undefined {
@@ -56,16 +60,16 @@ function inGib(bytes: number): string {
   return (bytes / gib).toFixed(1);
 }
 
-/** One check for each volume of the VM. */
-export function volumeChecks(wanted: PreflightArgs, answers: Answers): Check[] {
-  return (Object.keys(wanted.volumes) as (keyof VmNames)[]).map((part) => volumeCheck(part, wanted, answers));
+/** One check for each volume of a VM. */
+export function volumeChecks(vm: HostVm, wanted: PreflightArgs, answers: Answers): Check[] {
+  return (Object.keys(vm.volumes) as (keyof VmNames)[]).map((part) => volumeCheck(part, vm, wanted, answers));
 }
 
-function volumeCheck(part: keyof VmNames, wanted: PreflightArgs, answers: Answers): Check {
-  const name = wanted.volumes[part];
+function volumeCheck(part: keyof VmNames, vm: HostVm, wanted: PreflightArgs, answers: Answers): Check {
+  const name = vm.volumes[part];
   const what = `volume ${name} is free or ours`;
-  const volume = answers[`volume ${part}`];
-  const users = answers[`users of ${part}`];
+  const volume = answers[`volume ${name}`];
+  const users = answers[`users of ${name}`];
   if (!volume || !users || answers.pool?.code !== 0) {
     return { what, status: "skipped", found: "not looked at: the host gave no answer to this" };
   }
@@ -75,26 +79,26 @@ function volumeCheck(part: keyof VmNames, wanted: PreflightArgs, answers: Answer
     .split("\n")
     .filter(Boolean)
     .map((file) => basename(file, ".xml"));
-  const others = [...new Set(domains)].filter((domain) => domain !== wanted.domain);
+  const others = [...new Set(domains)].filter((domain) => domain !== vm.domain);
   if (others.length > 0) {
     return {
       what,
       status: "failed",
       found: `volume ${name} exists and belongs to ${others.join(", ")}`,
-      fix: "pulumi config set vm.name <another name>",
+      fix: vm.fixes.name,
     };
   }
-  const ours = domainOwner(answers.domain?.stdout ?? "") === wanted.owner;
-  if (ours && domains.includes(wanted.domain)) return { what, status: "ok", found: "ours" };
+  const ours = domainOwner(answers[`domain ${vm.domain}`]?.stdout ?? "") === wanted.owner;
+  if (ours && domains.includes(vm.domain)) return { what, status: "ok", found: "ours" };
   if (part === "base") return { what, status: "ok", found: "left by a run that was cut off; `up` uploads it again" };
-  if (part === "root" && isUnwrittenOverlay(volume.stdout, wanted.volumes.base)) {
+  if (part === "root" && isUnwrittenOverlay(volume.stdout, vm.volumes.base)) {
     return { what, status: "ok", found: "left by a run that was cut off; nothing was ever written to it" };
   }
   return {
     what,
     status: "failed",
     found: `volume ${name} exists, no domain uses it, and nothing says that it is ours`,
-    fix: `if nobody needs it: virsh vol-delete --pool ${wanted.pool} ${name}; else: pulumi config set vm.name <another name>`,
+    fix: `if nobody needs it: virsh vol-delete --pool ${wanted.pool} ${name}; else: ${vm.fixes.name}`,
   };
 }
 

@@ -3,9 +3,8 @@
  * one that libvirt would have to answer is not asked when libvirt does not.
  */
 import { domainDescription } from "../../components/owner/mark.ts";
-import type { PreflightArgs } from "../../components/preflight/args.ts";
+import type { HostVm, PreflightArgs } from "../../components/preflight/args.ts";
 import { type SshConnection, shellQuote } from "../../components/ssh/connection.ts";
-import { macAddress } from "../../components/vm/plan.ts";
 
 /** Exit code and standard output of one question. */
 export interface Answer {
@@ -45,22 +44,33 @@ echo '${begin}libvirt'; virsh version --daemon 2>/dev/null; echo "\n${end}0"
 directory=$(virsh pool-dumpxml ${shellQuote(wanted.pool)} 2>/dev/null | sed -n 's:.*<path>\\(.*\\)</path>.*:\\1:p' | head -n 1)
 ${asked(libvirtQuestions(wanted))}
 else echo '${begin}libvirt'; echo "${end}1"; fi
-${wanted.cidr ? asked({ neighbour: neighbour(wanted, wanted.cidr.split("/")[0] ?? "") }) : ""}`;
+${wanted.vms.map(neighbourQuestion).join("\n")}
+wait`;
 }
 
-function plainQuestions(wanted: PreflightArgs): Record<string, string> {
-  const bridge = shellQuote(wanted.bridge);
+function plainQuestions({ vms, owner }: PreflightArgs): Record<string, string> {
+  const bridges = [...new Set(vms.map(({ bridge }) => bridge))].flatMap((bridge) => [
+    [`bridge ${bridge}`, `ip -d link show dev ${shellQuote(bridge)} type bridge | grep .`],
+    [`bridge addresses ${bridge}`, `ip -4 -o addr show dev ${shellQuote(bridge)}`],
+  ]);
   return {
     systemd: "test -d /run/systemd/system",
     iptables: "command -v iptables || command -v iptables-nft",
     nft: "command -v nft",
     kvm: "test -c /dev/kvm",
-    bridge: `ip -d link show dev ${bridge} type bridge | grep .`,
-    "bridge addresses": `ip -4 -o addr show dev ${bridge}`,
+    ...Object.fromEntries(bridges),
     "own addresses": "ip -4 -o addr show",
     // Of every domain with our mark: a VM that is about to get another name still has the address.
-    "our cards": `grep -lsF ${shellQuote(`<description>${domainDescription(wanted.owner)}</description>`)} /etc/libvirt/qemu/*.xml | xargs -r -d '\\n' grep -hs '<mac address='`,
+    "our cards": `grep -lsF ${shellQuote(`<description>${domainDescription(owner)}</description>`)} /etc/libvirt/qemu/*.xml | xargs -r -d '\\n' grep -hs '<mac address='`,
   };
+}
+
+/** Asked in the background, for all VMs at once: who is not there takes a while. The answer is one write, so that none mix. */
+function neighbourQuestion(vm: HostVm): string {
+  const address = vm.cidr?.split("/")[0];
+  if (address === undefined) return "";
+  const print = `printf '\\n${begin}neighbour ${address}\\n%s\\n${end}%s\\n' "$seen" "$code"`;
+  return `{ seen=$(${neighbour(vm, address)}); code=$?; ${print}; } 2>/dev/null &`;
 }
 
 /**
@@ -68,19 +78,19 @@ function plainQuestions(wanted: PreflightArgs): Record<string, string> {
  * once a second; two questions that nobody answers are enough, on a LAN that answers within milliseconds. What it remembers
  * of earlier is not believed until it has asked again, unless it is our own VM's card.
  */
-function neighbour(wanted: PreflightArgs, address: string): string {
-  const bridge = shellQuote(wanted.bridge);
-  return `( ip -4 route get ${address} | grep -v ' via ' | grep -qF ${shellQuote(` dev ${wanted.bridge} `)} || exit 3
+function neighbour({ bridge: name, mac }: HostVm, address: string): string {
+  const bridge = shellQuote(name);
+  return `ip -4 route get ${address} | grep -v ' via ' | grep -qF ${shellQuote(` dev ${name} `)} || exit 3
 if command -v ping >/dev/null; then ping -c 1 -W 1 ${address} >/dev/null && echo answers
 elif command -v bash >/dev/null; then timeout 1 bash -c 'echo > /dev/udp/${address}/9'; sleep 1
 else exit 3; fi
 for i in $(seq 30); do
   seen=$(ip -4 neigh show to ${address} dev ${bridge})
-  case $seen in *REACHABLE*|*PERMANENT*|*FAILED*|*${macAddress(wanted.owner, wanted.domain)}*) break ;; esac
+  case $seen in *REACHABLE*|*PERMANENT*|*FAILED*|*${mac}*) break ;; esac
   case $i:$seen in *INCOMPLETE*) [ $i -lt 4 ] || break ;; esac
   sleep 0.3
 done
-echo "$seen" )`;
+echo "$seen"`;
 }
 
 function libvirtQuestions(wanted: PreflightArgs): Record<string, string> {
@@ -90,18 +100,20 @@ function libvirtQuestions(wanted: PreflightArgs): Record<string, string> {
     "pool xml": `virsh pool-dumpxml ${pool}`,
     // libvirt's own figure is as old as the last refresh of the pool.
     "pool free": 'df -B1 --output=avail -- "$directory" | tail -n 1',
-    domain: `virsh dumpxml --inactive ${shellQuote(wanted.domain)}`,
   };
   if (wanted.host.user !== "root") {
     questions["libvirt as user"] =
       `timeout 4 runuser -u ${shellQuote(wanted.host.user)} -- virsh -q -c qemu:///system list`;
   }
-  for (const [part, name] of Object.entries(wanted.volumes)) {
+  for (const { domain } of wanted.vms) {
+    questions[`domain ${domain}`] = `virsh dumpxml --inactive ${shellQuote(domain)}`;
+  }
+  for (const name of wanted.vms.flatMap(({ volumes }) => Object.values(volumes))) {
     // A file that libvirt has not listed yet is found by the provider, which refreshes the pool first.
     const unlisted = `test -e "$directory"/${shellQuote(name)}`;
-    questions[`volume ${part}`] = `virsh vol-dumpxml --pool ${pool} ${shellQuote(name)} || ${unlisted}`;
+    questions[`volume ${name}`] = `virsh vol-dumpxml --pool ${pool} ${shellQuote(name)} || ${unlisted}`;
     const uses = ["/", "'"].map((before) => `-e ${shellQuote(`${before}${name}'`)}`).join(" ");
-    questions[`users of ${part}`] = `grep -lsF ${uses} /etc/libvirt/qemu/*.xml /run/libvirt/qemu/*.xml`;
+    questions[`users of ${name}`] = `grep -lsF ${uses} /etc/libvirt/qemu/*.xml /run/libvirt/qemu/*.xml`;
   }
   return questions;
 }

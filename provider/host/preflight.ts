@@ -3,7 +3,7 @@
  * of it side by side, and every problem is reported at once. It also pins the host key that the libvirt provider checks.
  */
 import { z } from "zod";
-import type { PreflightArgs } from "../../components/preflight/args.ts";
+import { imageKey, type PreflightArgs } from "../../components/preflight/args.ts";
 import { type Check, refuseFailed } from "../../components/preflight/check.ts";
 import { impatient, withSsh } from "../../components/ssh/connection.ts";
 import { forgeChecks } from "../forge/preflight.ts";
@@ -17,24 +17,33 @@ const text = z.string().min(1);
 
 const inputs: z.ZodType<PreflightArgs> = z.strictObject({
   host: sshTarget,
-  bridge: text,
   pool: text,
-  domain: text,
   owner: text,
   domainType: z.enum(["kvm", "qemu"]),
   fenced: z.boolean(),
-  volumes: z.strictObject({ base: text, root: text, seed: text }),
+  vms: z.array(
+    z.strictObject({
+      domain: text,
+      bridge: text,
+      volumes: z.strictObject({ base: text, root: text, seed: text }),
+      diskGb: z.number(),
+      mac: text,
+      cidr: z.string().optional(),
+      fixes: z.strictObject({ name: text, bridge: text, address: text }),
+    }),
+  ),
+  diskKey: text,
   recordedVolumes: z.array(z.string()),
-  diskGb: z.number(),
-  cidr: z.string().optional(),
   downloads: z.array(z.strictObject({ what: text, key: text, url: text, sha256: text, suffix: z.string() })),
-  forge: z.strictObject({
-    url: z.string().optional(),
-    problem: z.string().optional(),
-    scope: z.string(),
-    registeredUuid: z.string().nullable().optional(),
-    forgeHost: sshTarget.extend({ command: text }).optional(),
-  }),
+  forge: z
+    .strictObject({
+      url: z.string().optional(),
+      problem: z.string().optional(),
+      scope: z.string(),
+      registeredUuid: z.string().nullable().optional(),
+      forgeHost: sshTarget.extend({ command: text }).optional(),
+    })
+    .optional(),
 });
 
 export const preflight: ProviderFunction<PreflightArgs> = {
@@ -60,7 +69,7 @@ export interface PreflightContext {
   saw?: Operation["saw"];
 }
 
-/** Looks at host, workstation and forge side by side. Never throws: what cannot be looked at is a check too. */
+/** Looks at host, workstation and forge, where there is one, side by side. Never throws: what cannot be looked at is a check too. */
 export async function preflightChecks(wanted: PreflightArgs, context: PreflightContext): Promise<Check[]> {
   const parts = await Promise.all([
     reachedHostChecks(wanted, context),
@@ -84,20 +93,20 @@ async function reachedHostChecks(wanted: PreflightArgs, { signal, saw }: Preflig
   );
   const version = libvirtVersion(answers.libvirt);
   if (version) saw?.("libvirt", version);
-  const image = wanted.downloads.find(({ key }) => key === "vm.image.url");
+  const image = wanted.downloads.find(({ key }) => key === imageKey);
   return [check, ...hostChecks(wanted, answers, image && knownSize(image))];
 }
 
-async function reachedForgeChecks(
-  { forge, domain, owner }: PreflightArgs,
-  context: PreflightContext,
-): Promise<Check[]> {
+async function reachedForgeChecks({ forge, vms, owner }: PreflightArgs, context: PreflightContext): Promise<Check[]> {
+  if (!forge) return [];
   const { url: forgeUrl, problem, scope, registeredUuid, forgeHost } = forge;
   const what = "the forge answers";
   if (!forgeUrl || problem)
     return [{ what, status: "failed", found: problem ?? "its URL is not known; set forge.url" }];
   const { signal, forgeToken: token, saw } = context;
-  return forgeChecks({ forgeUrl, scope, name: domain, owner, forgeHost, token, registeredUuid, signal, saw }).catch(
+  // A runner is named after its VM.
+  const name = vms[0]?.domain ?? "";
+  return forgeChecks({ forgeUrl, scope, name, owner, forgeHost, token, registeredUuid, signal, saw }).catch(
     (error: Error) => [{ what, status: "skipped", found: error.message }],
   );
 }

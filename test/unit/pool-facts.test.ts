@@ -4,7 +4,8 @@
 import { expect, test } from "vitest";
 import { produce } from "../../components/contracts/contract.ts";
 import { vmsContract } from "../../components/contracts/vms.ts";
-import { shrinks, standingVms } from "../../components/pool/checkpoint.ts";
+import { standingVms } from "../../components/pool/checkpoint.ts";
+import { shrinks } from "../../components/pool/disks.ts";
 import { addressOf, identityDigest } from "../../components/pool/identity.ts";
 import { componentName } from "../../components/pool/state-names.ts";
 import { pickTemplate } from "../../components/pool/templates.ts";

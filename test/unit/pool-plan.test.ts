@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { parseConfig } from "../../components/config/strict.ts";
 import type { Site } from "../../components/contracts/site.ts";
 import { platformVmConfig } from "../../platform-vm/config.ts";
-import { planPool } from "../../platform-vm/plan.ts";
+import { type PoolPlan, type ProxmoxPlan, planPool } from "../../platform-vm/plan.ts";
 
 const place = { project: "platform-vm", stack: "dev-apps" };
 const token = "root@pam!ci=0f6c2c1e-0000-4000-8000-000000000000";
@@ -30,7 +30,13 @@ const site: Site = {
   naming: {},
 };
 
-function plan(changes: Record<string, string | undefined> = {}, from: Site | undefined = undefined, hyopsEnv = "") {
+function plan(changes: Record<string, string | undefined> = {}, from?: Site, hyopsEnv = ""): ProxmoxPlan {
+  const planned = anyPlan(changes, from, hyopsEnv);
+  if (planned.placement !== "proxmox") throw new Error("this is no plan for Proxmox VE");
+  return planned;
+}
+
+function anyPlan(changes: Record<string, string | undefined>, from?: Site, hyopsEnv = ""): PoolPlan {
   const raw = Object.fromEntries(
     Object.entries({ ...pool, ...changes }).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
@@ -40,7 +46,7 @@ function plan(changes: Record<string, string | undefined> = {}, from: Site | und
 /** The lines of the error. */
 function problems(changes: Record<string, string | undefined>, from?: Site, hyopsEnv = ""): string[] {
   try {
-    plan(changes, from, hyopsEnv);
+    anyPlan(changes, from, hyopsEnv);
   } catch (error) {
     return (error as Error).message.split("\n  - ").slice(1);
   }

@@ -13,7 +13,7 @@ import { environmentCheck, evidenceCheck, publicKeyCheck, sshKeyCheck } from "..
 import { stackPlace } from "../../cli/pulumi.ts";
 import { ConfigError } from "../../components/config/strict.ts";
 import { platformVmConfig } from "../../platform-vm/config.ts";
-import type { PlannedVm } from "../../platform-vm/plan.ts";
+import type { ProxmoxPlannedVm } from "../../platform-vm/plan-proxmox.ts";
 import { Failure } from "../../toolchain/failure.ts";
 import { keyPair, operatorHome, sshHost } from "./ssh-host.fixture.ts";
 
@@ -56,15 +56,15 @@ describe("a mistake of the configuration", () => {
   });
 });
 
-const planned: PlannedVm = {
+const planned: ProxmoxPlannedVm = {
   ...{ key: "app-01", name: "dev-app-01", role: "app", templateKey: "debian-12", cpuCores: 2, memoryMb: 1024 },
   ...{ diskGb: 8, datastoreId: "local-lvm", cards: [{ bridge: "vnetdev" }], tags: [], onBoot: true, protect: false },
 };
 const standing = { key: "app-01", name: "dev-app-01", diskGb: 8 };
 
 describe("the guards", () => {
-  const said = (standingVms: (typeof standing)[], vms: PlannedVm[], permission: boolean | string = false) =>
-    guardChecks(stack, standingVms, { vms, permission }).map(
+  const said = (standingVms: (typeof standing)[], vms: ProxmoxPlannedVm[], permission: boolean | string = false) =>
+    guardChecks(stack, standingVms, { placement: "proxmox", vms, permission }).map(
       ({ status, found, fix }) => `${status} ${found ?? ""} ${fix ?? ""}`,
     );
 
@@ -91,7 +91,7 @@ test("each node needs the storages and bridges of the VMs that it gets, once", (
     "app-02": { template, node: "pve1" },
     "app-03": { template, node: "pve2" },
   };
-  const needs = nodeNeeds({ plan: { vms } as Parameters<typeof nodeNeeds>[0]["plan"], chosen });
+  const needs = nodeNeeds({ plan: { vms }, chosen });
   expect(needs.map(({ node, storages, bridges }) => [node, storages.map(({ id }) => id), bridges])).toEqual([
     ["pve1", ["local-lvm"], ["vnetdev"]],
     ["pve2", ["gold"], []],

@@ -13,7 +13,7 @@ import { domainDescription } from "../../components/owner/mark.ts";
 import { failures } from "../../components/preflight/check.ts";
 import { hostChecks } from "../../provider/host/checks-host.ts";
 import { type Answers, parseAnswers, probeScript } from "../../provider/host/host-probe.ts";
-import { base, owner, prepared, printed, wanted } from "./preflight.fixture.ts";
+import { base, owner, prepared, printed, vm, wanted } from "./preflight.fixture.ts";
 
 const no = { code: 1, stdout: "" };
 const says = (stdout: string) => ({ code: 0, stdout });
@@ -44,7 +44,7 @@ test.each([
   ["libvirt", { libvirt: no }, "libvirt does not answer; sudo systemctl enable --now libvirtd"],
   ["KVM", { kvm: no }, "there is no /dev/kvm; turn virtualisation on in the firmware, or: pulumi config set vm.type"],
   ["nftables", { nft: no }, "nftables is not installed on the host; sudo apt-get install -y nftables"],
-  ["the bridge", { bridge: no }, "there is no bridge br0; make one that enslaves"],
+  ["the bridge", { "bridge br0": no }, "there is no bridge br0; make one that enslaves"],
   ["the pool", { pool: no }, "there is no storage pool images; virsh pool-define-as images dir"],
   [
     "a running pool",
@@ -57,7 +57,7 @@ test.each([
 });
 
 test("everything that is missing is said at once", () => {
-  const { failed } = found({ bridge: no, pool: no, nft: no, kvm: no });
+  const { failed } = found({ "bridge br0": no, pool: no, nft: no, kvm: no });
   expect(failed).toHaveLength(4);
 });
 
@@ -98,7 +98,7 @@ test("a big image needs its own size; volumes that are there already need nothin
   const free = { ...prepared, "pool free": says(String(3 * 1024 ** 3)) };
   expect(failures(hostChecks(wanted(), free, 5 * 1024 ** 3))).toEqual([expect.stringContaining("6.0 GiB are needed")]);
   const recordedVolumes = [`images/${base}`, "images/runner-02.qcow2"];
-  const there = { ...free, "volume base": says("<volume/>"), "volume root": says("<volume/>") };
+  const there = { ...free, [`volume ${base}`]: says("<volume/>"), "volume runner-02.qcow2": says("<volume/>") };
   expect(failures(hostChecks(wanted({ recordedVolumes }), there, 5 * 1024 ** 3))).toEqual([]);
 });
 
@@ -113,12 +113,12 @@ test.each([
   ["of another stack", domainXml("home.runners.brix02"), "is owned by home.runners.brix02; pulumi config set vm.name"],
   ["of this stack under another site id", domainXml("site.runners.crunchy"), "pulumi config set site.id site"],
 ])("a domain of our name %s is refused", (_what, xml, message) => {
-  const { failed } = found({ domain: says(xml) });
+  const { failed } = found({ "domain runner-02": says(xml) });
   expect(failed).toEqual([expect.stringContaining(message)]);
 });
 
 test("our own domain may be there", () => {
-  expect(found({ domain: says(domainXml()) }).failed).toEqual([]);
+  expect(found({ "domain runner-02": says(domainXml()) }).failed).toEqual([]);
 });
 
 const overlay = (backing: string, allocation: number) =>
@@ -132,18 +132,18 @@ test.each([
   ["of unknown size", overlay(base, 1).replace("unit='bytes'", "unit='TiB'")],
   ["that libvirt has not listed", ""],
 ])("a root volume %s, which neither state nor domain has, is refused", (_what, xml) => {
-  expect(found({ "volume root": says(xml) }).failed).toEqual([
+  expect(found({ "volume runner-02.qcow2": says(xml) }).failed).toEqual([
     `${root}, no domain uses it, and nothing says that it is ours; if nobody needs it: virsh vol-delete --pool images runner-02.qcow2; else: pulumi config set vm.name <another name>`,
   ]);
 });
 
 test("what a run leaves that was cut off is taken for what it is: a base volume, and an overlay of it never written to", () => {
-  const left = { "volume base": says("<volume/>"), "volume root": says(overlay(base, 200_704)) };
+  const left = { [`volume ${base}`]: says("<volume/>"), "volume runner-02.qcow2": says(overlay(base, 200_704)) };
   expect(found(left).failed).toEqual([]);
 });
 
 test("a cloud-init disk that nothing says is ours is refused: the libvirt provider would not replace it", () => {
-  expect(found({ "volume seed": says("<volume/>") }).failed).toEqual([
+  expect(found({ "volume runner-02-seed.iso": says("<volume/>") }).failed).toEqual([
     expect.stringContaining("virsh vol-delete --pool images runner-02-seed.iso"),
   ]);
 });
@@ -152,8 +152,8 @@ test.each(["base", "root", "seed"] as const)(
   "a %s volume that another domain uses is refused, whatever it holds",
   (part) => {
     const answers = {
-      [`volume ${part}`]: says(overlay(base, 1)),
-      [`users of ${part}`]: says("/etc/libvirt/qemu/by-hand.xml\n/run/libvirt/qemu/by-hand.xml"),
+      [`volume ${vm().volumes[part]}`]: says(overlay(base, 1)),
+      [`users of ${vm().volumes[part]}`]: says("/etc/libvirt/qemu/by-hand.xml\n/run/libvirt/qemu/by-hand.xml"),
     };
     expect(found(answers).failed).toEqual([
       expect.stringContaining("exists and belongs to by-hand; pulumi config set"),
@@ -162,22 +162,22 @@ test.each(["base", "root", "seed"] as const)(
 );
 
 test("a volume is ours when the state has it, or when our own domain uses it; a stranger's domain proves nothing", () => {
-  const there = { "volume root": says(overlay(base, 50_000_000)) };
+  const there = { "volume runner-02.qcow2": says(overlay(base, 50_000_000)) };
   expect(found(there, { recordedVolumes: ["images/runner-02.qcow2"] }).failed).toEqual([]);
   expect(found(there, { recordedVolumes: ["other/runner-02.qcow2"] }).failed).toHaveLength(1);
-  const used = { ...there, "users of root": says("/etc/libvirt/qemu/runner-02.xml") };
-  expect(found({ ...used, domain: says(domainXml()) }).failed).toEqual([]);
-  expect(found({ ...used, domain: says(domainXml("home.runners.other")) }).failed).toHaveLength(2);
+  const used = { ...there, "users of runner-02.qcow2": says("/etc/libvirt/qemu/runner-02.xml") };
+  expect(found({ ...used, "domain runner-02": says(domainXml()) }).failed).toEqual([]);
+  expect(found({ ...used, "domain runner-02": says(domainXml("home.runners.other")) }).failed).toHaveLength(2);
 });
 
 test("an address outside the network that the host sees is refused", () => {
-  expect(found({}, { cidr: "198.51.100.16/24" }).failed).toEqual([
+  expect(found({}, { vms: [vm({ cidr: "198.51.100.16/24" })] }).failed).toEqual([
     expect.stringContaining("198.51.100.16 is outside 192.0.2.10/24, the network of br0; pulumi config set vm.ipCidr"),
   ]);
 });
 
 test("the host's own address is refused", () => {
-  expect(found({}, { cidr: "192.0.2.10/24" }).failed).toEqual([
+  expect(found({}, { vms: [vm({ cidr: "192.0.2.10/24" })] }).failed).toEqual([
     expect.stringContaining("192.0.2.10 is the host's own address"),
   ]);
 });
@@ -186,17 +186,21 @@ test.each([
   ["ARP", "192.0.2.16 lladdr 00:11:22:33:44:55 REACHABLE"],
   ["ping", "answers\n192.0.2.16 lladdr 00:11:22:33:44:55 STALE"],
 ])("an address that somebody answers for, by %s, is refused, even beside our own domain", (_what, stdout) => {
-  const taken = { neighbour: says(stdout) };
+  const taken = { "neighbour 192.0.2.16": says(stdout) };
   const message = expect.stringContaining("192.0.2.16 is taken: 00:11:22:33:44:55 answers for it on the LAN");
   expect(found(taken).failed).toEqual([message]);
-  expect(found({ ...taken, domain: says(domainXml()) }).failed).toEqual([message]);
+  expect(found({ ...taken, "domain runner-02": says(domainXml()) }).failed).toEqual([message]);
 });
 
 test("our own VM may have its address, by a card of a domain with our mark, whatever that domain's name is", () => {
   const neighbour = says("192.0.2.16 lladdr 52:54:00:00:00:01 REACHABLE");
-  expect(found({ neighbour, "our cards": says("  <mac address='52:54:00:00:00:01'/>") }).failed).toEqual([]);
-  expect(found({ neighbour, "our cards": says("  <mac address='52:54:00:00:00:02'/>") }).failed).toHaveLength(1);
-  expect(found({ neighbour, domain: says(domainXml()) }).failed).toHaveLength(1);
+  expect(
+    found({ "neighbour 192.0.2.16": neighbour, "our cards": says("  <mac address='52:54:00:00:00:01'/>") }).failed,
+  ).toEqual([]);
+  expect(
+    found({ "neighbour 192.0.2.16": neighbour, "our cards": says("  <mac address='52:54:00:00:00:02'/>") }).failed,
+  ).toHaveLength(1);
+  expect(found({ "neighbour 192.0.2.16": neighbour, "domain runner-02": says(domainXml()) }).failed).toHaveLength(1);
 });
 
 test.each([
@@ -204,11 +208,14 @@ test.each([
   ["an old memory was not confirmed", says("192.0.2.16 lladdr 00:11:22:33:44:55 DELAY")],
   ["the kernel knows nothing", says("")],
 ])("whether an address is free is not known when %s", (_what, neighbour) => {
-  expect(found({ neighbour })).toMatchObject({ failed: [], skipped: ["192.0.2.16 is free or our VM's"] });
+  expect(found({ "neighbour 192.0.2.16": neighbour })).toMatchObject({
+    failed: [],
+    skipped: ["192.0.2.16 is free or our VM's"],
+  });
 });
 
 test("with DHCP no address is looked at", () => {
-  const { checks } = found({ neighbour: undefined }, { cidr: undefined });
+  const { checks } = found({ "neighbour 192.0.2.16": undefined }, { vms: [vm({ cidr: undefined })] });
   expect(checks.filter(({ what }) => what.includes("192.0.2"))).toEqual([]);
 });
 
@@ -246,43 +253,45 @@ test("the script asks what is concluded from, in one go", () => {
   const answers = run({ virsh, ip, ping: "exit 0" });
   expect(Object.keys(answers).sort()).toEqual(Object.keys(prepared).sort());
   expect(answers).toMatchObject({
-    bridge: no,
+    "bridge br0": no,
     pool: says("State:  running"),
-    domain: says("<domain>\n@ odd\n</domain>"),
-    neighbour: says("answers\n192.0.2.16 lladdr 00:11:22:33:44:55 REACHABLE"),
-    "volume root": no,
+    "domain runner-02": says("<domain>\n@ odd\n</domain>"),
+    "neighbour 192.0.2.16": says("answers\n192.0.2.16 lladdr 00:11:22:33:44:55 REACHABLE"),
+    "volume runner-02.qcow2": no,
     "pool free": says(expect.stringMatching(/^\d+$/) as unknown as string),
   });
 });
 
 test("a file that libvirt has not listed is found in the pool's directory", () => {
   const answers = run({ virsh: `touch "$DIRECTORY/runner-02.qcow2"\n${virsh}`, ip, ping: "exit 1" });
-  expect(answers["volume root"]).toEqual(says(""));
-  expect(answers["volume seed"]).toEqual(no);
+  expect(answers["volume runner-02.qcow2"]).toEqual(says(""));
+  expect(answers["volume runner-02-seed.iso"]).toEqual(no);
 });
 
 test("a libvirt that does not answer is asked once, and the rest is still told", () => {
   const answers = run({ virsh: 'echo x >>"$DIRECTORY/calls"; exit 1', ip, ping: "exit 1" });
   expect(answers.libvirt).toEqual(no);
   expect(answers).not.toHaveProperty("pool");
-  expect(answers.neighbour?.stdout).toContain("REACHABLE");
+  expect(answers["neighbour 192.0.2.16"]?.stdout).toContain("REACHABLE");
 });
 
 test("an address behind a router cannot be asked for, and nobody waits for an answer", () => {
-  expect(run({ virsh, ip, ping: "exit 0" }, { cidr: "198.51.100.16/24" }).neighbour).toEqual({ code: 3, stdout: "" });
+  expect(
+    run({ virsh, ip, ping: "exit 0" }, { vms: [vm({ cidr: "198.51.100.16/24" })] })["neighbour 198.51.100.16"],
+  ).toEqual({ code: 3, stdout: "" });
 });
 
 test("without a login's own questions and with an address by DHCP the script asks less, and with a user more", () => {
-  expect(run({ virsh, ip }, { cidr: undefined })).not.toHaveProperty("neighbour");
-  expect(run({ virsh, ip }, { cidr: undefined, host: { ...wanted().host, user: "me" } })).toHaveProperty(
+  expect(run({ virsh, ip }, { vms: [vm({ cidr: undefined })] })).not.toHaveProperty(["neighbour 192.0.2.16"]);
+  expect(run({ virsh, ip }, { vms: [vm({ cidr: undefined })], host: { ...wanted().host, user: "me" } })).toHaveProperty(
     "libvirt as user",
   );
 });
 
 test("a question that ran out of time was not answered", () => {
-  const answers = parseAnswers(printed({ ...prepared, domain: { code: 124, stdout: "" } }));
+  const answers = parseAnswers(printed({ ...prepared, "domain runner-02": { code: 124, stdout: "" } }));
   expect(answers).not.toHaveProperty("domain");
-  expect(found({ domain: undefined }).skipped).toEqual(["the name runner-02 is free or ours"]);
+  expect(found({ "domain runner-02": undefined }).skipped).toEqual(["the name runner-02 is free or ours"]);
 });
 
 test("answers are read back as they were printed", () => {

@@ -21,7 +21,7 @@ import { planRunnerStack } from "../../runners/plan.ts";
 import { planPreflight } from "../../runners/preflight.ts";
 import { FakeForge } from "../engine/fake-forge.ts";
 import { nowhere, serveHttp } from "./loopback.fixture.ts";
-import { prepared, printed, sha256, wanted } from "./preflight.fixture.ts";
+import { prepared, printed, sha256, vm, wanted } from "./preflight.fixture.ts";
 import { engineFor, raw } from "./provider-client.fixture.ts";
 import { type Answer, operatorHome, sshHost } from "./ssh-host.fixture.ts";
 
@@ -83,10 +83,11 @@ test("a prepared host asks one question over SSH, and the function gives its add
 test("everything at once: bridge, pool, address, image, mkisofs and forge, in one error that says nothing was changed", async () => {
   workstation([]);
   const no = { code: 1, stdout: "" };
-  const { target } = await host({ stdout: printed({ ...prepared, bridge: no, pool: no }) });
+  const { target } = await host({ stdout: printed({ ...prepared, "bridge br0": no, pool: no }) });
   const engine = await engineFor({ version: "0", kinds: [], functions: [preflight] } as unknown as Catalogue);
   const forge = { problem: "no forge answers at 192.0.2.1", scope: "" };
-  const args = { host: target, cidr: "198.51.100.5/24", downloads: [image("file:///nowhere/image.qcow2")], forge };
+  const vms = [vm({ cidr: "198.51.100.5/24" })];
+  const args = { host: target, vms, downloads: [image("file:///nowhere/image.qcow2")], forge };
   const said = await engine.invoke(preflight.token, wanted(args)).then(
     () => "accepted",
     (error: { details: string }) => error.details,
@@ -233,12 +234,10 @@ function planned(
 test("the program's question follows from its configuration, and holds no token", () => {
   const args = planned({ "forge.token": "planted-token", "vm.ipCidr": "192.0.2.16/24", "vm.gateway": "192.0.2.1" });
   expect(args).toMatchObject({
-    domain: "runner-crunchy",
     fenced: true,
     owner: "site.runners.crunchy",
-    cidr: "192.0.2.16/24",
+    vms: [{ domain: "runner-crunchy", cidr: "192.0.2.16/24", volumes: { root: "runner-crunchy.qcow2" } }],
     recordedVolumes: ["images/x"],
-    volumes: { root: "runner-crunchy.qcow2" },
     downloads: [{ key: "vm.image.url" }],
     forge: { url: "https://f.example", scope: "" },
   });
@@ -247,7 +246,7 @@ test("the program's question follows from its configuration, and holds no token"
 });
 
 test("the forge host is asked over SSH where there is no token, at the address that is configured", () => {
-  expect(planned({}).forge.forgeHost).toMatchObject({ host: "192.0.2.1", user: "root", command: "forgejo" });
+  expect(planned({}).forge?.forgeHost).toMatchObject({ host: "192.0.2.1", user: "root", command: "forgejo" });
   expect(planned({}, { problem: "none" }).forge).toMatchObject({ problem: "none", forgeHost: { host: "192.0.2.1" } });
 });
 

@@ -105,7 +105,7 @@ test("user data reads, as YAML 1.1 and as 1.2, what went in", () => {
           hostname: given.hostName,
           users: [{ name: "root", lock_passwd: true, ssh_authorized_keys: given.authorizedKeys }],
           packages: given.packages,
-          runcmd: given.services.map((service) => ["systemctl", "enable", "--now", service]),
+          runcmd: given.services?.map((service) => ["systemctl", "enable", "--now", service]),
         });
         expect(parse(metaData(given.hostName), { version })).toEqual({
           "instance-id": given.hostName,

@@ -1,9 +1,9 @@
 /**
- * What the preflight of a pool is asked to look at. Pure.
+ * What the preflight of a pool on Proxmox VE is asked to look at. Pure.
  */
 import type { StandingVm } from "../components/pool/checkpoint.ts";
 import type { PoolPreflightArgs } from "../components/preflight/proxmox-args.ts";
-import type { PoolPlan } from "./plan.ts";
+import type { ProxmoxPlan } from "./plan.ts";
 import type { Chosen } from "./templates.ts";
 
 /**
@@ -11,12 +11,12 @@ import type { Chosen } from "./templates.ts";
  * @param about the stack, and how the configuration names the templates' stack.
  */
 export function planPreflight(
-  plan: PoolPlan,
+  plan: ProxmoxPlan,
   chosen: Readonly<Record<string, Chosen>>,
   standing: readonly StandingVm[],
   about: { stack: string; reference: string | undefined },
 ): PoolPreflightArgs {
-  const known = new Map(standing.map(({ key, vmId }) => [key, vmId]));
+  const known = new Map(standing.map(({ key, vmId }) => [key, typeof vmId === "number" ? vmId : undefined]));
   const ids = new Set(Object.values(chosen).map(({ template }) => template.vmId));
   const source =
     plan.templateVmId === undefined

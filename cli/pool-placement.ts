@@ -1,0 +1,25 @@
+/**
+ * What a pool needs of the place where its VMs stand: of a cluster, or of one libvirt host. Looked at without a change.
+ */
+import type { Check } from "../components/preflight/check.ts";
+import { recordedIn } from "../components/preflight/recorded.ts";
+import type { LibvirtPlan } from "../platform-vm/plan.ts";
+import { planPreflight } from "../platform-vm/preflight-libvirt.ts";
+import { preflightChecks } from "../provider/host/preflight.ts";
+import { clusterChecks } from "./pool-cluster.ts";
+import type { PoolStack } from "./pool-stack.ts";
+import type { StateResource } from "./stack.ts";
+
+/** Bound on all questions to a host and its workstation together, in milliseconds; each has a shorter one of its own. */
+const boundMs = 60_000;
+
+/** Looks. Never throws: what cannot be looked at is a check too. */
+export async function placementChecks({ place, resources, standing, pool }: PoolStack): Promise<Check[]> {
+  if (pool?.plan.placement === "libvirt") return hostChecks(pool.plan, resources);
+  return clusterChecks({ place, standing, pool });
+}
+
+function hostChecks(plan: LibvirtPlan, resources: readonly StateResource[]): Promise<Check[]> {
+  const wanted = planPreflight(plan, recordedIn(resources).volumes);
+  return preflightChecks(wanted, { signal: AbortSignal.timeout(boundMs) });
+}

@@ -1,0 +1,103 @@
+/**
+ * Changes of a pool that would take away what is on the disks of VMs that stand. They are refused in words, before anything is
+ * touched. Pure.
+ */
+import { type VmNames, vmNames } from "../vm/plan.ts";
+import type { LibvirtDisk, StandingVm } from "./checkpoint.ts";
+
+/** A change that is refused, and the configuration key that asks for it. */
+export interface Refused {
+  key: string;
+  reason: string;
+}
+
+/** Disks that a plan would make smaller: no hypervisor takes a part of a disk away. */
+export function shrinks(
+  standing: readonly StandingVm[],
+  planned: readonly { key: string; diskGb: number }[],
+): Refused[] {
+  return planned.flatMap(({ key, diskGb }) => {
+    const now = standing.find((vm) => vm.key === key)?.diskGb ?? 0;
+    if (diskGb >= now) return [];
+    return [
+      {
+        key: `vms.${key}.disk_size_gb`,
+        reason: `is ${diskGb}, and the disk has ${now} GiB; a disk is never made smaller. Set ${now} or more, or make another VM`,
+      },
+    ];
+  });
+}
+
+/** VMs that stand somewhere else than the plan says: none moves. */
+export function moves(
+  standing: readonly StandingVm[],
+  plan: { placement: string; host?: { host: string } },
+): Refused[] {
+  const elsewhere = "VMs do not move: put it back, or use another stack; or remove these first with: pulumi destroy";
+  const list = (vms: readonly StandingVm[]) => vms.map(({ key }) => key).join(", ");
+  const others = standing.filter(({ libvirt }) => (libvirt ? "libvirt" : "proxmox") !== plan.placement);
+  if (others.length > 0) {
+    const now = others[0]?.libvirt ? "libvirt" : "proxmox";
+    return [{ key: "placement", reason: `is ${plan.placement}, and ${list(others)} stand on ${now}. ${elsewhere}` }];
+  }
+  const { host } = plan;
+  const away = standing.filter(({ libvirt }) => host && libvirt?.node && libvirt.node !== host.host);
+  if (!host || away.length === 0) return [];
+  return [
+    {
+      key: "host.address",
+      reason: `is ${host.host}, and ${list(away)} stand on ${away[0]?.libvirt?.node}. ${elsewhere}`,
+    },
+  ];
+}
+
+/** The pool that a plan wants on a libvirt host. */
+export interface WantedDisks {
+  pool: string;
+  image: { sha256: string };
+  vms: readonly { key: string; name: string; diskGb: number }[];
+}
+
+/**
+ * Root disks that libvirt would replace by new ones: it resizes none, and lays none over another image.
+ * @param stack name of the stack, for the command that makes the VMs anew.
+ */
+export function lostDisks(
+  standing: readonly StandingVm[],
+  { pool, image, vms }: WantedDisks,
+  stack: string,
+): Refused[] {
+  const anew = `libvirt would make a new, empty disk, and what is on this one would be lost. Put the value back; or, where that shall be: holdfast rebuild ${stack} --confirm ${stack}`;
+  return vms.flatMap(({ key, name, diskGb }) => {
+    const now = standing.find((vm) => vm.key === key);
+    if (!now?.libvirt) return [];
+    const wanted = { pool, diskGb, volumes: vmNames(name, image.sha256) };
+    return differences(now, now.libvirt, wanted).map((one) => ({ ...one, reason: `${one.reason}: ${anew}` }));
+  });
+}
+
+/** What differs; nothing that the checkpoint does not know. */
+function differences(
+  { key, name, diskGb }: StandingVm,
+  now: LibvirtDisk,
+  wanted: { pool: string; diskGb: number; volumes: VmNames },
+): Refused[] {
+  const { root, base } = wanted.volumes;
+  const known = (value: string | number) => value !== "" && value !== 0;
+  const renamed = known(now.root) && now.root !== root;
+  // The name of the volume with the image has the VM's name in it, too.
+  const image = !renamed && known(now.base) && now.base !== base;
+  const asked: [boolean, Refused][] = [
+    [
+      known(diskGb) && diskGb !== wanted.diskGb,
+      { key: `vms.${key}.disk_size_gb`, reason: `is ${wanted.diskGb}, and the disk has ${diskGb} GiB` },
+    ],
+    [
+      known(now.pool) && now.pool !== wanted.pool,
+      { key: "vm.pool", reason: `is ${wanted.pool}, and the disk of ${key} lies in ${now.pool}` },
+    ],
+    [renamed, { key: `vms.${key}.vm_name`, reason: `makes the VM ${root.replace(/\.qcow2$/, "")}, and it is ${name}` }],
+    [image, { key: "vm.image.sha256", reason: `is another image than the one below the disk of ${key}, ${now.base}` }],
+  ];
+  return asked.flatMap(([differs, refused]) => (differs ? [refused] : []));
+}

@@ -1,0 +1,43 @@
+/**
+ * What a placement makes of a pool: the same for every one, so that gate and contract need not know which it was.
+ */
+import type * as pulumi from "@pulumi/pulumi";
+import type { HoldfastProvider } from "../components/plugin/resources.ts";
+import type { StandingVm } from "../components/pool/checkpoint.ts";
+import type { PlatformVmConfig } from "./plan.ts";
+
+/** A VM that was made. */
+export interface MadeVm {
+  /** Logical name. */
+  key: string;
+  /** Physical name. */
+  name: string;
+  /** The hypervisor's id. */
+  vmId: pulumi.Output<number | string>;
+  /** Where it stands: a node, or the address of a host. */
+  node: pulumi.Input<string>;
+  /** IPv4, without prefix length; empty where it is not known. */
+  address: pulumi.Input<string>;
+  /** Of the first card. */
+  mac: pulumi.Input<string>;
+  /** Digest of what makes it this machine and no other. */
+  identity: pulumi.Output<string>;
+  /** Public SSH host key, where we made it. */
+  hostKey?: pulumi.Output<string>;
+}
+
+/** A pool that was made, and the plugin's provider for what comes behind it. */
+export interface MadePool {
+  vms: MadeVm[];
+  holdfast: HoldfastProvider;
+}
+
+/** What the making of VMs needs beside the plan. */
+export interface Making {
+  config: PlatformVmConfig;
+  place: { project: string; stack: string };
+  /** What the checkpoint has. */
+  standing: readonly StandingVm[];
+  /** Public keys of the VMs' user. */
+  keys: string[];
+}

@@ -1,0 +1,55 @@
+/**
+ * Makes a pool's VMs on one libvirt host: preflight, the rule that opens each bridge, and the VMs.
+ */
+import { BridgeForwardRule, HoldfastProvider, preflight } from "../components/plugin/resources.ts";
+import { LibvirtPoolVm } from "../components/pool/libvirt-pool-vm.ts";
+import { componentName } from "../components/pool/state-names.ts";
+import { recorded } from "../components/preflight/recorded.ts";
+import { knownHostKey } from "../components/ssh/first-contact.ts";
+import { imagePath } from "../components/vm/image.ts";
+import { libvirtProvider } from "../components/vm/libvirt-provider.ts";
+import type { MadePool, MadeVm, Making } from "./made.ts";
+import type { LibvirtPlan } from "./plan.ts";
+import { planPreflight } from "./preflight-libvirt.ts";
+
+/** @throws before anything is made, where host or workstation are not as the pool needs them. */
+export async function makePool(
+  plan: LibvirtPlan,
+  { config, keys }: Pick<Making, "config" | "keys">,
+): Promise<MadePool> {
+  const { host, owner, pool, domainType } = plan;
+  const known = await recorded();
+  const hostKey = await knownHostKey(host, known.hypervisors);
+  const holdfast = new HoldfastProvider("holdfast", { hypervisors: hostKey && [{ ...host, hostKey }] });
+  await preflight(planPreflight(plan, known.volumes), { provider: holdfast });
+  const bridges = [...new Set(plan.vms.map(({ bridge }) => bridge))];
+  const rules = bridges.map(
+    (bridge) =>
+      // An owner of the rule has one bridge.
+      new BridgeForwardRule(
+        `bridge-forward-${bridge}`,
+        { host, bridge, owner: `${owner}.${bridge}` },
+        { provider: holdfast },
+      ),
+  );
+  const [first] = rules;
+  if (!first) throw new Error("a pool has at least one VM, and that a bridge");
+  const providers = { libvirt: libvirtProvider("libvirt", host, first), holdfast };
+  const image = { path: imagePath(plan.image), sha256: plan.image.sha256 };
+  const dns = { domain: config.dns_domain, servers: config.dns_servers };
+  const vms = plan.vms.map(({ key, name, role: _, tags: __, cards: ___, ...vm }): MadeVm => {
+    const made = new LibvirtPoolVm(
+      componentName(key),
+      {
+        ...vm,
+        ...{ vmName: name, owner, node: host.host, pool, domainType, image, dns },
+        user: { name: config.ssh_username, keys },
+      },
+      providers,
+      { dependsOn: rules },
+    );
+    const { vmId, address, mac, identity, hostKey } = made;
+    return { key, name, vmId, node: host.host, address, mac, identity, hostKey };
+  });
+  return { vms, holdfast };
+}

@@ -1,0 +1,117 @@
+/**
+ * What a pool on a libvirt host decides beside what every pool does: the host, the image, the one card of each VM; and what of
+ * a VM's configuration libvirt does not have, which is refused. Pure.
+ */
+
+import { isCidr } from "../components/config/fields.ts";
+import { libvirtHost } from "../components/config/libvirt-keys.ts";
+import { statedKeys } from "../components/config/strict.ts";
+import type { VmInput } from "../components/pool/inputs.ts";
+import type { SshTarget } from "../components/ssh/dial.ts";
+import type { PlannedVm, PlatformVmConfig, Report, VmInputs } from "./plan.ts";
+
+/** A VM on a libvirt host, decided. */
+export interface LibvirtPlannedVm extends PlannedVm {
+  bridge: string;
+  /** Lower case; absent: made from owner mark and name. */
+  mac?: string;
+  /** Address with prefix length. */
+  cidr: string;
+  gateway: string;
+}
+
+/** What a plan has on libvirt alone. */
+export interface LibvirtPart {
+  placement: "libvirt";
+  host: SshTarget;
+  /** Storage pool of all volumes. */
+  pool: string;
+  image: { url: string; sha256: string };
+  domainType: "kvm" | "qemu";
+  vms: LibvirtPlannedVm[];
+}
+
+/**
+ * @param stack `<project>/<stack>`.
+ * @param report told everything that does not fit together.
+ */
+export function planOnLibvirt(
+  config: PlatformVmConfig,
+  inputs: VmInputs,
+  vms: readonly PlannedVm[],
+  stack: string,
+  report: Report,
+): LibvirtPart {
+  const address = config["host.address"] ?? "";
+  if (address === "") {
+    report("host.address", "is required with placement libvirt: pulumi config set host.address <address of the host>");
+  }
+  checkImage(config, report);
+  for (const [key, vm] of Object.entries(inputs)) checkInput(key, vm, report);
+  for (const vm of vms) checkCards(vm, report);
+  return {
+    placement: "libvirt",
+    host: libvirtHost({ ...config, "host.address": address }, stack),
+    pool: config["vm.pool"],
+    image: { url: config["vm.image.url"], sha256: config["vm.image.sha256"] },
+    domainType: config["vm.type"],
+    vms: vms.map(onLibvirt),
+  };
+}
+
+/** An image of one's own has a digest of its own. */
+function checkImage(config: PlatformVmConfig, report: Report): void {
+  const pair = ["vm.image.url", "vm.image.sha256"];
+  const stated = pair.filter((key) => statedKeys(config).has(key));
+  const missing = pair.find((key) => !stated.includes(key));
+  if (stated.length === 1 && missing) report(missing, "is required: the two belong together");
+}
+
+/** Fields of a VM that libvirt has nothing for. */
+const refused: Partial<Record<keyof VmInput, string>> = {
+  vm_id: "an id on libvirt is a UUID that nobody chooses",
+  template_key: "VMs on libvirt are made from an image, the same for the whole pool: vm.image.url",
+  node_name: "all VMs of the pool stand on host.address",
+  datastore_id: "all disks of the pool lie in vm.pool",
+  startup_order: "libvirt starts VMs in no order; on_boot says whether it does at all",
+};
+
+function checkInput(key: string, vm: VmInput, report: Report): void {
+  for (const [field, reason] of Object.entries(refused)) {
+    if (vm[field as keyof VmInput] === undefined) continue;
+    report(`vms.${key}.${field}`, `is not to be had with placement libvirt: ${reason}. Remove it`);
+  }
+}
+
+function checkCards({ key, cards }: PlannedVm, report: Report): void {
+  const where = `vms.${key}.interfaces`;
+  if (cards.length > 1) {
+    report(
+      where,
+      `has ${cards.length} cards, and a VM on libvirt has one here: keep the first, or set placement proxmox`,
+    );
+  }
+  const [card] = cards;
+  if (!card) return;
+  if (card.vlanId !== undefined) {
+    report(where, `has vlan_id, which libvirt leaves to the host: name a bridge that is in VLAN ${card.vlanId}`);
+  }
+  if (card.address !== undefined && isCidr(card.address)) return;
+  if (card.address !== undefined && card.address !== "dhcp") return; // What is wrong with it has been said.
+  const found = card.address === "dhcp" ? "asks by DHCP" : "has no address";
+  report(
+    where,
+    `${found}, and nothing on libvirt would tell it: give it a static one, ipv4.address with prefix length and ipv4.gateway`,
+  );
+}
+
+function onLibvirt(vm: PlannedVm): LibvirtPlannedVm {
+  const [card] = vm.cards;
+  return {
+    ...vm,
+    bridge: card?.bridge ?? "",
+    ...(card?.macAddress === undefined ? {} : { mac: card.macAddress.toLowerCase() }),
+    cidr: card?.address ?? "",
+    gateway: card?.gateway ?? "",
+  };
+}

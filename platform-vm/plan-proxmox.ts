@@ -1,0 +1,113 @@
+/**
+ * What a pool on Proxmox VE decides beside what every pool does: endpoint, templates, nodes, ids, storages. Pure.
+ */
+import { planEndpoint } from "../components/config/proxmox-keys.ts";
+import type { Site } from "../components/contracts/site.ts";
+import type { PlannedVm, PlatformVmConfig, Report, VmInputs } from "./plan.ts";
+
+/** A VM on Proxmox VE, decided. */
+export interface ProxmoxPlannedVm extends PlannedVm {
+  /** Id on the hypervisor; absent: the next free one. */
+  vmId?: number;
+  templateKey: string;
+  /** Absent: the template's. */
+  nodeName?: string;
+  datastoreId: string;
+  startupOrder?: number;
+}
+
+/** What a plan has on Proxmox VE alone. */
+export interface ProxmoxPart {
+  placement: "proxmox";
+  endpoint: string;
+  vms: ProxmoxPlannedVm[];
+  /** The stack of template-image with the templates; absent with `template_vm_id`. */
+  templateStack?: string;
+  templateVmId?: number;
+  /** Node of the site, for VMs whose template and configuration name none. */
+  siteNode?: string;
+}
+
+/** @param report told everything that does not fit together. */
+export function planOnProxmox(
+  config: PlatformVmConfig,
+  inputs: VmInputs,
+  vms: readonly PlannedVm[],
+  site: Site | undefined,
+  env: string,
+  report: Report,
+): ProxmoxPart {
+  if (config["proxmox.token"] === undefined) report("proxmox.token", "is required");
+  const templateStack = templateStackOf(config, env, report);
+  checkIds(inputs, report);
+  checkStorage(inputs, config, site, report);
+  const siteNode = site?.authorities.proxmox?.node;
+  return {
+    placement: "proxmox",
+    endpoint: planEndpoint(config["proxmox.endpoint"], site, report),
+    vms: vms.map((vm) => onProxmox(vm, inputs, config)),
+    ...(templateStack === undefined ? {} : { templateStack }),
+    ...(config.template_vm_id === undefined ? {} : { templateVmId: config.template_vm_id }),
+    ...(siteNode === undefined ? {} : { siteNode }),
+  };
+}
+
+function onProxmox(vm: PlannedVm, inputs: VmInputs, config: PlatformVmConfig): ProxmoxPlannedVm {
+  const own = inputs[vm.key] ?? {};
+  const nodeName = own.node_name ?? config.node_name;
+  return {
+    ...vm,
+    ...(own.vm_id === undefined ? {} : { vmId: own.vm_id }),
+    templateKey: own.template_key ?? config.template_key,
+    ...(nodeName === undefined ? {} : { nodeName }),
+    datastoreId: own.datastore_id ?? config.datastore_id ?? usualStorage,
+    ...(own.startup_order === undefined ? {} : { startupOrder: own.startup_order }),
+  };
+}
+
+/** The stack with the templates' contract. `core/onprem/template-image#x` is the stack x, else that of the environment. */
+function templateStackOf(config: PlatformVmConfig, env: string, report: Report): string | undefined {
+  if (config.template_vm_id !== undefined) return undefined;
+  const reference = config.template_state_ref;
+  if (reference === undefined) {
+    report(
+      "template_state_ref",
+      "inputs.template_state_ref is required (recommended: core/onprem/template-image); inputs.template_vm_id is only for explicit override; pulumi config set template_state_ref core/onprem/template-image",
+    );
+    return undefined;
+  }
+  const [module = "", instance] = reference.split("#");
+  if (module === "core/onprem/template-image") {
+    if (!instance && env === "") {
+      report(
+        "template_state_ref",
+        "means the stack named after the environment, and there is none; pulumi config set env <environment>",
+      );
+    }
+    return instance ?? env;
+  }
+  return module.replace(/^template-image\//, "");
+}
+
+function checkIds(vms: VmInputs, report: Report): void {
+  const holders = new Map<number, string>();
+  for (const [key, { vm_id }] of Object.entries(vms)) {
+    if (vm_id === undefined) continue;
+    const other = holders.get(vm_id);
+    if (other) report("vms", `inputs.vms[${key}].vm_id ${vm_id} is that of inputs.vms[${other}] already`);
+    holders.set(vm_id, key);
+  }
+}
+
+/** Storage of disks where the configuration names none. Never another one by itself: a VM would be made anew there. */
+const usualStorage = "local-lvm";
+
+function checkStorage(vms: VmInputs, config: PlatformVmConfig, site: Site | undefined, report: Report) {
+  const storages = site?.authorities.proxmox?.storages ?? [usualStorage];
+  const unnamed = config.datastore_id === undefined && Object.values(vms).some((vm) => vm.datastore_id === undefined);
+  if (!unnamed || storages.includes(usualStorage)) return;
+  report(
+    "datastore_id",
+    `is required: the site lists ${storages.join(", ")}, and not ${usualStorage}, the default; pulumi config set datastore_id <storage>, that of the VMs where they stand already`,
+  );
+}

@@ -1,0 +1,34 @@
+/**
+ * What the preflight of a pool on a libvirt host is asked to look at. Pure.
+ */
+import { imageDownload, type PreflightArgs } from "../components/preflight/args.ts";
+import { macAddress, vmNames } from "../components/vm/plan.ts";
+import type { LibvirtPlan } from "./plan.ts";
+
+/** @param recordedVolumes `<pool>/<name>` of every volume in the stack's state: those are ours, whatever else is said. */
+export function planPreflight(plan: LibvirtPlan, recordedVolumes: string[]): PreflightArgs {
+  const { host, pool, owner, domainType, image } = plan;
+  return {
+    host,
+    pool,
+    owner,
+    domainType,
+    fenced: false,
+    vms: plan.vms.map(({ key, name, bridge, diskGb, mac, cidr }) => ({
+      domain: name,
+      bridge,
+      volumes: vmNames(name, image.sha256),
+      diskGb,
+      mac: mac ?? macAddress(owner, name),
+      cidr,
+      fixes: {
+        name: `set vms.${key}.vm_name to another name`,
+        bridge: `name another bridge in the interfaces of ${key}`,
+        address: `set another ipv4.address in the interfaces of ${key}`,
+      },
+    })),
+    diskKey: "disk_size_gb",
+    recordedVolumes,
+    downloads: [imageDownload(image)],
+  };
+}
