@@ -73,7 +73,7 @@ function isSource(path: string): boolean {
   const relative = path.slice(checkout.length + 1);
   return (
     !relative.split(sep).includes("node_modules") &&
-    !/^stacks\/[^/]+\/Pulumi\.(?!example|min|typical|enterprise)[^/]*\.yaml$/.test(relative)
+    !/^stacks\/[^/]+\/Pulumi\.(?!example|min|typical|enterprise|libvirt)[^/]*\.yaml$/.test(relative)
   );
 }
 

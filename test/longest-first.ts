@@ -8,6 +8,7 @@ const longest = [
   "lab/faults",
   "lab/fleet",
   "lab/seed-commands",
+  "lab/libvirt-pool",
   "engine/pool-commands",
   "engine/platform-vm",
   "lab/bridge",

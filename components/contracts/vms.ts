@@ -6,7 +6,7 @@ import type { Contract } from "./contract.ts";
 
 const vm = z.strictObject({
   /** The hypervisor's id: a number on Proxmox VE, a UUID on libvirt. */
-  vmId: z.union([z.int().min(1), z.uuid()]),
+  vmId: z.union([z.int().min(1), z.guid()]),
   /** Physical name. */
   name: z.string().min(1),
   /** Node on Proxmox VE, address of the host on libvirt. */

@@ -12,7 +12,7 @@ export interface StandingVm {
   name: string;
   /** GiB of the root disk; 0 where it is not known. */
   diskGb: number;
-  /** The hypervisor's id: a number on Proxmox VE, a UUID on libvirt; absent where it is not known. */
+  /** The hypervisor's id: a number on Proxmox VE, a UUID on libvirt; absent where it is not known, as the latter in a program. */
   vmId?: number | string;
   /** On libvirt: the disk and where it lies; empty texts where that is not known. */
   libvirt?: LibvirtDisk;
@@ -39,10 +39,10 @@ export function standingVms(resources: Resources): StandingVm[] {
     const found = vmPart(nameIn(urn));
     return type === vmType && found?.part === "" ? [proxmoxVm(found.key, (outputs ?? {}) as ProxmoxOutputs)] : [];
   });
-  const parts = byUrn.flatMap(([urn, { type, outputs }]) => {
+  const parts = byUrn.flatMap(([urn, { type, id, outputs }]) => {
     const found = vmPart(nameIn(urn));
     const is = Object.values<unknown>(libvirtTypes).includes(type) && found && found.part !== "";
-    return is ? [{ ...found, outputs: (outputs ?? {}) as LibvirtOutputs }] : [];
+    return is ? [{ ...found, outputs: { ...(outputs as LibvirtOutputs), id } }] : [];
   });
   // A domain that is gone may have left its disk, and with it what people put there.
   const keys = new Set(parts.filter(({ part }) => part !== "base").map(({ key }) => key));

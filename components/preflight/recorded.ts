@@ -7,6 +7,8 @@ import * as pulumi from "@pulumi/pulumi";
 /** A resource of a state, as far as it is looked at here. */
 export interface RecordedResource {
   type?: unknown;
+  /** The provider's; an exported state has it, what a program reads of its checkpoint has not. */
+  id?: unknown;
   outputs?: unknown;
 }
 

@@ -95,5 +95,8 @@ test("the contract takes a pool as its stack exports it, and refuses one without
     runId: "",
   };
   expect(produce(vmsContract, pool)).toEqual(pool);
+  const onLibvirt = { ...pool, vms: { a: { ...vm, vmId: "2f8880f8-f4b0-40d4-b677-1df67b403d51" } } };
+  expect(produce(vmsContract, onLibvirt)).toEqual(onLibvirt);
+  expect(() => produce(vmsContract, { ...pool, vms: { a: { ...vm, vmId: "101" } } })).toThrow("vms.vms.a.vmId");
   expect(() => produce(vmsContract, { ...pool, vms: { a: { ...vm, identity: "" } } })).toThrow("vms.vms.a.identity");
 });

@@ -83,6 +83,17 @@ describe("the guards", () => {
   });
 });
 
+test("a pool that would stand somewhere else is refused beside what its set of VMs loses", () => {
+  const plan = { placement: "libvirt" as const, host: { host: "192.0.2.10", port: 22, user: "root", stack: "p/s" } };
+  const [set, moved] = guardChecks(stack, [standing], { ...plan, vms: [planned], permission: false });
+  expect(set?.status).toBe("ok");
+  expect(moved).toMatchObject({
+    status: "failed",
+    what: "platform-vm:placement takes nothing away",
+    found: expect.stringContaining("is libvirt, and app-01 stand on proxmox"),
+  });
+});
+
 test("each node needs the storages and bridges of the VMs that it gets, once", () => {
   const vms = [planned, { ...planned, key: "app-02" }, { ...planned, key: "app-03", datastoreId: "gold", cards: [] }];
   const template = { vmId: 9000 };

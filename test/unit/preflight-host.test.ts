@@ -219,6 +219,33 @@ test("with DHCP no address is looked at", () => {
   expect(checks.filter(({ what }) => what.includes("192.0.2"))).toEqual([]);
 });
 
+test("several VMs are looked at each by its own, a bridge that they share once, and their space together", () => {
+  const names = { base: "b-base.qcow2", root: "b.qcow2", seed: "b-seed.iso" };
+  const fixes = { ...vm().fixes, name: "set vms.b.vm_name to another name" };
+  const second = vm({ domain: "b", cidr: "192.0.2.17/24", volumes: names, fixes });
+  const free = Object.values(names).flatMap((name) => [
+    [`volume ${name}`, no],
+    [`users of ${name}`, no],
+  ]);
+  const answers = { ...Object.fromEntries(free), "domain b": no, "neighbour 192.0.2.17": says("192.0.2.17 FAILED") };
+  const both = { vms: [vm(), second] };
+  const { checks, failed, skipped } = found(answers, both);
+  expect([failed, skipped]).toEqual([[], []]);
+  expect(checks.filter(({ what }) => what.startsWith("bridge")).map(({ what }) => what)).toEqual(["bridge br0 exists"]);
+  expect(checks.map(({ what }) => what)).toContain("192.0.2.17 is free or our VM's");
+  const three = String(3 * 1024 ** 3);
+  expect(found({ ...answers, "pool free": says(three) }, both).failed).toEqual([
+    expect.stringContaining(
+      "3.0 GiB are free, 4.0 GiB are needed at least (image, and a root disk that can grow, for each VM)",
+    ),
+  ]);
+  const strange = "<domain><description>by hand</description></domain>";
+  expect(found({ ...answers, "domain b": says(strange) }, both).failed).toEqual([
+    "a domain b exists and is not ours (it has no owner mark); set vms.b.vm_name to another name",
+  ]);
+  expect(found({ ...answers, "neighbour 192.0.2.17": undefined }, both).skipped).toHaveLength(1);
+});
+
 /** Runs the probe's script where `virsh`, `ip` and `ping` are these scripts. */
 function run(tools: Record<string, string>, changes: Parameters<typeof wanted>[0] = {}): Answers {
   const directory = mkdtempSync(join(tmpdir(), "holdfast-probe-"));
@@ -260,6 +287,13 @@ test("the script asks what is concluded from, in one go", () => {
     "volume runner-02.qcow2": no,
     "pool free": says(expect.stringMatching(/^\d+$/) as unknown as string),
   });
+});
+
+test("the script asks for the addresses of several VMs side by side", () => {
+  const answers = run({ virsh, ip, ping: "exit 1" }, { vms: [vm(), vm({ domain: "b", cidr: "198.51.100.16/24" })] });
+  expect(answers["neighbour 192.0.2.16"]?.stdout).toContain("00:11:22:33:44:55 REACHABLE");
+  expect(answers["neighbour 198.51.100.16"]).toEqual({ code: 3, stdout: "" });
+  expect(answers["domain b"]).toEqual(no);
 });
 
 test("a file that libvirt has not listed is found in the pool's directory", () => {

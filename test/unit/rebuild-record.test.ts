@@ -49,6 +49,23 @@ test("machines are those of the contract, and what the checkpoint has of them is
   });
 });
 
+test("a machine on libvirt is known by its domain and by what its component says", () => {
+  const [pool, vm] = ["holdfast:components:LibvirtPoolVm", "holdfast:components:LibvirtVm"];
+  const id = "2f8880f8-f4b0-40d4-b677-1df67b403d51";
+  const facts = { node: "192.0.2.10", address: "192.0.2.21", mac: "52:54:00:00:00:01", identity };
+  const resources = [
+    { urn: urn(pool, "vm-app-01"), type: pool, outputs: facts },
+    { urn: urn(`${pool}$${vm}`, "vm-app-01-vm"), type: vm, outputs: { vmId: id, hostKey: "ssh-ed25519 AAAA" } },
+    {
+      urn: urn(`${pool}$${vm}$libvirt:index/domain:Domain`, "vm-app-01-vm-domain"),
+      type: "libvirt:index/domain:Domain",
+      id,
+      outputs: { name: "dev-app-01" },
+    },
+  ];
+  expect(standingMachines(resources)).toEqual({ "app-01": { ...facts, name: "dev-app-01", id } });
+});
+
 test("a stack that never got as far as its contract has published nothing", () => {
   expect(publishedIn(stateOf(undefined, { "app-01": 101 }))).toBeUndefined();
   expect(publishedIn([])).toBeUndefined();

@@ -14,9 +14,10 @@ const token = "root@pam!ci=0f6c2c1e-0000-4000-8000-000000000000";
 const missing = ["proxmox.token"];
 const store = (...given: [string, string][]) => usable(place, platformVmConfig, {}, missing, given);
 
-test("a stack lacks what its schema requires; a runner's token only where nothing is said of SSH", () => {
+test("a stack lacks what its schema requires; a runner's token only where nothing is said of SSH, a pool's on Proxmox VE", () => {
   expect(missingSecrets("platform-vm", platformVmConfig, {})).toEqual(["proxmox.token"]);
   expect(missingSecrets("platform-vm", platformVmConfig, { "proxmox.token": "secret" })).toEqual([]);
+  expect(missingSecrets("platform-vm", platformVmConfig, {}, "libvirt")).toEqual([]);
   expect(missingSecrets("runners", runnersConfig, { "host.address": "clear" })).toEqual(["forge.token"]);
   expect(missingSecrets("runners", runnersConfig, { "forge.ssh.command": "clear" })).toEqual([]);
 });

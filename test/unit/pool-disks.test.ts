@@ -1,0 +1,111 @@
+/**
+ * What a pool on libvirt has in its checkpoint, and which changes of its configuration are refused because they would take
+ * away what is on the disks.
+ */
+import { expect, test } from "vitest";
+import { type StandingVm, standingVms } from "../../components/pool/checkpoint.ts";
+import { lostDisks, moves } from "../../components/pool/disks.ts";
+import { vmPart } from "../../components/pool/state-names.ts";
+import { vmNames } from "../../components/vm/plan.ts";
+
+const sha256 = "0123456789ab".padEnd(64, "c");
+const uuid = "2f8880f8-f4b0-40d4-b677-1df67b403d51";
+const types = {
+  component: "holdfast:components:LibvirtPoolVm",
+  domain: "libvirt:index/domain:Domain",
+  volume: "libvirt:index/volume:Volume",
+};
+const entry = (type: string, name: string, outputs: object) =>
+  [`urn:pulumi:dev-apps::platform-vm::${type}::${name}`, { type, outputs }] as const;
+const { base, root } = vmNames("dev-app-01", sha256);
+const [domainUrn, inProgram] = entry(types.domain, "vm-app-01-vm-domain", { name: "dev-app-01" });
+const domain = [domainUrn, { ...inProgram, id: uuid }] as const;
+const disk = entry(types.volume, "vm-app-01-vm-root", { name: root, pool: "images", size: 8 * 1024 ** 3 });
+const image = entry(types.volume, "vm-app-01-vm-base", { name: base, pool: "images" });
+const component = entry(types.component, "vm-app-01", { node: "192.0.2.10" });
+
+const whole: StandingVm = {
+  ...{ key: "app-01", name: "dev-app-01", diskGb: 8, vmId: uuid },
+  libvirt: { node: "192.0.2.10", pool: "images", root, base },
+};
+
+test("a VM on libvirt is read out of its domain and its volumes", () => {
+  expect(standingVms(Object.fromEntries([domain, disk, image, component]))).toEqual([whole]);
+  const { vmId: _, ...known } = whole;
+  expect(standingVms(Object.fromEntries([[domainUrn, inProgram], disk, image, component]))).toEqual([known]);
+});
+
+test("a disk alone is a VM that stands: a failed update left it, or somebody took the domain away", () => {
+  expect(standingVms(Object.fromEntries([disk, image]))).toEqual([
+    { key: "app-01", name: "dev-app-01", diskGb: 8, libvirt: { node: "", pool: "images", root, base } },
+  ]);
+  expect(standingVms(Object.fromEntries([image, component]))).toEqual([]);
+});
+
+test.each([
+  ["vm-a-vm", { key: "a", part: "" }],
+  ["vm-a-vm-root-vm", { key: "a-vm-root", part: "" }],
+  ["vm-a-vm-root-vm-domain", { key: "a-vm-root", part: "domain" }],
+  ["vm-a-vm-seed", undefined],
+  ["libvirt", undefined],
+])("the name %s in a state means %j", (name, meant) => {
+  expect(vmPart(name)).toEqual(meant);
+});
+
+const wanted = { pool: "images", image: { sha256 }, vms: [{ key: "app-01", name: "dev-app-01", diskGb: 8 }] };
+const lost = (more: Partial<typeof wanted>, standing: StandingVm[] = [whole]) =>
+  lostDisks(standing, { ...wanted, ...more }, "dev-apps");
+
+test("what stays as it is, what is new and what is not known is no loss", () => {
+  expect(lost({})).toEqual([]);
+  expect(lost({ vms: [{ key: "app-02", name: "dev-app-02", diskGb: 1 }] })).toEqual([]);
+  const unknown = { ...whole, diskGb: 0, libvirt: { node: "", pool: "", root: "", base: "" } };
+  expect(lost({ pool: "other", vms: [{ key: "app-01", name: "x", diskGb: 1 }] }, [unknown])).toEqual([]);
+});
+
+test.each([
+  [
+    "a smaller disk",
+    { vms: [{ key: "app-01", name: "dev-app-01", diskGb: 7 }] },
+    "vms.app-01.disk_size_gb",
+    "is 7, and",
+  ],
+  [
+    "a larger disk",
+    { vms: [{ key: "app-01", name: "dev-app-01", diskGb: 9 }] },
+    "vms.app-01.disk_size_gb",
+    "is 9, and",
+  ],
+  ["another image", { image: { sha256: "f".repeat(64) } }, "vm.image.sha256", "is another image than the one below"],
+  ["another storage pool", { pool: "gold" }, "vm.pool", "is gold, and the disk of app-01 lies in images"],
+  [
+    "another name",
+    { vms: [{ key: "app-01", name: "prod-app-01", diskGb: 8 }] },
+    "vms.app-01.vm_name",
+    "makes the VM prod-app-01, and it is dev-app-01",
+  ],
+])("%s would be another, empty disk: it is refused with the way to it", (_what, more, key, words) => {
+  const [refused, ...others] = lost(more);
+  expect(others).toEqual([]);
+  expect(refused?.key).toBe(key);
+  expect(refused?.reason).toContain(words);
+  expect(refused?.reason).toContain("would be lost");
+  expect(refused?.reason).toContain("holdfast rebuild dev-apps --confirm dev-apps");
+});
+
+test("no VM moves from one placement, or from one host, to another", () => {
+  const host = { host: "192.0.2.10" };
+  const there = { key: "app-01", name: "dev-app-01", diskGb: 8 };
+  expect(moves([whole], { placement: "libvirt", host })).toEqual([]);
+  expect(moves([there], { placement: "proxmox" })).toEqual([]);
+  expect(moves([], { placement: "libvirt", host })).toEqual([]);
+  expect(moves([there], { placement: "libvirt", host })).toEqual([
+    { key: "placement", reason: expect.stringMatching(/^is libvirt, and app-01 stand on proxmox\..*pulumi destroy/) },
+  ]);
+  expect(moves([whole], { placement: "proxmox" })).toEqual([
+    { key: "placement", reason: expect.stringContaining("is proxmox, and app-01 stand on libvirt") },
+  ]);
+  expect(moves([whole], { placement: "libvirt", host: { host: "192.0.2.11" } })).toEqual([
+    { key: "host.address", reason: expect.stringContaining("is 192.0.2.11, and app-01 stand on 192.0.2.10") },
+  ]);
+});
