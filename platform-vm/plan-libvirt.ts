@@ -47,7 +47,7 @@ export function planOnLibvirt(
     report("host.address", "is required with placement libvirt: pulumi config set host.address <address of the host>");
   }
   checkImage(config, report);
-  for (const [key, vm] of Object.entries(inputs)) checkInput(key, vm, report);
+  for (const [key, vm] of Object.entries(inputs)) checkInput(key, vm, config, report);
   for (const vm of vms) checkCards(vm, report);
   return {
     placement: "libvirt",
@@ -76,9 +76,10 @@ const refused: Partial<Record<keyof VmInput, string>> = {
   startup_order: "libvirt starts VMs in no order; on_boot says whether it does at all",
 };
 
-function checkInput(key: string, vm: VmInput, report: Report): void {
+function checkInput(key: string, vm: VmInput, config: PlatformVmConfig, report: Report): void {
   for (const [field, reason] of Object.entries(refused)) {
-    if (vm[field as keyof VmInput] === undefined) continue;
+    // The shorthand's id has been refused by its own key.
+    if (vm[field as keyof VmInput] === undefined || (field === "vm_id" && config.vm_id !== undefined)) continue;
     report(`vms.${key}.${field}`, `is not to be had with placement libvirt: ${reason}. Remove it`);
   }
 }

@@ -86,9 +86,14 @@ describe.skipIf(missing.length > 0)("a pool on a libvirt host", () => {
     return workspace.site.workstation.run("ssh", command, { check: false });
   };
 
-  it("previews no disk of another size than the one that stands: it would be another disk", async () => {
+  it("previews neither a disk of another size, which would be another disk, nor another host", async () => {
+    await configure({ "host.address": "198.51.100.11" });
     const refused = await run("preview");
+    await configure({ "host.address": workspace.site.hosts.crunchy.address });
     expect(refused.exitCode).not.toBe(0);
+    expect(refused.stdout).toContain(
+      "host.address: is 198.51.100.11, and app-01 stand on 198.51.100.10. VMs do not move",
+    );
     expect(refused.stdout).toContain(
       `${project}:vms.app-01.disk_size_gb: is 5, and the disk has 4 GiB: libvirt would make a new, empty disk`,
     );
