@@ -4,7 +4,7 @@
  */
 import { vmsContract } from "../components/contracts/vms.ts";
 import { standingVms } from "../components/pool/checkpoint.ts";
-import { componentName } from "../components/pool/state-names.ts";
+import { componentName, vmPart } from "../components/pool/state-names.ts";
 import type { StateResource } from "./stack.ts";
 
 /** What tells a machine from another of the same name; empty where it is not known. */
@@ -53,6 +53,16 @@ export function standingMachines(resources: readonly StateResource[]): Record<st
     return [key, machine];
   });
   return Object.fromEntries(machines);
+}
+
+/** Public SSH host keys that the stack made for its VMs, by logical name; those of clones are not known to it. */
+export function hostKeysIn(resources: readonly StateResource[]): Record<string, string> {
+  const keys = resources.flatMap((resource): [string, string][] => {
+    const found = vmPart(resource.urn.split("::").at(-1) ?? "");
+    const { hostKey } = outputsOf(resource);
+    return found?.part === "" && typeof hostKey === "string" ? [[found.key, hostKey]] : [];
+  });
+  return Object.fromEntries(keys);
 }
 
 function outputsOf(resource: StateResource | undefined): Record<string, unknown> {

@@ -12,11 +12,15 @@ import type { PoolPlan } from "../platform-vm/plan.ts";
 import { resultMessage } from "../provider/ssh/readiness-report.ts";
 import type { Machine } from "./machines.ts";
 
-/** Looks at the ways, then at the VMs. Never throws. */
+/**
+ * Looks at the ways, then at the VMs. Never throws.
+ * @param hostKeys those that the stack made, by logical name: nobody else is met at those addresses, nor recorded.
+ */
 export async function accessChecks(
   stack: string,
   { readiness, jump, bastion }: Pick<PoolPlan, "readiness" | "jump" | "bastion">,
   standing: Readonly<Record<string, Machine>>,
+  hostKeys: Readonly<Record<string, string>> = {},
 ): Promise<Check[]> {
   const ways = [
     ...(jump ? [wayCheck("the jump host", jump)] : []),
@@ -29,7 +33,7 @@ export async function accessChecks(
   ];
   // Before the VMs: the first contact with a jump host is made once.
   const looked = await Promise.all(ways);
-  return [...looked, ...(await machineChecks(stack, readiness, routes, standing))];
+  return [...looked, ...(await machineChecks(stack, readiness, routes, { standing, hostKeys }))];
 }
 
 /** Whether a machine answers and takes the login. */
@@ -57,11 +61,13 @@ async function machineChecks(
   stack: string,
   readiness: PoolPlan["readiness"],
   routes: readonly Route[],
-  standing: Readonly<Record<string, Machine>>,
+  { standing, hostKeys }: { standing: Readonly<Record<string, Machine>>; hostKeys: Readonly<Record<string, string>> },
 ): Promise<Check[]> {
   const { target_port: port, user, connectivity_timeout_s: timeoutSeconds } = readiness;
   const all = Object.entries(standing).sort(([one], [other]) => one.localeCompare(other));
-  const targets = all.flatMap(([name, { address: host }]) => (host === "" ? [] : [{ name, host, port, user, stack }]));
+  const targets = all.flatMap(([name, { address: host }]) =>
+    host === "" ? [] : [{ name, host, port, user, stack, hostKey: hostKeys[name] }],
+  );
   const results = await passGate(targets, routes, { timeoutSeconds, waitSeconds: 0 });
   const fix = "look at its console; pulumi up passes the gate again";
   return all.map(([key, { name }]): Check => {

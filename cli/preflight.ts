@@ -4,7 +4,7 @@
  */
 import type { Check } from "../components/preflight/check.ts";
 import { exitCode, printTable } from "./check-table.ts";
-import { standingMachines } from "./machines.ts";
+import { hostKeysIn, standingMachines } from "./machines.ts";
 import { placementChecks } from "./pool-placement.ts";
 import { type PoolStack, poolProject, readPoolStack } from "./pool-stack.ts";
 import { accessChecks } from "./preflight-access.ts";
@@ -52,7 +52,7 @@ async function accessOf({ place, resources, pool }: PoolStack): Promise<Check[]>
   const what = "the ways to the VMs, and the VMs that stand, answer over SSH";
   if (!pool) return [{ what, status: "skipped", found: "not looked at: the configuration cannot be used" }];
   if (!pool.plan.readiness.enabled) return [];
-  return accessChecks(`${place.project}/${place.stack}`, pool.plan, standingMachines(resources));
+  return accessChecks(`${place.project}/${place.stack}`, pool.plan, standingMachines(resources), hostKeysIn(resources));
 }
 
 async function templates(pulumi: Pulumi, place: StackPlace): Promise<Looked> {

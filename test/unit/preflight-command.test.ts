@@ -8,10 +8,11 @@ import { describe, expect, it, test, vi } from "vitest";
 import { attempt, mend } from "../../cli/config-checks.ts";
 import { nodeNeeds } from "../../cli/pool-cluster.ts";
 import { guardChecks } from "../../cli/pool-stack.ts";
-import { wayCheck } from "../../cli/preflight-access.ts";
+import { accessChecks, wayCheck } from "../../cli/preflight-access.ts";
 import { environmentCheck, evidenceCheck, publicKeyCheck, sshKeyCheck } from "../../cli/preflight-workstation.ts";
 import { stackPlace } from "../../cli/pulumi.ts";
 import { ConfigError } from "../../components/config/strict.ts";
+import { readinessInput } from "../../components/pool/inputs.ts";
 import { platformVmConfig } from "../../platform-vm/config.ts";
 import type { ProxmoxPlannedVm } from "../../platform-vm/plan-proxmox.ts";
 import { Failure } from "../../toolchain/failure.ts";
@@ -160,4 +161,24 @@ describe("a way to the VMs", () => {
     expect(check).toMatchObject({ status: "failed", fix: `look at it with: ssh -p ${port} ops@${host}` });
     expect(check.found).toContain("the login was refused");
   });
+});
+
+test("a VM whose host key the stack made is met with that one alone, on any workstation", async () => {
+  const { key } = operatorHome();
+  const [made, others] = [keyPair(), keyPair()];
+  const answer = () => ({ stdout: "status: done\n" });
+  const server = await sshHost({ allowed: key.public, hostKey: made, answer });
+  const readiness = { ...readinessInput.parse({ target_port: server.port }), user: "ops" };
+  const machine = { name: "dev-app-01", id: "", node: "", address: server.host, mac: "", identity: "" };
+  const look = async (hostKey: string) => {
+    const [check] = await accessChecks(
+      "platform-vm/dev-apps",
+      { readiness },
+      { "app-01": machine },
+      { "app-01": hostKey },
+    );
+    return check;
+  };
+  expect(await look(others.public)).toMatchObject({ status: "failed", found: expect.stringContaining("changed") });
+  expect(await look(made.public)).toMatchObject({ status: "ok", found: "direct" });
 });

@@ -5,7 +5,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { machinesIn, publishedIn, standingMachines } from "../../cli/machines.ts";
+import { hostKeysIn, machinesIn, publishedIn, standingMachines } from "../../cli/machines.ts";
 import { changes, changeTable, cutOff, type RebuildRecord, type RecordedMachine } from "../../cli/rebuild-record.ts";
 import type { StateResource } from "../../cli/stack.ts";
 import { stackDirectory, writeEvidence } from "../../provider/evidence/directory.ts";
@@ -64,6 +64,8 @@ test("a machine on libvirt is known by its domain and by what its component says
     },
   ];
   expect(standingMachines(resources)).toEqual({ "app-01": { ...facts, name: "dev-app-01", id } });
+  expect(hostKeysIn(resources)).toEqual({ "app-01": "ssh-ed25519 AAAA" });
+  expect(hostKeysIn(stateOf(undefined, { "app-01": 101 }))).toEqual({});
 });
 
 test("a stack that never got as far as its contract has published nothing", () => {
