@@ -4,7 +4,7 @@
  */
 import { vmsContract } from "../components/contracts/vms.ts";
 import { standingVms } from "../components/pool/checkpoint.ts";
-import { componentName, vmPart } from "../components/pool/state-names.ts";
+import { componentName, hostKeyType, vmPart } from "../components/pool/state-names.ts";
 import type { StateResource } from "./stack.ts";
 
 /** What tells a machine from another of the same name; empty where it is not known. */
@@ -55,12 +55,13 @@ export function standingMachines(resources: readonly StateResource[]): Record<st
   return Object.fromEntries(machines);
 }
 
-/** Public SSH host keys that the stack made for its VMs, by logical name; those of clones are not known to it. */
+/** Public SSH host keys that the stack made for its VMs, by logical name; a clone without user data of ours has none. */
 export function hostKeysIn(resources: readonly StateResource[]): Record<string, string> {
   const keys = resources.flatMap((resource): [string, string][] => {
     const found = vmPart(resource.urn.split("::").at(-1) ?? "");
-    const { hostKey } = outputsOf(resource);
-    return found?.part === "" && typeof hostKey === "string" ? [[found.key, hostKey]] : [];
+    const { publicKey } = outputsOf(resource);
+    const is = resource.type === hostKeyType && found?.part === "host-key";
+    return is && typeof publicKey === "string" ? [[found.key, publicKey]] : [];
   });
   return Object.fromEntries(keys);
 }

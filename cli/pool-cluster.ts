@@ -3,12 +3,15 @@
  * nodes, storages and bridges are there. Asked with GET alone.
  */
 import type { Check } from "../components/preflight/check.ts";
+import type { WantedSnippets } from "../components/preflight/proxmox-args.ts";
 import type { ProxmoxPlan } from "../platform-vm/plan.ts";
 import { planPreflight } from "../platform-vm/preflight-proxmox.ts";
 import { ProxmoxApi } from "../provider/proxmox/api.ts";
 import { apiCheck, type NodeNeeds, nodeChecks } from "../provider/proxmox/node-checks.ts";
 import { poolChecks } from "../provider/proxmox/pool-preflight.ts";
+import { snippetStorage } from "../provider/proxmox/snippet-storage.ts";
 import type { Pool, PoolStack } from "./pool-stack.ts";
+import { wayCheck } from "./preflight-access.ts";
 
 /** Bound on all questions together, in milliseconds; each has a shorter one of its own. */
 const boundMs = 60_000;
@@ -31,9 +34,18 @@ export async function clusterChecks({
   const wanted = planPreflight(plan, chosen, standing, { stack, reference: config.template_state_ref });
   const parts = await Promise.all([
     poolChecks(api, wanted),
+    snippetChecks(api, plan, wanted.snippets),
     ...nodeNeeds({ plan, chosen }).map((needs) => nodeChecks(api, needs)),
   ]);
   return [check, ...parts.flat()];
+}
+
+/** Whether user data can be written: the storage takes it, and the host takes the login. */
+async function snippetChecks(api: ProxmoxApi, { snippets }: ProxmoxPlan, wanted?: WantedSnippets): Promise<Check[]> {
+  if (!snippets || !wanted) return [];
+  const way = wayCheck("the Proxmox host, which writes user data,", snippets.host);
+  const [{ checks }, login] = await Promise.all([snippetStorage(api, wanted), way]);
+  return [...checks, login];
 }
 
 /** The API as a stack's configuration says how to ask it. */

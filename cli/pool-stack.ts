@@ -5,7 +5,7 @@
 import { parseConfig } from "../components/config/strict.ts";
 import { templatesContract } from "../components/contracts/templates.ts";
 import { type StandingVm, standingVms } from "../components/pool/checkpoint.ts";
-import { lostDisks, moves, type Refused, shrinks } from "../components/pool/disks.ts";
+import { lostDisks, moves, otherUserData, type Refused, shrinks } from "../components/pool/disks.ts";
 import { judgeVmSet } from "../components/pool/vm-set.ts";
 import type { Check } from "../components/preflight/check.ts";
 import { platformVmConfig } from "../platform-vm/config.ts";
@@ -44,7 +44,7 @@ export interface PoolStack {
   standing: StandingVm[];
   /** What was looked at so far. */
   checks: Check[];
-  /** Disks that an update would replace by empty ones, and refuses to; a rebuild makes new ones on purpose. */
+  /** What an update would replace by new, empty disks or VMs, and refuses to; a rebuild makes new ones on purpose. */
   lost: Check[];
   /** Undefined where the configuration, or a contract, cannot be used. */
   pool: Pool | undefined;
@@ -134,8 +134,11 @@ export function guardChecks(
 }
 
 function lostChecks(place: StackPlace, standing: readonly StandingVm[], plan: PoolPlan): Check[] {
-  if (plan.placement !== "libvirt") return [];
-  return lostDisks(standing, plan, place.stack).map((one) => refusedCheck(place, one));
+  const lost =
+    plan.placement === "libvirt"
+      ? lostDisks(standing, plan, place.stack)
+      : otherUserData(standing, { vms: plan.vms, storage: plan.snippets?.storage }, place.stack);
+  return lost.map((one) => refusedCheck(place, one));
 }
 
 function refusedCheck({ project, stack }: StackPlace, { key, reason }: Refused): Check {

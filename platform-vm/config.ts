@@ -74,6 +74,17 @@ export const platformVmConfig = {
       "a storage",
     ),
   ),
+  snippets_storage: optional(
+    textField(
+      {
+        description:
+          "Storage with content `snippets` for the VMs' user data: they come up with SSH host keys that the stack made. Written over SSH, as root on the Proxmox host (bastion.address). Default: none; host keys are trusted at first contact.",
+        example: "local",
+      },
+      word,
+      "a storage",
+    ),
+  ),
 
   ...libvirtHostKeys,
   "host.address": optional(libvirtHostKeys["host.address"]),

@@ -9,7 +9,7 @@ import { siteContract } from "../components/contracts/site.ts";
 import { type Vms, vmsContract } from "../components/contracts/vms.ts";
 import { Readiness } from "../components/plugin/resources.ts";
 import { standing } from "../components/pool/checkpoint.ts";
-import { lostDisks, moves, shrinks } from "../components/pool/disks.ts";
+import { lostDisks, moves, otherUserData, shrinks } from "../components/pool/disks.ts";
 import { judgeVmSet } from "../components/pool/vm-set.ts";
 import { ProgramError } from "../components/program-error.ts";
 import { operatorPublicKey } from "../components/ssh/operator-key.ts";
@@ -32,7 +32,13 @@ const verdict = judgeVmSet(
 if (!verdict.allowed) throw new ProgramError(verdict.message);
 if (verdict.warning) await pulumi.log.warn(verdict.warning);
 if (verdict.added.length > 0) await pulumi.log.info(`VMs that come to those that stand: ${verdict.added.join(", ")}`);
-const lost = plan.placement === "libvirt" ? lostDisks(now, plan, place.stack) : shrinks(now, plan.vms);
+const lost =
+  plan.placement === "libvirt"
+    ? lostDisks(now, plan, place.stack)
+    : [
+        ...shrinks(now, plan.vms),
+        ...otherUserData(now, { vms: plan.vms, storage: plan.snippets?.storage }, place.stack),
+      ];
 const refused = [...moves(now, plan), ...lost];
 if (refused.length > 0) throw new ConfigError(place.project, place.stack, refused);
 

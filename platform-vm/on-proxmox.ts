@@ -28,9 +28,12 @@ export async function makePool(plan: ProxmoxPlan, { config, place, standing, key
     proxmoxToken: token,
     proxmoxInsecure: insecure,
   });
-  await poolPreflight(planPreflight(plan, chosen, standing, { stack, reference: config.template_state_ref }), {
-    provider: holdfast,
-  });
+  const { snippetsDirectory: directory } = await poolPreflight(
+    planPreflight(plan, chosen, standing, { stack, reference: config.template_state_ref }),
+    {
+      provider: holdfast,
+    },
+  );
   // The SDK notes the stack of every resource, and maps it by a library that takes 7 ms for each; Node, which tsx has told
   // where the sources are, does it in a fraction of that.
   Reflect.deleteProperty(Error, "prepareStackTrace");
@@ -50,6 +53,9 @@ export async function makePool(plan: ProxmoxPlan, { config, place, standing, key
         agent: config.guest_agent_enabled === "true",
         dns: { domain: config.dns_domain, servers: config.dns_servers },
         user: { name: config.ssh_username, keys },
+        ...(plan.snippets && directory !== undefined
+          ? { snippets: { key, ...plan.snippets, directory, provider: holdfast } }
+          : {}),
       },
       provider,
     );
@@ -61,8 +67,8 @@ export async function makePool(plan: ProxmoxPlan, { config, place, standing, key
     { provider: holdfast },
   );
   return {
-    vms: vms.map(({ key, name, made: { vmId, nodeName: node, address, mac, identity } }) => {
-      return { key, name, vmId, node, address, mac, identity };
+    vms: vms.map(({ key, name, made: { vmId, nodeName: node, address, mac, identity, hostKey } }) => {
+      return { key, name, vmId, node, address, mac, identity, ...(hostKey && { hostKey }) };
     }),
     holdfast,
   };

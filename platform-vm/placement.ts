@@ -17,7 +17,7 @@ const ownKeys: Record<Placement, readonly string[]> = {
   proxmox: [
     ...Object.keys(proxmoxKeys),
     ...templateKeys,
-    ...["node_name", "datastore_id", "cpu_type", "guest_agent_enabled", "vm_id", "bastion.address"],
+    ...["node_name", "datastore_id", "snippets_storage", "cpu_type", "guest_agent_enabled", "vm_id", "bastion.address"],
   ],
   libvirt: [...Object.keys(libvirtHostKeys), ...Object.keys(libvirtVmKeys)],
 };
@@ -29,6 +29,7 @@ const instead: Record<string, string> = {
   ),
   node_name: "on libvirt they stand on host.address",
   datastore_id: "on libvirt their disks lie in vm.pool",
+  snippets_storage: "on libvirt VMs come up with host keys of the stack's by themselves",
   vm_id: "on libvirt their ids are UUIDs that nobody chooses",
   cpu_type: "on libvirt VMs see the host's own processor",
   guest_agent_enabled: "on libvirt nothing is asked of an agent: addresses are static",

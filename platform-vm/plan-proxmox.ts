@@ -3,7 +3,9 @@
  */
 import { planEndpoint } from "../components/config/proxmox-keys.ts";
 import type { Site } from "../components/contracts/site.ts";
+import type { SshTarget } from "../components/ssh/dial.ts";
 import type { PlannedVm, PlatformVmConfig, Report, VmInputs } from "./plan.ts";
+import { bastionOf } from "./ways.ts";
 
 /** A VM on Proxmox VE, decided. */
 export interface ProxmoxPlannedVm extends PlannedVm {
@@ -26,15 +28,26 @@ export interface ProxmoxPart {
   templateVmId?: number;
   /** Node of the site, for VMs whose template and configuration name none. */
   siteNode?: string;
+  /** Where the VMs' user data goes; absent: Proxmox VE makes it up, and host keys are nobody's. */
+  snippets?: PlannedSnippets;
 }
 
-/** @param report told everything that does not fit together. */
+/** Where user data goes. */
+export interface PlannedSnippets {
+  storage: string;
+  /** The Proxmox host, which writes it. */
+  host: SshTarget;
+}
+
+/**
+ * @param about what there is around the pool: its site, its environment, and `<project>/<stack>`.
+ * @param report told everything that does not fit together.
+ */
 export function planOnProxmox(
   config: PlatformVmConfig,
   inputs: VmInputs,
   vms: readonly PlannedVm[],
-  site: Site | undefined,
-  env: string,
+  { site, env, stack }: { site: Site | undefined; env: string; stack: string },
   report: Report,
 ): ProxmoxPart {
   if (config["proxmox.token"] === undefined) report("proxmox.token", "is required");
@@ -42,6 +55,7 @@ export function planOnProxmox(
   checkIds(inputs, report);
   checkStorage(inputs, config, site, report);
   const siteNode = site?.authorities.proxmox?.node;
+  const snippets = snippetsOf(config, site, stack, report);
   return {
     placement: "proxmox",
     endpoint: planEndpoint(config["proxmox.endpoint"], site, report),
@@ -49,7 +63,26 @@ export function planOnProxmox(
     ...(templateStack === undefined ? {} : { templateStack }),
     ...(config.template_vm_id === undefined ? {} : { templateVmId: config.template_vm_id }),
     ...(siteNode === undefined ? {} : { siteNode }),
+    ...(snippets === undefined ? {} : { snippets }),
   };
+}
+
+/** There is no upload of snippets in the API: the host itself writes them. */
+function snippetsOf(
+  config: PlatformVmConfig,
+  site: Site | undefined,
+  stack: string,
+  report: Report,
+): PlannedSnippets | undefined {
+  const storage = config.snippets_storage;
+  if (storage === undefined) return undefined;
+  const host = bastionOf(config["bastion.address"], site);
+  if (host) return { storage, host: { ...host, user: "root", stack } };
+  report(
+    "bastion.address",
+    "is required with snippets_storage: user data is written over SSH on the Proxmox host; pulumi config set bastion.address <its address>",
+  );
+  return undefined;
 }
 
 function onProxmox(vm: PlannedVm, inputs: VmInputs, config: PlatformVmConfig): ProxmoxPlannedVm {

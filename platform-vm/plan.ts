@@ -108,7 +108,7 @@ export function planPool(
   const part =
     config.placement === "libvirt"
       ? planOnLibvirt(config, inputs, vms, stack, report)
-      : planOnProxmox(config, inputs, vms, site, env, report);
+      : planOnProxmox(config, inputs, vms, { site, env, stack }, report);
   const owner = planOwner(config, site, place, report);
   if (problems.length > 0) throw new ConfigError(place.project, place.stack, problems);
   const { post_apply_ssh_readiness: readiness } = config;

@@ -2,8 +2,9 @@
  * What the preflight of a pool on Proxmox VE is asked to look at. Pure.
  */
 import type { StandingVm } from "../components/pool/checkpoint.ts";
-import type { PoolPreflightArgs } from "../components/preflight/proxmox-args.ts";
+import type { PoolPreflightArgs, WantedSnippets } from "../components/preflight/proxmox-args.ts";
 import type { ProxmoxPlan } from "./plan.ts";
+import type { PlannedSnippets } from "./plan-proxmox.ts";
 import type { Chosen } from "./templates.ts";
 
 /**
@@ -35,5 +36,10 @@ export function planPreflight(
       };
     }),
     templates: [...ids].map((vmId) => ({ vmId, source })),
+    ...(plan.snippets ? { snippets: wantedSnippets(plan.snippets, Object.values(chosen)) } : {}),
   };
+}
+
+function wantedSnippets({ storage, host }: PlannedSnippets, chosen: readonly Chosen[]): WantedSnippets {
+  return { storage, host: host.host, nodes: [...new Set(chosen.map(({ node }) => node))].sort() };
 }

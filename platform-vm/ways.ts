@@ -24,7 +24,7 @@ export function waysTo(
 }
 
 /** The Proxmox host: where the site says the same address, with its port and host key. */
-function bastionOf(
+export function bastionOf(
   configured: string | undefined,
   site: Site | undefined,
 ): Pick<SshTarget, "host" | "port" | "hostKey"> | undefined {

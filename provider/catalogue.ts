@@ -9,6 +9,7 @@ import manifest from "./package.json" with { type: "json" };
 import { poolGuard } from "./proxmox/pool-guard.ts";
 import { poolPreflight } from "./proxmox/pool-preflight.ts";
 import { proxmoxPreflight } from "./proxmox/preflight.ts";
+import { snippet } from "./proxmox/snippet.ts";
 import { templateGuard } from "./proxmox/template-guard.ts";
 import { templateSmoke } from "./proxmox/template-smoke.ts";
 import { runnerService } from "./runner/service.ts";
@@ -26,6 +27,7 @@ export const catalogue: Catalogue = {
     runnerService,
     readiness,
     poolGuard,
+    snippet,
     templateGuard,
     templateSmoke,
   ] as unknown as Catalogue["kinds"],

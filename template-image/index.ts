@@ -49,7 +49,10 @@ export const templates: pulumi.Output<Templates> = pulumi.all(made.map(({ templa
     templates: Object.fromEntries(
       made.map(({ args, template }, index) => [
         args.key,
-        { vmId: ids[index] ?? 0, name: args.templateName, node: args.node, digest: template.digest },
+        {
+          ...{ vmId: ids[index] ?? 0, name: args.templateName, node: args.node, digest: template.digest },
+          ...(args.vendorDataFileId === undefined ? {} : { vendorDataFileId: args.vendorDataFileId }),
+        },
       ]),
     ),
   }),

@@ -13,6 +13,11 @@ const template = z.strictObject({
   node: z.string().min(1),
   /** Of the image that it was made of: `sha256:` or `sha512:` and hexadecimal digits. */
   digest: z.string().regex(/^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/, "expected sha256:… or sha512:…"),
+  /** Snippet with the vendor data of its clones, which who gives them user data of his own has to give, too. */
+  vendorDataFileId: z
+    .string()
+    .regex(/^[\w.-]+:snippets\/[\w.-]+$/, "expected storage:snippets/file")
+    .optional(),
 });
 
 const templates = z.strictObject({

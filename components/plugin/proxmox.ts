@@ -5,6 +5,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import type { PoolPreflightArgs, ProxmoxPreflightArgs } from "../preflight/proxmox-args.ts";
 import { ProgramError } from "../program-error.ts";
+import type { SshTargetArgs } from "./resources.ts";
 
 /** How templates are tried; see `post_build_smoke` in template-image. */
 export interface SmokeSettings {
@@ -86,10 +87,40 @@ export function proxmoxPreflight(args: ProxmoxPreflightArgs, opts: pulumi.Invoke
   return pulumi.runtime.invoke("holdfast:proxmox:preflight", args, opts).catch(ProgramError.rethrow);
 }
 
+/** Inputs of a snippet; see provider/proxmox/snippet.ts. */
+export interface SnippetArgs {
+  /** The Proxmox host. */
+  host: SshTargetArgs;
+  storage: string;
+  directory: string;
+  name: pulumi.Input<string>;
+  /** Kept as a secret. */
+  content: pulumi.Input<string>;
+}
+
+/** User data of a VM, as a file on a storage. */
+export class Snippet extends pulumi.CustomResource {
+  /** As a VM's configuration names it. */
+  declare readonly volumeId: pulumi.Output<string>;
+
+  constructor(name: string, args: SnippetArgs, opts: pulumi.CustomResourceOptions) {
+    super(
+      "holdfast:proxmox:Snippet",
+      name,
+      { ...args, content: pulumi.secret(args.content), volumeId: undefined },
+      { ...opts, additionalSecretOutputs: ["content"] },
+    );
+  }
+}
+
 /**
  * Looks at the cluster before a pool's VMs are made, in previews too.
+ * @returns where snippets are put, where some are wanted.
  * @throws when a VM is in the way or a template is not there, listing all of it; nothing was changed then.
  */
-export function poolPreflight(args: PoolPreflightArgs, opts: pulumi.InvokeOptions): Promise<object> {
+export function poolPreflight(
+  args: PoolPreflightArgs,
+  opts: pulumi.InvokeOptions,
+): Promise<{ snippetsDirectory?: string }> {
   return pulumi.runtime.invoke("holdfast:proxmox:poolPreflight", args, opts).catch(ProgramError.rethrow);
 }

@@ -14,6 +14,8 @@ export interface StandingVm {
   diskGb: number;
   /** The hypervisor's id: a number on Proxmox VE, a UUID on libvirt; absent where it is not known, as the latter in a program. */
   vmId?: number | string;
+  /** On Proxmox VE: the snippet that is its user data; empty where Proxmox VE makes that up; absent where it is not known. */
+  userData?: string;
   /** On libvirt: the disk and where it lies; empty texts where that is not known. */
   libvirt?: LibvirtDisk;
 }
@@ -63,11 +65,13 @@ interface ProxmoxOutputs {
   name?: unknown;
   vmId?: unknown;
   disks?: { interface?: string; size?: number }[];
+  initialization?: { userDataFileId?: unknown };
 }
 
-function proxmoxVm(key: string, { name, disks, vmId }: ProxmoxOutputs): StandingVm {
+function proxmoxVm(key: string, { name, disks, vmId, initialization }: ProxmoxOutputs): StandingVm {
   const root = disks?.find((disk) => disk.interface === "scsi0");
-  const facts = { key, name: text(name), diskGb: root?.size ?? 0 };
+  const userData = initialization && { userData: text(initialization.userDataFileId) };
+  const facts = { key, name: text(name), diskGb: root?.size ?? 0, ...userData };
   return vmId === undefined ? facts : { ...facts, vmId: Number(vmId) };
 }
 

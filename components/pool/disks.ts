@@ -51,6 +51,33 @@ export function moves(
   ];
 }
 
+/**
+ * VMs on Proxmox VE whose user data would come from somewhere else. The provider changes that in no VM: it destroys the VM,
+ * with its disks, and makes another.
+ * @param storage of the snippets; absent: Proxmox VE makes the user data up.
+ * @param stack name of the stack, for the command that makes the VMs anew.
+ */
+export function otherUserData(
+  standing: readonly StandingVm[],
+  { vms, storage }: { vms: readonly { key: string }[]; storage: string | undefined },
+  stack: string,
+): Refused[] {
+  const wanted = storage ?? "";
+  const from = (userData: string) => userData.slice(0, Math.max(0, userData.indexOf(":")));
+  const differing = standing.filter(
+    ({ key, userData }) => userData !== undefined && from(userData) !== wanted && vms.some((vm) => vm.key === key),
+  );
+  const [first] = differing;
+  if (!first) return [];
+  const now = from(first.userData ?? "");
+  const stand = `${differing.map(({ key }) => key).join(", ")} ${differing.length === 1 ? "stands" : "stand"}`;
+  const back = now === "" ? "pulumi config rm snippets_storage" : `pulumi config set snippets_storage ${now}`;
+  const anew = `the provider would destroy such a VM and make another. Put it back: ${back}; or, where that shall be: holdfast rebuild ${stack} --confirm ${stack}`;
+  const asked = wanted === "" ? "is not set" : `is ${wanted}`;
+  const place = now === "" ? "without user data of the stack's" : `with user data on ${now}`;
+  return [{ key: "snippets_storage", reason: `${asked}, and ${stand} ${place}: ${anew}` }];
+}
+
 /** The pool that a plan wants on a libvirt host. */
 export interface WantedDisks {
   pool: string;

@@ -1,10 +1,14 @@
 /**
- * A VM on Proxmox VE: a full clone of a template with the sizes, cards and cloud-init settings of its own. It is not waited
- * for beyond its guest agent; the readiness gate does that.
+ * A VM on Proxmox VE: a full clone of a template with the sizes, cards and cloud-init settings of its own, and where there is a
+ * place for its user data, with a host key of ours. It is not waited for beyond its guest agent; the readiness gate does that.
  */
+import { createHash } from "node:crypto";
 import * as proxmox from "@pulumi/proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
 import { proxmoxTag } from "../owner/mark.ts";
+import { Snippet } from "../plugin/proxmox.ts";
+import { HostKey, type SshTargetArgs } from "../plugin/resources.ts";
+import { userData } from "../vm/cloud-init.ts";
 import { addressOf, identityDigest } from "./identity.ts";
 import type { TemplateChoice } from "./templates.ts";
 
@@ -52,6 +56,21 @@ export interface ProxmoxVmArgs {
   agent: boolean;
   dns: { domain: string; servers: string[] };
   user: { name: string; keys: string[] };
+  /** Where its user data goes. Absent: Proxmox VE makes that up, and the VM makes its host keys. */
+  snippets?: SnippetPlace | undefined;
+}
+
+/** Where user data goes. */
+export interface SnippetPlace {
+  /** Logical name of the VM. */
+  key: string;
+  storage: string;
+  /** The storage's own directory of snippets. */
+  directory: string;
+  /** The Proxmox host, which writes it. */
+  host: SshTargetArgs;
+  /** The plugin's provider. */
+  provider: pulumi.ProviderResource;
 }
 
 /** Seconds that a clone gets until its agent has reported an address; a gate follows, so that this need not be long. */
@@ -67,16 +86,24 @@ export class ProxmoxVm extends pulumi.ComponentResource {
   readonly mac: pulumi.Output<string>;
   /** Digest of what makes it this machine: another clone, address or card has another. */
   readonly identity: pulumi.Output<string>;
+  /** Public SSH host key that it answers with, where we made it. */
+  readonly hostKey: pulumi.Output<string> | undefined;
 
   constructor(name: string, args: ProxmoxVmArgs, provider: proxmox.Provider, opts?: pulumi.ComponentResourceOptions) {
     super("holdfast:components:ProxmoxVm", name, {}, opts);
-    const vm = new proxmox.VmLegacy(`${name}-vm`, vmArgs(args), {
+    const own = args.snippets && this.ownUserData(name, args, args.snippets);
+    this.hostKey = own?.hostKey;
+    const vm = new proxmox.VmLegacy(`${name}-vm`, vmArgs(args, own?.volumeId), {
       parent: this,
       provider,
       protect: args.protect,
       deleteBeforeReplace: true,
       // The provider reports this one as zeros and would call it a difference at every preview.
-      ignoreChanges: ["disks[0].speed"],
+      ignoreChanges: [
+        "disks[0].speed",
+        // Of its first boot alone, and the provider would destroy the VM for another.
+        ...(own ? ["initialization.vendorDataFileId"] : []),
+      ],
     });
     this.vmId = vm.vmId.apply(Number);
     this.nodeName = vm.nodeName;
@@ -95,10 +122,37 @@ export class ProxmoxVm extends pulumi.ComponentResource {
     );
     this.registerOutputs({ vmId: this.vmId, address: this.address, mac: this.mac, identity: this.identity });
   }
+
+  /** Makes a host key, and the user data with it. */
+  private ownUserData(name: string, args: ProxmoxVmArgs, { key, provider, ...place }: SnippetPlace) {
+    const child = { parent: this, provider };
+    const hostKey = new HostKey(`${name}-vm-host-key`, { comment: key }, child);
+    const content = pulumi.all([hostKey.privateKey, hostKey.publicKey]).apply(([privateKey, publicKey]) =>
+      userData({
+        hostName: args.vmName,
+        domain: args.dns.domain,
+        login: args.user.name,
+        authorizedKeys: args.user.keys,
+        hostKey: { privateKey, publicKey },
+      }),
+    );
+    const file = hostKey.publicKey.apply((publicKey) => snippetName(key, publicKey));
+    const { volumeId } = new Snippet(`${name}-vm-user-data`, { ...place, name: file, content }, child);
+    return { hostKey: hostKey.publicKey, volumeId };
+  }
 }
 
-function vmArgs(args: ProxmoxVmArgs): proxmox.VmLegacyArgs {
+/**
+ * Name of a VM's user data: the same for as long as it has its host key, whatever else is in there. The provider destroys a VM
+ * whose user data is another file, so that neither its content nor the VM's physical name may be in the name.
+ */
+function snippetName(key: string, publicKey: string): string {
+  return `holdfast-${key}-${createHash("sha256").update(publicKey).digest("hex").slice(0, 12)}.yaml`;
+}
+
+function vmArgs(args: ProxmoxVmArgs, userDataFileId?: pulumi.Output<string>): proxmox.VmLegacyArgs {
   const { template } = args;
+  const vendorDataFileId = template.vendorDataFileId;
   const dhcp = args.cards.some(({ address }) => address === "dhcp");
   return {
     name: args.vmName,
@@ -136,7 +190,10 @@ function vmArgs(args: ProxmoxVmArgs): proxmox.VmLegacyArgs {
       ipConfigs: args.cards.map(({ address, gateway }) => ({
         ...(address === undefined ? {} : { ipv4: { address, ...(gateway === undefined ? {} : { gateway }) } }),
       })),
-      userAccount: { username: args.user.name, keys: args.user.keys },
+      ...(userDataFileId === undefined
+        ? { userAccount: { username: args.user.name, keys: args.user.keys } }
+        : // What the template says of snippets is one setting with this, and would be lost.
+          { userDataFileId, ...(vendorDataFileId === undefined ? {} : { vendorDataFileId }) }),
     },
     serialDevices: [{}],
     // Without a drive of its own a VM gets the node's.

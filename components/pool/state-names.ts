@@ -17,10 +17,16 @@ export function componentName(key: string): string {
   return `vm-${key}`;
 }
 
-/** Which resource of a pool's VM a name in its state means: the VM itself, or, on libvirt, a part of it. */
-export function vmPart(name: string): { key: string; part: "" | "domain" | "root" | "base" } | undefined {
-  const [, key, part = ""] = /^vm-(.+)-vm(?:-(domain|root|base))?$/.exec(name) ?? [];
-  return key === undefined ? undefined : { key, part: part as "" | "domain" | "root" | "base" };
+/** Type of a host key that a stack made. */
+export const hostKeyType = "holdfast:ssh:HostKey";
+
+/** A part of a VM in its stack's state; empty is the VM itself, or on libvirt the component around its parts. */
+export type VmPart = "" | "domain" | "root" | "base" | "host-key";
+
+/** Which resource of a pool's VM a name in its state means. */
+export function vmPart(name: string): { key: string; part: VmPart } | undefined {
+  const [, key, part = ""] = /^vm-(.+)-vm(?:-(domain|root|base|host-key))?$/.exec(name) ?? [];
+  return key === undefined ? undefined : { key, part: part as VmPart };
 }
 
 /**

@@ -3,10 +3,11 @@
  */
 import type { Templates } from "../contracts/templates.ts";
 
-/** A template to clone: its id, and the node that carries it where that is known. */
+/** A template to clone: its id, and where they are known the node that carries it and its snippet with vendor data. */
 export interface TemplateChoice {
   vmId: number;
   node?: string;
+  vendorDataFileId?: string;
 }
 
 /**
@@ -20,7 +21,10 @@ export function pickTemplate(
   reference: string,
 ): TemplateChoice | { problem: string } {
   const found = Object.hasOwn(templates, key) ? templates[key] : undefined;
-  if (found) return { vmId: found.vmId, node: found.node };
+  if (found) {
+    const { vmId, node, vendorDataFileId } = found;
+    return { vmId, node, ...(vendorDataFileId === undefined ? {} : { vendorDataFileId }) };
+  }
   const known = Object.keys(templates).sort().join(", ");
   return {
     problem:

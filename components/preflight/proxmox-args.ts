@@ -53,4 +53,15 @@ export interface PoolPreflightArgs {
   vms: WantedVm[];
   /** What is cloned, and who said so. */
   templates: { vmId: number; source: string }[];
+  /** Where user data is put; absent: nowhere. */
+  snippets?: WantedSnippets | undefined;
+}
+
+/** Where a pool's user data is put. */
+export interface WantedSnippets {
+  storage: string;
+  /** Address of the host that writes it. */
+  host: string;
+  /** Nodes of the VMs, which read it. */
+  nodes: string[];
 }

@@ -10,6 +10,8 @@ const forCloudInit = { compat: "yaml-1.1", lineWidth: 0 } as const;
 /** What a machine is to be at its first boot. */
 export interface Machine {
   hostName: string;
+  /** Makes its full name known to itself, as Proxmox VE does. Default: it has none. */
+  domain?: string | undefined;
   /** A user of its own that logs in in root's place, and may do everything by `sudo`; root has no key then. */
   login?: string | undefined;
   /** Public keys that may log in: as `login`, else as root. */
@@ -32,6 +34,7 @@ export function userData(machine: Machine): string {
   const config = {
     hostname: machine.hostName,
     preserve_hostname: false,
+    ...(machine.domain ? { fqdn: `${machine.hostName}.${machine.domain}`, manage_etc_hosts: true } : {}),
     disable_root: machine.login !== undefined,
     ssh_pwauth: false,
     users: [user(machine)],

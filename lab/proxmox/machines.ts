@@ -8,7 +8,7 @@ import { failed } from "./api-error.ts";
 import type { Cluster } from "./cluster.ts";
 import { formatDrive, isDriveKey, readDrive, storageOf } from "./drives.ts";
 import { formatNet, newMac, parseNet } from "./nets.ts";
-import { parseSize } from "./property-string.ts";
+import { parseProperties, parseSize } from "./property-string.ts";
 import type { SimulatedVm, VmConfig } from "./state.ts";
 import type { NewTask } from "./tasks.ts";
 import { applyChange, type ConfigChange, type Fields, readChange } from "./vm-config.ts";
@@ -231,11 +231,19 @@ async function discard(cluster: Cluster, vm: SimulatedVm): Promise<void> {
 }
 
 async function powerOn(cluster: Cluster, vm: SimulatedVm): Promise<void> {
+  requireSnippets(cluster, vm);
   vm.addresses = addressesOf(vm, cluster.hooks.lease);
   vm.pid = 10_000 + vm.vmid;
   vm.startedAt = Date.now();
   vm.status = "running";
   await cluster.hooks.onStart(vm);
+}
+
+/** The cloud-init drive is made anew at every start, of files that nobody looked for before. */
+function requireSnippets({ state }: Cluster, { config }: SimulatedVm): void {
+  for (const volid of parseProperties(String(config.cicustom ?? ""), "user").values()) {
+    if (!state.volume(volid)) throw failed(`volume '${volid}' does not exist`);
+  }
 }
 
 async function powerOff(cluster: Cluster, vm: SimulatedVm): Promise<void> {

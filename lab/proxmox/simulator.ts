@@ -29,6 +29,8 @@ export interface StorageOptions {
    * sshd in a root of its own must have it at the same path.
    */
   path?: string;
+  /** Whether it says of itself that all nodes see the same; default: no. */
+  shared?: boolean;
   /** Bytes; default 1 TiB. */
   total?: number;
 }
@@ -161,8 +163,8 @@ function defaultStorages(directory: string): StorageOptions[] {
   ];
 }
 
-function storageFrom({ id, type, content, path, total = tebibyte }: StorageOptions): SimulatedStorage {
-  return { id, type, content, total, volumes: new Map(), ...(path === undefined ? {} : { path }) };
+function storageFrom({ total = tebibyte, ...options }: StorageOptions): SimulatedStorage {
+  return { ...options, total, volumes: new Map() };
 }
 
 function addTemplate(cluster: Cluster, options: TemplateOptions): number {

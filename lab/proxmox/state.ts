@@ -52,6 +52,8 @@ export interface SimulatedStorage {
   readonly content: readonly string[];
   /** Directory of a `dir` storage. Snippets in it are real files, so that a real sshd can write them. */
   readonly path?: string;
+  /** Whether all nodes see the same. */
+  readonly shared?: boolean;
   /** Bytes. */
   readonly total: number;
   readonly volumes: Map<string, Volume>;

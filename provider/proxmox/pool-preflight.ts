@@ -11,6 +11,7 @@ import type { ProviderFunction } from "../kind.ts";
 import { type ProxmoxApi, proxmoxApi } from "./api.ts";
 import { type ClusterVm, clusterVms, nameOf, notOurs } from "./cluster.ts";
 import { notReady } from "./node-checks.ts";
+import { snippetStorage } from "./snippet-storage.ts";
 
 const text = z.string().min(1);
 
@@ -21,6 +22,7 @@ const inputs: z.ZodType<PoolPreflightArgs> = z.strictObject({
     z.strictObject({ key: text, name: text, vmId: z.number().optional(), recordedVmId: z.number().optional() }),
   ),
   templates: z.array(z.strictObject({ vmId: z.number(), source: text })),
+  snippets: z.strictObject({ storage: text, host: text, nodes: z.array(text) }).optional(),
 });
 
 export const poolPreflight: ProviderFunction<PoolPreflightArgs> = {
@@ -28,8 +30,12 @@ export const poolPreflight: ProviderFunction<PoolPreflightArgs> = {
   inputs,
   async invoke(wanted, operation) {
     const api = proxmoxApi(operation);
-    refuseFailed(notReady(wanted.stack, api), await poolChecks(api, wanted));
-    return {};
+    const [checks, snippets] = await Promise.all([
+      poolChecks(api, wanted),
+      wanted.snippets && snippetStorage(api, wanted.snippets),
+    ]);
+    refuseFailed(notReady(wanted.stack, api), [...checks, ...(snippets?.checks ?? [])]);
+    return snippets?.directory === undefined ? {} : { snippetsDirectory: snippets.directory };
   },
 };
 

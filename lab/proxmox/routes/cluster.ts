@@ -5,7 +5,7 @@ import type { FastifyInstance } from "fastify";
 import { ApiError, badParameters } from "../api-error.ts";
 import type { Cluster } from "../cluster.ts";
 import { isTemplate } from "../machines.ts";
-import { may } from "../permissions.ts";
+import { may, requirePrivilege } from "../permissions.ts";
 import { route, vmId } from "./route.ts";
 
 export function clusterRoutes(api: FastifyInstance, { state, tasks }: Cluster): void {
@@ -39,6 +39,14 @@ export function clusterRoutes(api: FastifyInstance, { state, tasks }: Cluster): 
     function pick<T>(name: string, some: T[]): T[] {
       return type === undefined || type === name ? some : [];
     }
+  });
+
+  // Nodes have no addresses here.
+  route(api, "GET", "/cluster/status", ({ caller }) => {
+    requirePrivilege(caller, "/", "Sys.Audit");
+    return state.nodes.map((name, index) => ({
+      ...{ type: "node", id: `node/${name}`, name, nodeid: index + 1, online: 1, local: index === 0 ? 1 : 0 },
+    }));
   });
 
   route(api, "GET", "/nodes", () =>

@@ -13,10 +13,16 @@ import { type Call, required, route } from "./route.ts";
 type DownloadContent = "import" | "iso" | "vztmpl";
 
 export function storageRoutes(api: FastifyInstance, { state, tasks, faults }: Cluster): void {
+  route(api, "GET", "/storage", ({ caller }) => {
+    const visible = [...state.storages.values()].filter(({ id }) =>
+      may(caller, `/storage/${id}`, "Datastore.Audit", "Datastore.AllocateSpace"),
+    );
+    return visible.map(configured);
+  });
+
   route(api, "GET", "/storage/:storage", ({ caller, params: { storage: id = "" } }) => {
     requirePrivilege(caller, `/storage/${id}`, "Datastore.Audit", "Datastore.Allocate");
-    const { type, content, path } = state.requireStorage(id);
-    return { storage: id, type, content: content.join(","), ...(path === undefined ? {} : { path }) };
+    return configured(state.requireStorage(id));
   });
 
   route(api, "GET", "/nodes/:node/storage", ({ caller, params: { node = "" } }) => {
@@ -28,7 +34,7 @@ export function storageRoutes(api: FastifyInstance, { state, tasks, faults }: Cl
       const used = state.volumes(storage).reduce((sum, { size }) => sum + size, 0);
       return {
         ...{ storage: storage.id, type: storage.type, content: storage.content.join(","), active: 1, enabled: 1 },
-        ...{ shared: 0, total: storage.total, used, avail: storage.total - used },
+        ...{ shared: storage.shared ? 1 : 0, total: storage.total, used, avail: storage.total - used },
       };
     });
   });
@@ -122,6 +128,11 @@ export function storageRoutes(api: FastifyInstance, { state, tasks, faults }: Cl
     if (!found) throw failed(`volume_size_info on '${volid}' failed - no such volume, or it does not exist`);
     return found;
   }
+}
+
+function configured({ id, type, content, path, shared }: SimulatedStorage) {
+  const optional = { ...(path === undefined ? {} : { path }), ...(shared ? { shared: 1 } : {}) };
+  return { storage: id, type, content: content.join(","), ...optional };
 }
 
 function requireNetwork(caller: Caller, node: string): void {
