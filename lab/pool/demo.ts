@@ -5,6 +5,8 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { hostKeysIn } from "../../cli/machines.ts";
+import { resourcesIn } from "../../cli/stack.ts";
 import { Failure } from "../../toolchain/failure.ts";
 import { ensureToolchain } from "../../toolchain/index.ts";
 import { note, step } from "../../toolchain/progress.ts";
@@ -22,7 +24,7 @@ export const stacks = { template: ["template-image", "dev"], pool: ["platform-vm
 /** Last number of each VM's address, by logical name. */
 const pool = { "app-01": 21, "app-02": 22, "pgha-01": 31 } as const;
 
-/** What the readiness gate found out about a VM. */
+/** What the readiness gate found out about a VM, and what the stack made for it. */
 export interface ReadyVm {
   /** Logical name. */
   key: string;
@@ -30,6 +32,8 @@ export interface ReadyVm {
   name: string;
   vmId: number;
   address: string;
+  /** Public host key of the stack's own. */
+  hostKey: string;
   /** Each way that was tried, with how far it came and why no further. */
   attempts: { route: string; stage: string; reason?: string; seconds: number }[];
 }
@@ -91,6 +95,8 @@ export async function deployPool(workspace: PoolWorkspace): Promise<void> {
       require_ipam: "false",
       addressing: JSON.stringify({ mode: "static" }),
       "bastion.address": workspace.site.proxmox.address,
+      // The host writes the VMs' user data, with host keys that the gate knows before it meets them.
+      snippets_storage: "local",
       vms: JSON.stringify(poolVms()),
     };
     await configureStack(workspace, project, stack, values, secrets(workspace));
@@ -126,9 +132,11 @@ export async function provePool(workspace: PoolWorkspace): Promise<PoolProof> {
   const verify = ["cli/holdfast.js", "evidence", "verify", evidenceDir];
   const { directory: cwd, env, site } = workspace;
   const verified = await site.workstation.run("node", verify, { cwd, env, timeoutMs: 60_000 });
+  const exported = await pulumi(workspace, project, ["stack", "export", "--stack", stack]);
+  const hostKeys = hostKeysIn(resourcesIn(exported.stdout));
   const ready = Object.entries(vms.vms).map(([key, { name, vmId, address }]) => {
     const file = join(evidenceDir, `connectivity_ssh_auth.platform_vm_targets.${key}.json`);
-    return { key, name, vmId, address, attempts: JSON.parse(readFileSync(file, "utf8")) };
+    return { key, name, vmId, address, hostKey: hostKeys[key] ?? "", attempts: JSON.parse(readFileSync(file, "utf8")) };
   });
   return { vms: ready, status, evidenceDir, verified: verified.stdout.trim() };
 }

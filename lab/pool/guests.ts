@@ -5,6 +5,7 @@
  */
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { parse } from "yaml";
 import { portOpens } from "../../components/ssh/dial.ts";
 import { cgroupPath, removeCgroup } from "../cgroups.ts";
 import { ensureKey } from "../keys.ts";
@@ -14,25 +15,32 @@ import { parseNet } from "../proxmox/nets.ts";
 import { parseProperties } from "../proxmox/property-string.ts";
 import type { SimulatedVm } from "../proxmox/state.ts";
 import { bootRoot, isSeeded, type RootSystem, type SeedFile, seedRoot } from "../root-system.ts";
+import { writePrivately } from "../secrets.ts";
 import { sshdFiles, sshdProcess } from "../sshd.ts";
 import { until } from "../wait.ts";
 
 /** The VMs of one site. Its methods are the hooks of the simulation. */
 export class Guests {
-  /** @param image root file system below each VM's own. */
+  /**
+   * @param image root file system below each VM's own.
+   * @param storage directory of the storage with snippets.
+   */
   constructor(
     private readonly layout: Layout,
     private readonly image: string,
+    private readonly storage: string,
   ) {}
 
   /** Starts a VM and waits until its sshd answers on the host's side of the bridge: about half a second. */
   async start(vm: SimulatedVm): Promise<void> {
     const { layout } = this;
-    const system = this.system(vm);
+    const told = userDataOf(vm, this.storage);
+    const system = { ...this.system(vm), hostname: told.name };
     const key = layout.path(system.part, "ssh_host_ed25519_key");
     mkdirSync(layout.path(system.part), { recursive: true, mode: 0o700 });
-    await ensureKey(key, `root@${system.hostname}`);
-    if (!isSeeded(system)) seedRoot(system, [...cloudInitFiles(vm, this.image), ...sshdFiles(key)]);
+    if (told.hostKey === undefined) await ensureKey(key, `root@${system.hostname}`);
+    else writePrivately(key, told.hostKey);
+    if (!isSeeded(system)) seedRoot(system, [...cloudInitFiles(told, this.image), ...sshdFiles(key)]);
     await this.plug(vm, system);
     await bootRoot(system);
     const [host] = Object.values(vm.addresses).flat();
@@ -57,9 +65,8 @@ export class Guests {
     rmSync(this.layout.path(this.system(vm).part), { recursive: true, force: true });
   }
 
-  private system({ vmid, config }: SimulatedVm): RootSystem & { hostname: string } {
-    const hostname = String(config.name ?? `VM${vmid}`);
-    return { layout: this.layout, part: `vm${vmid}`, hostname, image: this.image, ...sshdProcess };
+  private system({ vmid }: SimulatedVm): RootSystem {
+    return { layout: this.layout, part: `vm${vmid}`, image: this.image, ...sshdProcess };
   }
 
   /** Plugs each card into its bridge, named as Proxmox VE names them, and gives it its addresses. */
@@ -101,15 +108,42 @@ echo 'cloud-init: this is a stand-in of the lab, which knows status alone' >&2
 exit 2
 `;
 
-/** What cloud-init would have made of a VM's configuration: its name, and the user with keys and sudo. */
-function cloudInitFiles({ vmid, config }: SimulatedVm, image: string): SeedFile[] {
-  const name = String(config.name ?? `VM${vmid}`);
+/** What a VM is told about itself. */
+interface Told {
+  name: string;
+  user?: string | undefined;
+  /** Public keys of the user, one a line. */
+  keys: string;
+  /** Private; absent: it makes one. */
+  hostKey?: string;
+}
+
+/** The user data of a VM: the snippet that its configuration names, else what Proxmox VE makes of the configuration. */
+function userDataOf({ vmid, config }: SimulatedVm, storage: string): Told {
+  const [, file] =
+    parseProperties(String(config.cicustom ?? ""), "user")
+      .get("user")
+      ?.split("/") ?? [];
+  if (file === undefined) {
+    const { name = `VM${vmid}`, ciuser: user, sshkeys = "" } = config;
+    return {
+      name: String(name),
+      user: user === undefined ? user : String(user),
+      keys: decodeURIComponent(String(sshkeys)),
+    };
+  }
+  const { hostname, users, ssh_keys } = parse(readFileSync(join(storage, "snippets", file), "utf8"));
+  const [{ name: user, ssh_authorized_keys: keys }] = users;
+  return { name: hostname, user, keys: keys.join("\n"), hostKey: ssh_keys.ed25519_private };
+}
+
+/** What cloud-init would have made of its user data: a name, and the user with keys and sudo. */
+function cloudInitFiles({ name, user, keys }: Told, image: string): SeedFile[] {
   const files: SeedFile[] = [
     { path: "etc/hostname", text: `${name}\n` },
     { path: "etc/hosts", text: `127.0.0.1 localhost ${name}\n::1 localhost\n` },
     { path: "usr/local/bin/cloud-init", text: cloudInit, mode: 0o755 },
   ];
-  const { ciuser: user, sshkeys } = config;
   if (user === undefined) return files;
   const and = (file: string, line: string) => `${readFileSync(join(image, file), "utf8")}${line}\n`;
   return [
@@ -120,6 +154,6 @@ function cloudInitFiles({ vmid, config }: SimulatedVm, image: string): SeedFile[
     { path: "etc/shadow", text: and("etc/shadow", `${user}:*:20000:0:99999:7:::`), mode: 0o640 },
     { path: "etc/sudoers.d/90-cloud-init-users", text: `${user} ALL=(ALL) NOPASSWD:ALL\n`, mode: 0o440 },
     { path: `home/${user}/.hushlogin`, text: "" },
-    { path: `etc/ssh/authorized_keys/${user}`, text: `${decodeURIComponent(String(sshkeys ?? ""))}\n` },
+    { path: `etc/ssh/authorized_keys/${user}`, text: `${keys}\n` },
   ];
 }

@@ -28,14 +28,23 @@ export const privateBridge = { name: "vnetdev", address: "10.10.10.1", prefix: 2
 /** The bridge that the host's own card is in. */
 export const lanBridge = "vmbr0";
 
-/** Files in the site's run state by which the API's certificate and an administrator's token are had. */
+/**
+ * Files in the site's run state by which the API's certificate and an administrator's token are had, and the directory of the
+ * storage `local`, which the host has at the same path.
+ */
 export function proxmoxFiles(layout: Layout) {
-  return { certificate: layout.path("pve", "ca.pem"), token: layout.path("pve", "token") };
+  const [certificate, token, local] = ["ca.pem", "token", "local"].map((name) => layout.path("pve", name)) as [
+    string,
+    string,
+    string,
+  ];
+  return { certificate, token, local };
 }
 
-/** The host's own root: sshd alone. */
+/** The host's own root: sshd, and the storage that the API has, too. */
 function hostRoot(layout: Layout, image: string): RootSystem {
-  return { layout, part: "pve", image, ...sshdProcess };
+  const { local } = proxmoxFiles(layout);
+  return { layout, part: "pve", image, binds: { [local]: local }, ...sshdProcess };
 }
 
 /** Whether bridges, sshd and API are there. */
@@ -54,6 +63,9 @@ export async function startProxmoxHost(layout: Layout, image: string): Promise<v
   mkdirSync(layout.path("pve"), { recursive: true, mode: 0o700 });
   await ensureKey(key, "root@pve");
   const root = hostRoot(layout, image);
+  const { local } = proxmoxFiles(layout);
+  rmSync(local, { recursive: true, force: true });
+  mkdirSync(local, { mode: 0o755 });
   seedRoot(root, [...identityFiles(layout, "pve"), ...sshdFiles(key)]);
   await plugIn(layout, "pve");
   const { name, address, prefix } = privateBridge;

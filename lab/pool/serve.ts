@@ -12,7 +12,8 @@ import { pretendImage } from "./pretend-image.ts";
 
 const [name = "", image = ""] = process.argv.slice(2);
 const layout = layoutOf(name);
-const guests = new Guests(layout, image);
+const files = proxmoxFiles(layout);
+const guests = new Guests(layout, image, files.local);
 /** Outside the range of the site's DHCP server, which nobody asks here: the simulation gives addresses itself. */
 const lease = leases(`${network.prefix}.60/24`);
 
@@ -21,7 +22,7 @@ const proxmox = await startProxmox({
   port: apiPort,
   bridges: [lanBridge, privateBridge.name],
   storages: [
-    { id: "local", type: "dir", content: ["import", "iso", "snippets"] },
+    { id: "local", type: "dir", path: files.local, content: ["import", "iso", "snippets"] },
     { id: "local-lvm", type: "lvmthin", content: ["images"] },
   ],
   lease: (mac, bridge) => {
@@ -33,7 +34,6 @@ const proxmox = await startProxmox({
   onDestroy: (vm) => guests.destroy(vm),
 });
 proxmox.publish(pretendImage.url, pretendImage);
-const files = proxmoxFiles(layout);
 writePrivately(files.certificate, proxmox.certificate);
 // Last of all: who finds it may begin.
 writePrivately(files.token, proxmox.token);

@@ -3,14 +3,18 @@
  */
 import * as proxmox from "@pulumi/proxmoxve";
 import { beforeAll, beforeEach, expect, test } from "vitest";
+import { parse } from "yaml";
+import { HoldfastProvider } from "../../components/plugin/resources.ts";
 import { ProxmoxVm, type ProxmoxVmArgs } from "../../components/pool/proxmox-vm.ts";
-import { Recorder } from "./recorder.ts";
+import { isSecret, Recorder } from "./recorder.ts";
 
 let recorder: Recorder;
 let provider: proxmox.Provider;
 
 beforeAll(async () => {
   recorder = await Recorder.start("platform-vm", {
+    "holdfast:ssh:HostKey": { publicKey: "ssh-ed25519 BBBB key", privateKey: "the-private-half" },
+    "holdfast:proxmox:Snippet": { volumeId: "local:snippets/holdfast-pgha-01-0123456789ab.yaml" },
     "proxmoxve:index/vmLegacy:VmLegacy": {
       vmId: 101,
       ipv4Addresses: [["127.0.0.1"], ["10.20.0.115"]],
@@ -116,4 +120,59 @@ test("is cloned across nodes, under an id of its own, in the order of its host, 
   });
   expect(facts).toMatchObject({ address: "10.20.0.15", mac: "BC:24:11:00:00:15" });
   expect(facts.identity).not.toBe((await made("g")).facts.identity);
+});
+
+/** A VM with user data of the stack's, once everything of it is registered. */
+async function withOwnUserData(name: string, changes: Partial<ProxmoxVmArgs> = {}) {
+  const host = { host: "192.0.2.2", port: 22, user: "root", stack: "platform-vm/dev-apps" };
+  const provider = new HoldfastProvider("holdfast", {});
+  const snippets = { key: "pgha-01", storage: "local", directory: "/var/lib/vz/snippets", host, provider };
+  const vm = await made(name, { snippets, ...changes });
+  const { inputs } = recorder.find(`${name}-vm-user-data`);
+  const { content } = inputs;
+  return { ...vm, place: inputs, secret: isSecret(content), text: String(isSecret(content) ? content.value : content) };
+}
+
+test("without a place for user data it has no host key of ours, and Proxmox VE makes the user", async () => {
+  await made("h");
+  expect(recorder.resources.filter(({ type }) => type.startsWith("holdfast:") && !type.includes("components"))).toEqual(
+    [],
+  );
+});
+
+test("with one it comes up with a host key of ours, with a name and a user, all of it a secret", async () => {
+  const { inputs, secret, text, place } = await withOwnUserData("i");
+  expect(parse(text)).toMatchObject({
+    ...{ hostname: "dev-pgha-01", fqdn: "dev-pgha-01.hybzone.local", ssh_deletekeys: true },
+    users: [{ name: "opsadmin", ssh_authorized_keys: ["ssh-ed25519 AAAA"] }],
+    ssh_keys: { ed25519_private: "the-private-half\n", ed25519_public: "ssh-ed25519 BBBB key" },
+  });
+  expect(secret).toBe(true);
+  expect(recorder.inTheClear()).not.toContain("the-private-half");
+  expect(place).toMatchObject({ storage: "local", directory: "/var/lib/vz/snippets", host: { host: "192.0.2.2" } });
+  const initialization = inputs.initialization as object;
+  expect(initialization).toMatchObject({
+    userDataFileId: "local:snippets/holdfast-pgha-01-0123456789ab.yaml",
+    dns: { domain: "hybzone.local", servers: ["8.8.8.8"] },
+    ipConfigs: [{ ipv4: { address: "10.20.0.15/24", gateway: "10.20.0.1" } }, {}],
+  });
+  expect(initialization).not.toHaveProperty("userAccount");
+  expect(initialization).not.toHaveProperty("vendorDataFileId");
+});
+
+test("the name of its snippet is that of its logical name and its host key: another file would be another VM", async () => {
+  const { place } = await withOwnUserData("j");
+  expect(place.name).toMatch(/^holdfast-pgha-01-[0-9a-f]{12}\.yaml$/);
+  const renamed = await withOwnUserData("k", { vmName: "corp-pgha-01", user: { name: "ops", keys: [] } });
+  expect(renamed.place.name).toBe(place.name);
+  expect(recorder.find("k-vm-host-key").inputs).toEqual({ comment: "pgha-01" });
+});
+
+test("the template's vendor data goes on, since user data of its own would drop it, and is never a reason to destroy the VM", async () => {
+  const vendorDataFileId = "local:snippets/agent.yaml";
+  const template = { vmId: 9000, node: "pve1", vendorDataFileId };
+  const { inputs, options } = await withOwnUserData("l", { template });
+  expect(inputs.initialization).toMatchObject({ vendorDataFileId });
+  expect(options.ignoreChanges).toContain("initialization.vendorDataFileId");
+  expect((await made("m", { template })).inputs.initialization).not.toHaveProperty("vendorDataFileId");
 });

@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type SimulatedProxmox, startProxmox } from "../../lab/proxmox/simulator.ts";
+import { type ProxmoxOptions, type SimulatedProxmox, startProxmox } from "../../lab/proxmox/simulator.ts";
 import { keyPair, type StandIn, sshServer } from "../unit/ssh-host.fixture.ts";
 import { Engine } from "./engine.ts";
 
@@ -36,12 +36,12 @@ export class PoolSite {
   ) {}
 
   /** Sets it up, with a stack that has everything but its VMs. */
-  static async open(): Promise<PoolSite> {
+  static async open(options: ProxmoxOptions = {}): Promise<PoolSite> {
     const storages = [
       { id: "local", type: "dir", content: ["import", "iso", "snippets"] },
       { id: "local-lvm", type: "lvmthin", content: ["images"] },
     ];
-    const proxmox = await startProxmox({ storages });
+    const proxmox = await startProxmox({ storages, ...options });
     const template = proxmox.addTemplate({ name: "ubuntu-24.04-template", diskGib: 4 });
     const engine = await Engine.open("proxmoxve");
     const certificate = join(engine.env.HOME ?? "", "proxmox.pem");
@@ -124,6 +124,11 @@ export class PoolSite {
   machines(): string[] {
     const vms = this.proxmox.vms().filter(({ config }) => Number(config.template) !== 1);
     return vms.map(({ config }) => String(config.name)).sort();
+  }
+
+  /** The port at which VMs answer. */
+  get port(): number {
+    return this.guests.port;
   }
 
   /** Nobody answers at the VMs' addresses. */

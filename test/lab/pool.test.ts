@@ -3,7 +3,7 @@
  * each VM and on the Proxmox host, real networks between them. Proxmox VE itself is simulated: that a real one agrees, that an
  * image boots, and that cloud-init does what it is told, is not proven.
  */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { layoutOf } from "../../lab/layout.ts";
@@ -18,6 +18,7 @@ import {
   previewClean,
   provePool,
 } from "../../lab/pool/demo.ts";
+import { proxmoxFiles } from "../../lab/pool/host.ts";
 import { proxmoxSiteStatus } from "../../lab/pool/site.ts";
 import { missingPrerequisites } from "../../lab/prerequisites.ts";
 import { isAlive, recordedProcess } from "../../lab/processes.ts";
@@ -28,6 +29,12 @@ import { traces } from "./traces.ts";
 const siteName = "t-pool";
 const missing = missingPrerequisites().filter((what) => !what.startsWith("package "));
 const names = { "app-01": "dev-app-01", "app-02": "dev-app-02", "pgha-01": "dev-pgha-01" };
+
+/** The files with the VMs' user data, on the storage of the Proxmox host. */
+function snippets(): string[] {
+  const directory = join(proxmoxFiles(layoutOf(siteName)).local, "snippets");
+  return readdirSync(directory).map((name) => join(directory, name));
+}
 
 describe.skipIf(missing.length > 0)("a pool on a simulated Proxmox VE", () => {
   let workspace: PoolWorkspace;
@@ -64,11 +71,11 @@ describe.skipIf(missing.length > 0)("a pool on a simulated Proxmox VE", () => {
     expect(report.targets.map(({ name }: { name: string }) => name).sort()).toEqual(Object.keys(names));
   });
 
-  it("has VMs that the host reaches and the workstation does not, each with a host key of its own", async () => {
+  it("has VMs that the host reaches and the workstation does not, each with a host key of its own, which the stack made", async () => {
     const { site } = workspace;
     const layout = layoutOf(siteName);
     const keys = new Set<string>();
-    for (const { address } of proof.vms) {
+    for (const { address, hostKey } of proof.vms) {
       const scan = ["-T", "3", "-t", "ed25519", address];
       const straight = await site.workstation.run("ssh-keyscan", scan, { check: false });
       expect(straight.stdout).toBe("");
@@ -77,9 +84,16 @@ describe.skipIf(missing.length > 0)("a pool on a simulated Proxmox VE", () => {
         "ssh-keyscan",
         ...scan,
       ]);
-      keys.add(stdout.trim().split(" ").at(-1) ?? "");
+      const key = stdout.trim().split(" ").slice(1).join(" ");
+      expect(hostKey.startsWith(`${key} `), `${key} of ${address} is ${hostKey}`).toBe(true);
+      keys.add(key);
     }
     expect(keys.size).toBe(3);
+  });
+
+  it("has their user data in snippets that root alone can read", () => {
+    expect(snippets()).toHaveLength(3);
+    for (const file of snippets()) expect(statSync(file)).toMatchObject({ uid: 0, mode: 0o100600 });
   });
 
   it("was cloned from a template whose own test logged in to a clone that is gone", async () => {
@@ -95,6 +109,7 @@ describe.skipIf(missing.length > 0)("a pool on a simulated Proxmox VE", () => {
   it("leaves nothing on the cluster when it is destroyed", async () => {
     await destroyPool(workspace);
     expect(await listVms(workspace)).toEqual([]);
+    expect(snippets()).toEqual([]);
   });
 
   it("stands on a site that is made anew when its Proxmox host was killed, and that leaves nothing on the machine", async () => {

@@ -89,8 +89,9 @@ const template = fc.record(
       fc.stringMatching(/^[0-9a-f]{64}$/).map((hex) => `sha256:${hex}`),
       fc.stringMatching(/^[0-9a-f]{128}$/).map((hex) => `sha512:${hex}`),
     ),
+    vendorDataFileId: fc.stringMatching(/^[a-z]{1,5}:snippets\/[a-z-]{1,8}\.yaml$/),
   },
-  optional,
+  { ...optional, requiredKeys: ["vmId", "name", "node", "digest"] },
 );
 
 /** Anything that a template stack may export. */

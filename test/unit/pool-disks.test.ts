@@ -1,10 +1,10 @@
 /**
- * What a pool on libvirt has in its checkpoint, and which changes of its configuration are refused because they would take
- * away what is on the disks.
+ * What a pool has in its checkpoint, and which changes of its configuration are refused because they would take away what is
+ * on the disks.
  */
 import { expect, test } from "vitest";
 import { type StandingVm, standingVms } from "../../components/pool/checkpoint.ts";
-import { lostDisks, moves } from "../../components/pool/disks.ts";
+import { lostDisks, moves, otherUserData } from "../../components/pool/disks.ts";
 import { vmPart } from "../../components/pool/state-names.ts";
 import { vmNames } from "../../components/vm/plan.ts";
 
@@ -46,6 +46,7 @@ test.each([
   ["vm-a-vm", { key: "a", part: "" }],
   ["vm-a-vm-root-vm", { key: "a-vm-root", part: "" }],
   ["vm-a-vm-root-vm-domain", { key: "a-vm-root", part: "domain" }],
+  ["vm-a-vm-vm-host-key", { key: "a-vm", part: "host-key" }],
   ["vm-a-vm-seed", undefined],
   ["libvirt", undefined],
 ])("the name %s in a state means %j", (name, meant) => {
@@ -108,4 +109,36 @@ test("no VM moves from one placement, or from one host, to another", () => {
   expect(moves([whole], { placement: "libvirt", host: { host: "192.0.2.11" } })).toEqual([
     { key: "host.address", reason: expect.stringContaining("is 192.0.2.11, and app-01 stand on 192.0.2.10") },
   ]);
+});
+
+const clone = (key: string, userData?: string): StandingVm => ({
+  ...{ key, name: `dev-${key}`, diskGb: 8, vmId: 101, ...(userData === undefined ? {} : { userData }) },
+});
+const fromElsewhere = (storage: string | undefined, ...standing: StandingVm[]) =>
+  otherUserData(standing, { vms: [{ key: "a" }, { key: "b" }], storage }, "dev-apps").map(({ reason }) => reason);
+
+test("where the user data of a clone comes from is read out of its checkpoint", () => {
+  const type = "proxmoxve:index/vmLegacy:VmLegacy";
+  const [urn] = entry(type, "vm-app-01-vm", {});
+  const read = (outputs: object) => standingVms({ [urn]: { type, outputs } })[0]?.userData;
+  expect(read({ initialization: { userDataFileId: "local:snippets/x.yaml" } })).toBe("local:snippets/x.yaml");
+  expect(read({ initialization: { userDataFileId: "" } })).toBe("");
+  expect(read({})).toBeUndefined();
+});
+
+test("user data that stays where it is, of new VMs, of VMs that leave, and that nobody knows of, costs nothing", () => {
+  expect(fromElsewhere(undefined, clone("a", ""), clone("b"))).toEqual([]);
+  expect(fromElsewhere("local", clone("a", "local:snippets/x.yaml"), clone("gone", ""))).toEqual([]);
+});
+
+test("user data from anywhere else is refused, with the way back and the way on", () => {
+  const anew = "the provider would destroy such a VM and make another. Put it back";
+  const rebuild = "or, where that shall be: holdfast rebuild dev-apps --confirm dev-apps";
+  expect(fromElsewhere("local", clone("a", ""), clone("b", ""))).toEqual([
+    `is local, and a, b stand without user data of the stack's: ${anew}: pulumi config rm snippets_storage; ${rebuild}`,
+  ]);
+  expect(fromElsewhere("nfs", clone("a", "local:snippets/x.yaml"))).toEqual([
+    `is nfs, and a stands with user data on local: ${anew}: pulumi config set snippets_storage local; ${rebuild}`,
+  ]);
+  expect(fromElsewhere(undefined, clone("b", "nfs:snippets/x.yaml"))[0]).toContain("is not set, and b stands");
 });

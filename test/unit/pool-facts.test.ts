@@ -45,6 +45,9 @@ test("a template is found by its key, and a key that nobody publishes is told wi
   const digest = `sha256:${"ab".repeat(32)}`;
   const templates = { "ubuntu-24.04": { vmId: 9000, name: "u", node: "pve1", digest } };
   expect(pickTemplate("ubuntu-24.04", templates, "dev")).toEqual({ vmId: 9000, node: "pve1" });
+  const vendorDataFileId = "local:snippets/agent.yaml";
+  const vendored = { "rocky-9": { ...templates["ubuntu-24.04"], vendorDataFileId } };
+  expect(pickTemplate("rocky-9", vendored, "dev")).toEqual({ vmId: 9000, node: "pve1", vendorDataFileId });
   expect(pickTemplate("debian-12", templates, "dev")).toEqual({
     problem: expect.stringContaining(
       "unable to resolve template VM ID from template_state_ref=dev key=debian-12; outputs keys: [ubuntu-24.04]",

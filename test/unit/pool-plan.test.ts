@@ -164,6 +164,25 @@ describe("a pool", () => {
     expect(other).toEqual({ host: "10.10.0.9", port: 22, user: "root", stack: "platform-vm/dev-apps" });
   });
 
+  it("puts user data nowhere unless it is told where, and then by the Proxmox host, whoever else leads to the VMs", () => {
+    expect(plan().snippets).toBeUndefined();
+    const host = { user: "root", port: 22, stack: "platform-vm/dev-apps" };
+    const own = { snippets_storage: "local", "bastion.address": "10.10.0.9" };
+    expect(plan(own).snippets).toEqual({ storage: "local", host: { ...host, host: "10.10.0.9" } });
+    const from = {
+      ...site,
+      authorities: { proxmox: { ...site.authorities.proxmox, url: "", hostKey: "ssh-ed25519 A" } },
+    };
+    const off = JSON.stringify({ ssh_proxy_jump_auto: false });
+    const sited = { ...vms({ a: { interfaces: [nic] } }), snippets_storage: "nfs", post_apply_ssh_readiness: off };
+    const planned = plan(sited, { ...from, authorities: { proxmox: { ...from.authorities.proxmox, port: 2222 } } });
+    expect(planned.snippets).toEqual({
+      storage: "nfs",
+      host: { ...host, host: "10.10.0.2", port: 2222, hostKey: "ssh-ed25519 A" },
+    });
+    expect(planned.bastion).toBeUndefined();
+  });
+
   it("takes environment, endpoint and bastion from the site, and its own words before those", () => {
     const changes = { env: undefined, "proxmox.endpoint": undefined, ...vms({ a: { interfaces: [nic] } }) };
     expect(plan(changes, site)).toMatchObject({
@@ -238,6 +257,8 @@ describe("a mistake", () => {
       { addressing: '{"mode":"ipam","ipam":{"provider":"phpipam"}}' },
       /inputs\.addressing\.ipam\.provider must be 'netbox'/,
     ],
+    [{ snippets_storage: "local" }, /bastion\.address: is required with snippets_storage.*config set bastion\.address/],
+    [{ snippets_storage: "local:snippets" }, /snippets_storage/],
     [{ env: undefined }, /means the stack named after the environment, and there is none/],
     [{ dns_servers: "fd00::1" }, /must be IPv4/],
     [{ post_apply_ssh_readiness: '{"target_port": 0}' }, /post_apply_ssh_readiness: target_port/],

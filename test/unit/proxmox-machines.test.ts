@@ -1,6 +1,9 @@
 /**
  * The rules for VMs in the simulated Proxmox VE, through its API: what is refused, in which words, and what comes out.
  */
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { type Api, proxmoxApi } from "./proxmox-api.fixture.ts";
 
@@ -180,6 +183,22 @@ describe("running", () => {
     expect((await api.task("DELETE", `${vm}/`)).exitstatus).toBe("OK");
     expect(await refused("GET", `${vm}/status/current`)).toContain("'nodes/pve1/qemu-server/100.conf' does not exist");
     expect(api.proxmox.volumes("local-lvm").filter(({ vmid }) => vmid === 100)).toEqual([]);
+  });
+
+  test("a VM starts only where every snippet of its cloud-init drive is there", async () => {
+    const vm = await cloned(100);
+    await api.must("PUT", `${vm}/config`, { cicustom: "user=local:snippets/none.yaml" });
+    const { exitstatus } = await api.task("POST", `${vm}/status/start`);
+    expect(exitstatus).toBe("volume 'local:snippets/none.yaml' does not exist");
+    expect(await api.must("GET", `${vm}/status/current`)).toMatchObject({ status: "stopped" });
+    const path = mkdtempSync(join(tmpdir(), "holdfast-snippets-"));
+    mkdirSync(join(path, "snippets"));
+    writeFileSync(join(path, "snippets", "user.yaml"), "#cloud-config\n");
+    const other = await proxmoxApi({ storages: [{ id: "local", type: "dir", path, content: ["images", "snippets"] }] });
+    const config = { cicustom: "user=local:snippets/user.yaml" };
+    other.proxmox.addTemplate({ name: "noble", vmid: 9000, storage: "local", config });
+    await other.task("POST", `${base}/9000/clone`, { newid: "100", full: "1" });
+    expect((await other.task("POST", `${base}/100/status/start`)).exitstatus).toBe("OK");
   });
 
   test("a protected VM is not destroyed", async () => {

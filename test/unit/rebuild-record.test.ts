@@ -49,13 +49,21 @@ test("machines are those of the contract, and what the checkpoint has of them is
   });
 });
 
+/** The host key that a stack made for `app-01`. */
+function ownKey(parents: string): StateResource {
+  const type = "holdfast:ssh:HostKey";
+  const outputs = { comment: "app-01", publicKey: "ssh-ed25519 AAAA" };
+  return { urn: urn(`${parents}$${type}`, "vm-app-01-vm-host-key"), type, outputs };
+}
+
 test("a machine on libvirt is known by its domain and by what its component says", () => {
   const [pool, vm] = ["holdfast:components:LibvirtPoolVm", "holdfast:components:LibvirtVm"];
   const id = "2f8880f8-f4b0-40d4-b677-1df67b403d51";
   const facts = { node: "192.0.2.10", address: "192.0.2.21", mac: "52:54:00:00:00:01", identity };
   const resources = [
     { urn: urn(pool, "vm-app-01"), type: pool, outputs: facts },
-    { urn: urn(`${pool}$${vm}`, "vm-app-01-vm"), type: vm, outputs: { vmId: id, hostKey: "ssh-ed25519 AAAA" } },
+    { urn: urn(`${pool}$${vm}`, "vm-app-01-vm"), type: vm, outputs: { vmId: id } },
+    ownKey(`${pool}$${vm}`),
     {
       urn: urn(`${pool}$${vm}$libvirt:index/domain:Domain`, "vm-app-01-vm-domain"),
       type: "libvirt:index/domain:Domain",
@@ -65,7 +73,9 @@ test("a machine on libvirt is known by its domain and by what its component says
   ];
   expect(standingMachines(resources)).toEqual({ "app-01": { ...facts, name: "dev-app-01", id } });
   expect(hostKeysIn(resources)).toEqual({ "app-01": "ssh-ed25519 AAAA" });
-  expect(hostKeysIn(stateOf(undefined, { "app-01": 101 }))).toEqual({});
+  const clone = stateOf(undefined, { "app-01": 101 });
+  expect(hostKeysIn(clone)).toEqual({});
+  expect(hostKeysIn([...clone, ownKey("holdfast:components:ProxmoxVm")])).toEqual({ "app-01": "ssh-ed25519 AAAA" });
 });
 
 test("a stack that never got as far as its contract has published nothing", () => {

@@ -63,7 +63,8 @@ export interface SshHostOptions {
   /** Where it listens. Default: loopback. */
   address?: string;
   allowed?: string;
-  answer?: (command: string) => Answer;
+  /** Told the command and what came by standard input. */
+  answer?: (command: string, stdin: string) => Answer;
   /** The port on loopback behind an address that this server forwards to; undefined where it reaches nothing. */
   reaches?: (host: string, port: number) => number | undefined;
 }
@@ -114,7 +115,7 @@ export async function sshServer(options: SshHostOptions = {}): Promise<StandIn> 
         });
         channel.on("end", () => {
           received.push({ user, command, stdin });
-          const answer = options.answer?.(command) ?? {};
+          const answer = options.answer?.(command, stdin) ?? {};
           if (answer === "silent") return;
           if (answer === "lost") {
             client.end();

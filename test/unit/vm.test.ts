@@ -141,6 +141,12 @@ test("root is locked and opened by keys alone; no password stands anywhere", () 
   expect(text.replace("lock_passwd", "")).not.toMatch(/passw/i);
 });
 
+test("a machine knows its full name where it has a domain, and nothing of one otherwise", () => {
+  const named = { fqdn: "runner-02.corp.example", manage_etc_hosts: true };
+  expect(parse(userData({ ...sample, domain: "corp.example" }))).toMatchObject({ hostname: "runner-02", ...named });
+  for (const key of Object.keys(named)) expect(parse(userData(sample))).not.toHaveProperty(key);
+});
+
 test("by DHCP the card asks for its address; name servers are named only where they were given", () => {
   expect(parse(networkConfig({ kind: "dhcp", dns: [] }))).toEqual({
     version: 2,
