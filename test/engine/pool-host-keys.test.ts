@@ -18,7 +18,6 @@ const snippets = join(directory, "snippets");
 const guests = new Map<number, StandIn>();
 let site: PoolSite;
 let host: StandIn;
-let ownKeys: Record<string, string>;
 
 /** What cloud-init would have made of a VM's user data: a server with that host key, for those who may log in. */
 async function boot({ vmid, config, addresses }: SimulatedVm): Promise<void> {
@@ -86,7 +85,7 @@ it("are met with the key that the stack made for each, which is in the clear in 
   const state = await site.engine.state("platform-vm", "dev-apps");
   const { resources } = JSON.parse(state).deployment as { resources: Recorded[] };
   const made = resources.filter(({ type }) => type === "holdfast:ssh:HostKey");
-  ownKeys = Object.fromEntries(made.map(({ urn, outputs }) => [urn.split("::").at(-1), outputs.publicKey]));
+  const ownKeys = Object.fromEntries(made.map(({ urn, outputs }) => [urn.split("::").at(-1), outputs.publicKey]));
   expect(Object.keys(ownKeys).sort()).toEqual(["vm-app-01-vm-host-key", "vm-app-02-vm-host-key"]);
   const gate = resources.find(({ type }) => type === "holdfast:ssh:Readiness");
   expect(gate?.inputs.targets.map(({ hostKey }) => hostKey).sort()).toEqual(Object.values(ownKeys).sort());
@@ -138,6 +137,30 @@ it("are refused another place for their user data, which would destroy them, bef
   );
   expect(site.writes()).toBe(before);
   await site.set({ snippets_storage: "local" });
+});
+
+it("pass the preflight, which looks at their storage and at the login on the host, too", async () => {
+  const { stdout, exitCode } = await site.engine.holdfast("preflight", "--strict", "--json", "dev-apps");
+  const { checks } = JSON.parse(stdout) as { checks: { what: string; status: string; found?: string }[] };
+  expect(checks.filter(({ status }) => status !== "ok")).toEqual([]);
+  expect(checks.map(({ what }) => what)).toEqual(
+    expect.arrayContaining([
+      "storage local takes snippets",
+      "what 127.0.0.1 writes on storage local is read by pve1",
+      expect.stringMatching(/^the Proxmox host, which writes user data, root@127\.0\.0\.1:\d+ takes the login$/),
+      "corp-app-01 (app-01) answers over SSH",
+    ]),
+  );
+  expect(exitCode).toBe(0);
+});
+
+it("are other machines with other host keys after a rebuild, which the gate expects of them", async () => {
+  const before = files();
+  const done = await site.engine.holdfast("rebuild", "dev-apps", "--confirm", "dev-apps", "--yes");
+  expect(done.exitCode, done.stdout + done.stderr).toBe(0);
+  expect(done.stdout).toMatch(/host key +SHA256:\S{43} +SHA256:\S{43}/);
+  expect(files()).toHaveLength(2);
+  expect(files().filter((name) => before.includes(name))).toEqual([]);
 });
 
 it("leave no snippet when they are destroyed; somebody else's stays", async () => {
