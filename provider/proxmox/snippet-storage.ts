@@ -40,7 +40,7 @@ export async function snippetStorage(
   const storage = all.find((one) => one.storage === id);
   const problem = storage ? unfit(storage) : missing(id, all);
   if (problem) return { checks: [{ what, status: "failed", ...problem }] };
-  const directory = `${storage?.path ?? ""}/${ownDirectory(storage?.["content-dirs"])}`;
+  const directory = `${storage?.path?.replace(/\/+$/, "") ?? ""}/${ownDirectory(storage?.["content-dirs"])}`;
   const read = await reachCheck(api, wanted, Number(storage?.shared ?? 0) === 1);
   return { checks: [{ what, status: "ok", found: directory }, read], directory };
 }

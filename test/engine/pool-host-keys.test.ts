@@ -45,7 +45,8 @@ function asHost(command: string, stdin: string) {
 }
 
 const files = () => readdirSync(snippets).filter((name) => name.startsWith("holdfast-"));
-const vmids = () => site.proxmox.vms().map(({ vmid }) => vmid);
+/** What another machine under the same id has other ones of. */
+const machines = () => site.proxmox.vms().map(({ config }) => String(config.smbios1));
 const cicustom = (name: string) => String(site.proxmox.vm(name).config.cicustom);
 
 beforeAll(async () => {
@@ -105,21 +106,21 @@ it("preview clean; a snippet that is gone or that others can read is drift, and 
   const [one = "", other = ""] = files().map((name) => join(snippets, name));
   spawnSync("rm", [one]);
   chmodSync(other, 0o644);
-  const stood = vmids();
+  const stood = machines();
   await site.run(...up);
   expect(files()).toHaveLength(2);
   expect(statSync(other).mode & 0o777).toBe(0o600);
-  expect(vmids()).toEqual(stood);
+  expect(machines()).toEqual(stood);
 });
 
 it("keep machine and snippet with other login keys and another name", async () => {
-  const stood = vmids();
+  const stood = machines();
   const names = files();
   const more = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleEx ops@corp.example";
   const keys = [site.operator.public, more];
   site.engine.configure("platform-vm", "dev-apps", { "platform-vm:ssh_keys": keys, "platform-vm:name_prefix": "corp" });
   await site.run(...up);
-  expect(vmids()).toEqual(stood);
+  expect(machines()).toEqual(stood);
   expect(files()).toEqual(names);
   const written = names.map((name) => parse(readFileSync(join(snippets, name), "utf8")));
   expect(written).toMatchObject(

@@ -3,8 +3,9 @@
  * API: up, a clean second preview, refresh, a VM in the way, a destroy with clones, and the test of new templates. It never
  * proves that a real Proxmox VE agrees, or that an image boots.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type SimulatedProxmox, startProxmox } from "../../lab/proxmox/simulator.ts";
@@ -17,6 +18,7 @@ const key = "ubuntu-24.04";
 const privileges = /--privs "([^"]+)"/
   .exec(readFileSync(join(import.meta.dirname, "../../template-image/README.md"), "utf8"))?.[1]
   ?.split(" ");
+const vendorDataFileId = "files:snippets/agent.yaml";
 const images = { noble: "ab".repeat(32), newer: "cd".repeat(32) };
 
 let engine: Engine;
@@ -34,6 +36,7 @@ beforeAll(async () => {
   const storages = [
     { id: "local", type: "dir", content: ["import", "iso", "snippets"] },
     { id: "local-lvm", type: "lvmthin", content: ["images"] },
+    { id: "files", type: "dir", path: snippetStorage(), content: ["snippets"] },
   ];
   proxmox = await startProxmox({ storages, nodes: ["pve1", "pve2"] });
   for (const [name, sha256] of Object.entries(images)) {
@@ -52,6 +55,7 @@ beforeAll(async () => {
     template_key: key,
     url: "https://images.example/noble.img",
     sha256: images.noble,
+    vendor_data_file_id: vendorDataFileId,
     post_build_smoke: JSON.stringify({ ssh_login: "off", timeout_s: 5 }),
   };
   const plain = Object.entries(settings).flatMap(([name, value]) => ["--plaintext", `${name}=${value}`]);
@@ -61,6 +65,14 @@ afterAll(async () => {
   engine?.close();
   await proxmox?.stop();
 });
+
+/** Directory of a storage with the vendor data of the templates. */
+function snippetStorage(): string {
+  const path = mkdtempSync(join(tmpdir(), "holdfast-snippets-"));
+  mkdirSync(join(path, "snippets"));
+  writeFileSync(join(path, "snippets", "agent.yaml"), "#cloud-config\n");
+  return path;
+}
 
 /** Sends a request as an administrator would. */
 async function administrate(method: string, path: string, fields: Record<string, string> = {}): Promise<void> {
@@ -111,6 +123,7 @@ async function previewOfPool(template: string): Promise<string> {
   await engine.must("platform-vm", "stack", "init", "dev-apps");
   const values = {
     ...{ env: "dev", "proxmox.endpoint": proxmox.url, template_state_ref: "core/onprem/template-image" },
+    ...{ "bastion.address": "192.0.2.2", snippets_storage: "files" },
     ...{ template_key: template, require_ipam: "false", ssh_keys: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPlanted" },
     vms: JSON.stringify({
       "app-01": { interfaces: [{ bridge: "vnetenv", ipv4: { address: "10.12.0.21/24", gateway: "10.12.0.1" } }] },
@@ -131,9 +144,8 @@ async function refused(...args: string[]): Promise<string> {
 test("a template is made, tried, and published, and nothing else is left", async () => {
   await up();
   const template = proxmox.vm("ubuntu-24.04-template");
-  expect(await templates()).toEqual({
-    [key]: { vmId: template.vmid, name: "ubuntu-24.04-template", node: "pve1", digest: `sha256:${images.noble}` },
-  });
+  const published = { vmId: template.vmid, name: "ubuntu-24.04-template", node: "pve1", vendorDataFileId };
+  expect(await templates()).toEqual({ [key]: { ...published, digest: `sha256:${images.noble}` } });
   expect(template.config).toMatchObject({
     template: 1,
     agent: expect.stringContaining("enabled=1"),
@@ -287,7 +299,10 @@ test("one stack publishes several templates, made side by side under ids of thei
   expect(Object.keys(JSON.parse(reports[0] ?? "").templates).sort()).toEqual(["rocky-9", "ubuntu-24.04"]);
   expect(names().sort()).toEqual(["rocky-9-template", "ubuntu-24.04-template"]);
   await must("preview", "--expect-no-changes");
-  expect(await previewOfPool("rocky-9")).toMatch(new RegExp(`clone\\s*: \\{[^}]*vmId\\s*: ${made["rocky-9"].vmId}\\b`));
+  const preview = await previewOfPool("rocky-9");
+  expect(preview).toMatch(new RegExp(`clone\\s*: \\{[^}]*vmId\\s*: ${made["rocky-9"].vmId}\\b`));
+  // With user data of its own a clone would lose it.
+  expect(preview).toMatch(new RegExp(`vendorDataFileId\\s*: "${vendorDataFileId}"`));
   await must("destroy", "--yes", "--skip-preview");
   expect(names()).toEqual([]);
 });
