@@ -5,7 +5,7 @@
 import { parseConfig } from "../components/config/strict.ts";
 import { templatesContract } from "../components/contracts/templates.ts";
 import { type StandingVm, standingVms } from "../components/pool/checkpoint.ts";
-import { lostDisks, moves, otherUserData, type Refused, shrinks } from "../components/pool/disks.ts";
+import { lostDisks, moves, otherMachines, otherUserData, type Refused, shrinks } from "../components/pool/disks.ts";
 import { judgeVmSet } from "../components/pool/vm-set.ts";
 import type { Check } from "../components/preflight/check.ts";
 import { platformVmConfig } from "../platform-vm/config.ts";
@@ -55,7 +55,7 @@ export async function readPoolStack(pulumi: Pulumi, place: StackPlace): Promise<
   const { values, resources } = await readStack(pulumi, place);
   const standing = standingVms(Object.fromEntries(resources.map((resource) => [resource.urn, resource])));
   const checks: Check[] = [];
-  const pool = await understood(pulumi, place, values, (more) => checks.push(...more));
+  const pool = await understood(pulumi, place, { values, standing }, (more) => checks.push(...more));
   if (pool) checks.push(...guardChecks(place, standing, pool.plan));
   const lost = pool ? lostChecks(place, standing, pool.plan) : [];
   return { place, resources, standing, checks, lost, pool };
@@ -65,7 +65,7 @@ export async function readPoolStack(pulumi: Pulumi, place: StackPlace): Promise<
 async function understood(
   pulumi: Pulumi,
   place: StackPlace,
-  values: Record<string, string>,
+  { values, standing }: { values: Record<string, string>; standing: readonly StandingVm[] },
   report: (checks: Check[]) => void,
 ): Promise<Pool | undefined> {
   const stack: ConfiguredStack = { ...place, shape: platformVmConfig };
@@ -93,7 +93,7 @@ async function understood(
   const known = { config, siteEnv: site.value?.env };
   if (plan.placement !== "proxmox") return { ...known, plan, chosen: undefined };
   const chosen = await attempt("every VM has its template and its node", stack, async () =>
-    chooseTemplates(plan, config, await publishedTemplates(pulumi, plan, config), place),
+    chooseTemplates(plan, config, await publishedTemplates(pulumi, plan, config), place, standing),
   );
   report(chosen.checks);
   return { ...known, plan, chosen: chosen.value };
@@ -137,7 +137,10 @@ function lostChecks(place: StackPlace, standing: readonly StandingVm[], plan: Po
   const lost =
     plan.placement === "libvirt"
       ? lostDisks(standing, plan, place.stack)
-      : otherUserData(standing, { vms: plan.vms, storage: plan.snippets?.storage }, place.stack);
+      : [
+          ...otherMachines(standing, plan.vms, place.stack),
+          ...otherUserData(standing, { vms: plan.vms, storage: plan.snippets?.storage }, place.stack),
+        ];
   return lost.map((one) => refusedCheck(place, one));
 }
 

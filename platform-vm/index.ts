@@ -9,7 +9,7 @@ import { siteContract } from "../components/contracts/site.ts";
 import { type Vms, vmsContract } from "../components/contracts/vms.ts";
 import { Readiness } from "../components/plugin/resources.ts";
 import { standing } from "../components/pool/checkpoint.ts";
-import { lostDisks, moves, otherUserData, shrinks } from "../components/pool/disks.ts";
+import { lostDisks, moves, otherMachines, otherUserData, shrinks } from "../components/pool/disks.ts";
 import { judgeVmSet } from "../components/pool/vm-set.ts";
 import { ProgramError } from "../components/program-error.ts";
 import { operatorPublicKey } from "../components/ssh/operator-key.ts";
@@ -37,6 +37,7 @@ const lost =
     ? lostDisks(now, plan, place.stack)
     : [
         ...shrinks(now, plan.vms),
+        ...otherMachines(now, plan.vms, place.stack),
         ...otherUserData(now, { vms: plan.vms, storage: plan.snippets?.storage }, place.stack),
       ];
 const refused = [...moves(now, plan), ...lost];

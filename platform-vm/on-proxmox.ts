@@ -7,6 +7,7 @@ import { consume } from "../components/contracts/contract.ts";
 import { templatesContract } from "../components/contracts/templates.ts";
 import { PoolGuard, poolPreflight } from "../components/plugin/proxmox.ts";
 import { HoldfastProvider } from "../components/plugin/resources.ts";
+import { olderClones } from "../components/pool/disks.ts";
 import { ProxmoxVm } from "../components/pool/proxmox-vm.ts";
 import { componentName } from "../components/pool/state-names.ts";
 import type { MadePool, Making } from "./made.ts";
@@ -19,7 +20,10 @@ export async function makePool(plan: ProxmoxPlan, { config, place, standing, key
   const stack = `${place.project}/${place.stack}`;
   const published =
     plan.templateStack === undefined ? undefined : await consume(templatesContract, { stack: plan.templateStack });
-  const chosen = chooseTemplates(plan, config, published?.templates, place);
+  const chosen = chooseTemplates(plan, config, published?.templates, place, standing);
+  const templates = Object.fromEntries(Object.entries(chosen).map(([key, { template }]) => [key, template.vmId]));
+  const older = olderClones(standing, templates, place.stack);
+  if (older) await pulumi.log.info(older);
   // The plan has seen that there is one.
   const token = pulumi.secret(config["proxmox.token"] ?? "");
   const insecure = config["proxmox.insecure"] === "true";

@@ -3,6 +3,7 @@
  */
 import { ConfigError, type Problem } from "../components/config/strict.ts";
 import type { Templates } from "../components/contracts/templates.ts";
+import type { StandingVm } from "../components/pool/checkpoint.ts";
 import { pickTemplate, type TemplateChoice } from "../components/pool/templates.ts";
 import type { PlatformVmConfig, ProxmoxPlan } from "./plan.ts";
 
@@ -14,6 +15,7 @@ export interface Chosen {
 
 /**
  * @param templates what the templates' stack publishes; absent where `template_vm_id` overrides it.
+ * @param standing VMs that stand already: they stay on their node, wherever the template is by now.
  * @throws one error for all VMs.
  */
 export function chooseTemplates(
@@ -21,6 +23,7 @@ export function chooseTemplates(
   config: Pick<PlatformVmConfig, "template_state_ref">,
   templates: Templates["templates"] | undefined,
   place: { project: string; stack: string },
+  standing: readonly StandingVm[] = [],
 ): Record<string, Chosen> {
   const problems: Problem[] = [];
   const chosen: Record<string, Chosen> = {};
@@ -33,7 +36,7 @@ export function chooseTemplates(
       problems.push({ key: `vms.${key}`, reason: template.problem });
       continue;
     }
-    const node = nodeName ?? template.node ?? plan.siteNode;
+    const node = nodeName ?? standing.find((vm) => vm.key === key)?.nodeName ?? template.node ?? plan.siteNode;
     if (node === undefined) {
       problems.push({ key: "node_name", reason: `is required with template_vm_id: VM ${key} has to stand somewhere` });
       continue;

@@ -14,6 +14,9 @@ export interface StandingVm {
   diskGb: number;
   /** The hypervisor's id: a number on Proxmox VE, a UUID on libvirt; absent where it is not known, as the latter in a program. */
   vmId?: number | string;
+  /** On Proxmox VE: the node that carries it, and the template that it is a clone of; absent where they are not known. */
+  nodeName?: string;
+  templateVmId?: number;
   /** On Proxmox VE: the snippet that is its user data; empty where Proxmox VE makes that up; absent where it is not known. */
   userData?: string;
   /** On libvirt: the disk and where it lies; empty texts where that is not known. */
@@ -66,12 +69,18 @@ interface ProxmoxOutputs {
   vmId?: unknown;
   disks?: { interface?: string; size?: number }[];
   initialization?: { userDataFileId?: unknown };
+  nodeName?: unknown;
+  clone?: { vmId?: unknown };
 }
 
-function proxmoxVm(key: string, { name, disks, vmId, initialization }: ProxmoxOutputs): StandingVm {
+function proxmoxVm(key: string, { name, disks, vmId, initialization, nodeName, clone }: ProxmoxOutputs): StandingVm {
   const root = disks?.find((disk) => disk.interface === "scsi0");
-  const userData = initialization && { userData: text(initialization.userDataFileId) };
-  const facts = { key, name: text(name), diskGb: root?.size ?? 0, ...userData };
+  const facts = {
+    ...{ key, name: text(name), diskGb: root?.size ?? 0 },
+    ...(initialization && { userData: text(initialization.userDataFileId) }),
+    ...(typeof nodeName === "string" && nodeName !== "" ? { nodeName } : {}),
+    ...(clone?.vmId === undefined ? {} : { templateVmId: Number(clone.vmId) }),
+  };
   return vmId === undefined ? facts : { ...facts, vmId: Number(vmId) };
 }
 

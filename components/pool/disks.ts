@@ -52,6 +52,53 @@ export function moves(
 }
 
 /**
+ * VMs on Proxmox VE that would get another id, or another node. The provider changes neither in a VM: it destroys the VM, with
+ * its disks, and makes another.
+ * @param planned with the id and the node that the configuration says, where it says them.
+ * @param stack name of the stack, for the command that makes the VMs anew.
+ */
+export function otherMachines(
+  standing: readonly StandingVm[],
+  planned: readonly { key: string; vmId?: number; nodeName?: string }[],
+  stack: string,
+): Refused[] {
+  const anew = `the provider would destroy the VM and make another. Put it back; or, where that shall be: holdfast rebuild ${stack} --confirm ${stack}`;
+  return planned.flatMap(({ key, vmId, nodeName }) => {
+    const now = standing.find((vm) => vm.key === key);
+    const problems: Refused[] = [];
+    if (vmId !== undefined && now?.vmId !== undefined && now.vmId !== vmId) {
+      problems.push({ key: `vms.${key}.vm_id`, reason: `is ${vmId}, and the VM has the id ${now.vmId}: ${anew}` });
+    }
+    if (nodeName !== undefined && now?.nodeName !== undefined && now.nodeName !== nodeName) {
+      problems.push({
+        key: `vms.${key}.node_name`,
+        reason: `is ${nodeName}, and the VM stands on ${now.nodeName}: ${anew}`,
+      });
+    }
+    return problems;
+  });
+}
+
+/**
+ * VMs on Proxmox VE that are clones of another template than new ones would be: they stay as they are, and that is said.
+ * @param templates ids by logical name.
+ * @returns one line, or nothing.
+ */
+export function olderClones(
+  standing: readonly StandingVm[],
+  templates: Readonly<Record<string, number>>,
+  stack: string,
+): string | undefined {
+  const older = standing.filter(
+    ({ key, templateVmId }) =>
+      templateVmId !== undefined && templates[key] !== undefined && templates[key] !== templateVmId,
+  );
+  if (older.length === 0) return undefined;
+  const clones = older.map(({ key, templateVmId }) => `${key} (of ${templateVmId}, now ${templates[key]})`).join(", ");
+  return `VMs that stay clones of the template that they were made from: ${clones}; to make them anew: holdfast rebuild ${stack} --confirm ${stack}`;
+}
+
+/**
  * VMs on Proxmox VE whose user data would come from somewhere else. The provider changes that in no VM: it destroys the VM,
  * with its disks, and makes another.
  * @param storage of the snippets; absent: Proxmox VE makes the user data up.

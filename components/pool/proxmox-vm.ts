@@ -101,6 +101,8 @@ export class ProxmoxVm extends pulumi.ComponentResource {
       // The provider reports this one as zeros and would call it a difference at every preview.
       ignoreChanges: [
         "disks[0].speed",
+        // What it was made from. A template that is built anew has another id, for which the provider would destroy every clone.
+        "clone",
         // Of its first boot alone, and the provider would destroy the VM for another.
         ...(own ? ["initialization.vendorDataFileId"] : []),
       ],
@@ -110,16 +112,12 @@ export class ProxmoxVm extends pulumi.ComponentResource {
     this.address = vm.ipv4Addresses.apply((reported) => addressOf(args.cards, reported ?? []));
     // From the configuration of the VM: its agent is not asked where the address is known.
     this.mac = vm.networkDevices.apply((cards) => args.cards[0]?.macAddress ?? cards?.[0]?.macAddress ?? "");
-    this.identity = pulumi.all([this.vmId, this.nodeName, this.address, this.mac]).apply(([vmId, node, address, mac]) =>
-      identityDigest({
-        vmId,
-        node,
-        address,
-        mac,
-        gateway: args.cards[0]?.gateway ?? "",
-        template: args.template.vmId,
-      }),
-    );
+    this.identity = pulumi
+      .all([this.vmId, this.nodeName, this.address, this.mac, vm.clone])
+      .apply(([vmId, node, address, mac, clone]) => {
+        const template = Number(clone?.vmId ?? args.template.vmId);
+        return identityDigest({ vmId, node, address, mac, gateway: args.cards[0]?.gateway ?? "", template });
+      });
     this.registerOutputs({ vmId: this.vmId, address: this.address, mac: this.mac, identity: this.identity });
   }
 

@@ -88,7 +88,7 @@ test("is one full clone with its sizes, cards, cloud-init settings, tags and own
 
 test("never previews the difference that the provider makes up, and goes before another takes its place", async () => {
   expect((await made("b")).options).toMatchObject({
-    ignoreChanges: ["disks[0].speed"],
+    ignoreChanges: ["disks[0].speed", "clone"],
     deleteBeforeReplace: true,
     protect: false,
   });

@@ -87,7 +87,15 @@ it("come in addition, shown; go only with a permission for that change", async (
   await site.run(...up);
   expect(site.proxmox.vms().map(({ config }) => config.name)).not.toContain("dev-pgha-01");
   await site.run("config", "rm", "allow_vm_set_replace");
-  await site.run("preview", "--expect-no-changes");
+  // A template that is built anew is for VMs that are made from now on.
+  const newer = site.proxmox.addTemplate({ name: "ubuntu-24.04-newer", diskGib: 4 });
+  await site.set({ template_vm_id: String(newer) });
+  const clean = await site.tryTo("preview", "--expect-no-changes");
+  await site.set({ template_vm_id: String(site.template) });
+  expect(clean.exitCode, clean.stdout).toBe(0);
+  expect(clean.stdout).toContain(
+    `VMs that stay clones of the template that they were made from: app-01 (of ${site.template}`,
+  );
 });
 
 it("that nobody can log in to fail the update and stay in the state; the next one goes on", async () => {
@@ -169,7 +177,7 @@ it("whose id somebody took are theirs: a destroy deletes nothing until the state
   await site.engine.must(project, ...options.trim().split(" "), urn);
   await site.run("destroy", "--yes", "--skip-preview");
   const left = site.proxmox.vms().map(({ config }) => config.name);
-  expect(left.sort()).toEqual(["dev-app-09", "mail", "ubuntu-24.04-template"]);
+  expect(left.sort()).toEqual(["dev-app-09", "mail", "ubuntu-24.04-newer", "ubuntu-24.04-template"]);
   expect(site.proxmox.vm("mail").status).toBe("running");
 });
 

@@ -2,9 +2,9 @@
  * What a pool has in its checkpoint, and which changes of its configuration are refused because they would take away what is
  * on the disks.
  */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type StandingVm, standingVms } from "../../components/pool/checkpoint.ts";
-import { lostDisks, moves, otherUserData } from "../../components/pool/disks.ts";
+import { lostDisks, moves, olderClones, otherMachines, otherUserData } from "../../components/pool/disks.ts";
 import { vmPart } from "../../components/pool/state-names.ts";
 import { vmNames } from "../../components/vm/plan.ts";
 
@@ -141,4 +141,39 @@ test("user data from anywhere else is refused, with the way back and the way on"
     `is nfs, and a stands with user data on local: ${anew}: pulumi config set snippets_storage local; ${rebuild}`,
   ]);
   expect(fromElsewhere(undefined, clone("b", "nfs:snippets/x.yaml"))[0]).toContain("is not set, and b stands");
+});
+
+describe("a clone that stands", () => {
+  const standing: StandingVm[] = [
+    { key: "a", name: "dev-a", diskGb: 8, vmId: 101, nodeName: "pve1", templateVmId: 9000 },
+    { key: "b", name: "dev-b", diskGb: 8 },
+  ];
+
+  test("has node and template in its checkpoint", () => {
+    const type = "proxmoxve:index/vmLegacy:VmLegacy";
+    const [urn] = entry(type, "vm-a-vm", {});
+    const read = (outputs: object) => standingVms({ [urn]: { type, outputs } })[0];
+    expect(read({ nodeName: "pve1", clone: { vmId: 9000 } })).toMatchObject({ nodeName: "pve1", templateVmId: 9000 });
+    expect(read({})).not.toHaveProperty("nodeName");
+  });
+
+  test("keeps id and node, or is refused with the way on; what is not said, not known, or new, is not compared", () => {
+    const refused = (...planned: Parameters<typeof otherMachines>[1][number][]) =>
+      otherMachines(standing, planned, "dev-apps").map(({ key, reason }) => `${key}: ${reason}`);
+    expect(refused({ key: "a", vmId: 101, nodeName: "pve1" }, { key: "a" })).toEqual([]);
+    expect(refused({ key: "b", vmId: 7, nodeName: "pve2" }, { key: "c", vmId: 101, nodeName: "pve2" })).toEqual([]);
+    const anew =
+      "the provider would destroy the VM and make another. Put it back; or, where that shall be: holdfast rebuild dev-apps --confirm dev-apps";
+    expect(refused({ key: "a", vmId: 102, nodeName: "pve2" })).toEqual([
+      `vms.a.vm_id: is 102, and the VM has the id 101: ${anew}`,
+      `vms.a.node_name: is pve2, and the VM stands on pve1: ${anew}`,
+    ]);
+  });
+
+  test("stays the clone that it is, and that is said", () => {
+    expect(olderClones(standing, { a: 9000, b: 9001, c: 9001 }, "dev-apps")).toBeUndefined();
+    expect(olderClones(standing, { a: 9001 }, "dev-apps")).toBe(
+      "VMs that stay clones of the template that they were made from: a (of 9000, now 9001); to make them anew: holdfast rebuild dev-apps --confirm dev-apps",
+    );
+  });
 });
