@@ -198,14 +198,13 @@ check() {
   done
 }
 
-# With its files, lest a run of the timer loads it once more.
+# With its files, lest a run of the timer loads it once more; after its table, which only they name.
 unload() {
   [ -e "$fences/$owner/settings" ] || exit 0
   alone
-  table=$(setting table)
+  nft delete table $(setting table) 2>/dev/null || true
   rm -rf "$fences/$owner"
-  nft delete table $table 2>/dev/null || true
-  rm -rf "$loaded/$owner".*
+  for part in names nft listing listing.new lock; do rm -rf "$loaded/$owner.$part"; done
 }
 
 case $1 in
