@@ -5,18 +5,18 @@
 import { parseConfig } from "../components/config/strict.ts";
 import { templatesContract } from "../components/contracts/templates.ts";
 import { type StandingVm, standingVms } from "../components/pool/checkpoint.ts";
-import { lostDisks, moves, otherMachines, otherUserData, type Refused, shrinks } from "../components/pool/disks.ts";
+import type { Refused } from "../components/pool/disks.ts";
 import { judgeVmSet } from "../components/pool/vm-set.ts";
 import type { Check } from "../components/preflight/check.ts";
 import { platformVmConfig } from "../platform-vm/config.ts";
 import {
-  type LibvirtPlan,
   type PlannedVm,
   type PlatformVmConfig,
   type PoolPlan,
   type ProxmoxPlan,
   planPool,
 } from "../platform-vm/plan.ts";
+import { refusals } from "../platform-vm/refusals.ts";
 import { type Chosen, chooseTemplates } from "../platform-vm/templates.ts";
 import { Failure } from "../toolchain/failure.ts";
 import { attempt, type ConfiguredStack } from "./config-checks.ts";
@@ -56,8 +56,9 @@ export async function readPoolStack(pulumi: Pulumi, place: StackPlace): Promise<
   const standing = standingVms(Object.fromEntries(resources.map((resource) => [resource.urn, resource])));
   const checks: Check[] = [];
   const pool = await understood(pulumi, place, { values, standing }, (more) => checks.push(...more));
-  if (pool) checks.push(...guardChecks(place, standing, pool.plan));
-  const lost = pool ? lostChecks(place, standing, pool.plan) : [];
+  const refused = pool && refusals(standing, pool.plan, place.stack);
+  if (pool && refused) checks.push(...guardChecks(place, standing, pool.plan, refused.always));
+  const lost = (refused?.butByRebuild ?? []).map((one) => refusedCheck(place, one));
   return { place, resources, standing, checks, lost, pool };
 }
 
@@ -112,10 +113,10 @@ async function publishedTemplates(pulumi: Pulumi, { templateStack, env }: Proxmo
 export function guardChecks(
   place: StackPlace,
   standing: readonly StandingVm[],
-  plan: Pick<PoolPlan, "permission" | "placement"> & { vms: readonly PlannedVm[] } & Partial<Pick<LibvirtPlan, "host">>,
+  { vms, permission }: { vms: readonly Pick<PlannedVm, "key">[]; permission: PoolPlan["permission"] },
+  refused: readonly Refused[],
 ): Check[] {
   const { project, stack } = place;
-  const { vms, permission, placement } = plan;
   const verdict = judgeVmSet(
     `${project}/${stack}`,
     standing.map(({ key }) => key),
@@ -123,7 +124,6 @@ export function guardChecks(
     permission,
   );
   const what = "no VM that stands is taken away";
-  const refused = [...moves(standing, plan), ...(placement === "proxmox" ? shrinks(standing, vms) : [])];
   const others = refused.map((one) => refusedCheck(place, one));
   if (!verdict.allowed) {
     const fix = `pulumi config set allow_vm_set_replace ${verdict.transition} --stack ${stack}, in ${project}/, where this one change is meant`;
@@ -131,17 +131,6 @@ export function guardChecks(
   }
   const found = verdict.warning ?? (verdict.added.length > 0 ? `in addition: ${verdict.added.join(", ")}` : undefined);
   return [{ what, status: "ok", ...(found === undefined ? {} : { found }) }, ...others];
-}
-
-function lostChecks(place: StackPlace, standing: readonly StandingVm[], plan: PoolPlan): Check[] {
-  const lost =
-    plan.placement === "libvirt"
-      ? lostDisks(standing, plan, place.stack)
-      : [
-          ...otherMachines(standing, plan.vms, place.stack),
-          ...otherUserData(standing, { vms: plan.vms, storage: plan.snippets?.storage }, place.stack),
-        ];
-  return lost.map((one) => refusedCheck(place, one));
 }
 
 function refusedCheck({ project, stack }: StackPlace, { key, reason }: Refused): Check {

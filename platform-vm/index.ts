@@ -9,12 +9,12 @@ import { siteContract } from "../components/contracts/site.ts";
 import { type Vms, vmsContract } from "../components/contracts/vms.ts";
 import { Readiness } from "../components/plugin/resources.ts";
 import { standing } from "../components/pool/checkpoint.ts";
-import { lostDisks, moves, otherMachines, otherUserData, shrinks } from "../components/pool/disks.ts";
 import { judgeVmSet } from "../components/pool/vm-set.ts";
 import { ProgramError } from "../components/program-error.ts";
 import { operatorPublicKey } from "../components/ssh/operator-key.ts";
 import { platformVmConfig } from "./config.ts";
 import { planPool } from "./plan.ts";
+import { refusals } from "./refusals.ts";
 
 const config = loadConfig(platformVmConfig);
 const site = await consume(siteContract, { stack: config["site.stack"], file: config["site.file"] });
@@ -32,15 +32,8 @@ const verdict = judgeVmSet(
 if (!verdict.allowed) throw new ProgramError(verdict.message);
 if (verdict.warning) await pulumi.log.warn(verdict.warning);
 if (verdict.added.length > 0) await pulumi.log.info(`VMs that come to those that stand: ${verdict.added.join(", ")}`);
-const lost =
-  plan.placement === "libvirt"
-    ? lostDisks(now, plan, place.stack)
-    : [
-        ...shrinks(now, plan.vms),
-        ...otherMachines(now, plan.vms, place.stack),
-        ...otherUserData(now, { vms: plan.vms, storage: plan.snippets?.storage }, place.stack),
-      ];
-const refused = [...moves(now, plan), ...lost];
+const { always, butByRebuild } = refusals(now, plan, place.stack);
+const refused = [...always, ...butByRebuild];
 if (refused.length > 0) throw new ConfigError(place.project, place.stack, refused);
 
 const keys = config.ssh_keys.length > 0 ? config.ssh_keys : [operatorPublicKey()];

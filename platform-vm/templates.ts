@@ -23,7 +23,7 @@ export function chooseTemplates(
   config: Pick<PlatformVmConfig, "template_state_ref">,
   templates: Templates["templates"] | undefined,
   place: { project: string; stack: string },
-  standing: readonly StandingVm[] = [],
+  standing: readonly StandingVm[],
 ): Record<string, Chosen> {
   const problems: Problem[] = [];
   const chosen: Record<string, Chosen> = {};

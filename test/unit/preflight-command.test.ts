@@ -12,6 +12,7 @@ import { accessChecks, wayCheck } from "../../cli/preflight-access.ts";
 import { environmentCheck, evidenceCheck, publicKeyCheck, sshKeyCheck } from "../../cli/preflight-workstation.ts";
 import { stackPlace } from "../../cli/pulumi.ts";
 import { ConfigError } from "../../components/config/strict.ts";
+import { moves, shrinks } from "../../components/pool/disks.ts";
 import { readinessInput } from "../../components/pool/inputs.ts";
 import { platformVmConfig } from "../../platform-vm/config.ts";
 import type { ProxmoxPlannedVm } from "../../platform-vm/plan-proxmox.ts";
@@ -65,7 +66,7 @@ const standing = { key: "app-01", name: "dev-app-01", diskGb: 8 };
 
 describe("the guards", () => {
   const said = (standingVms: (typeof standing)[], vms: ProxmoxPlannedVm[], permission: boolean | string = false) =>
-    guardChecks(stack, standingVms, { placement: "proxmox", vms, permission }).map(
+    guardChecks(stack, standingVms, { vms, permission }, shrinks(standingVms, vms)).map(
       ({ status, found, fix }) => `${status} ${found ?? ""} ${fix ?? ""}`,
     );
 
@@ -86,7 +87,7 @@ describe("the guards", () => {
 
 test("a pool that would stand somewhere else is refused beside what its set of VMs loses", () => {
   const plan = { placement: "libvirt" as const, host: { host: "192.0.2.10", port: 22, user: "root", stack: "p/s" } };
-  const [set, moved] = guardChecks(stack, [standing], { ...plan, vms: [planned], permission: false });
+  const [set, moved] = guardChecks(stack, [standing], { vms: [planned], permission: false }, moves([standing], plan));
   expect(set?.status).toBe("ok");
   expect(moved).toMatchObject({
     status: "failed",

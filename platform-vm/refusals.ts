@@ -1,0 +1,27 @@
+/**
+ * The changes of a pool that are refused, by what stands. One place for the program and for `holdfast preflight`. Pure.
+ */
+import type { StandingVm } from "../components/pool/checkpoint.ts";
+import { lostDisks, moves, otherMachines, otherUserData, type Refused, shrinks } from "../components/pool/disks.ts";
+import type { PoolPlan } from "./plan.ts";
+
+/** What is refused. */
+export interface Refusals {
+  /** Whatever is done: nothing but another value helps. */
+  always: Refused[];
+  /** An update would replace what stands by new, empty disks or VMs; a rebuild makes new ones on purpose. */
+  butByRebuild: Refused[];
+}
+
+/** @param stack name of the stack, for the command that makes the VMs anew. */
+export function refusals(standing: readonly StandingVm[], plan: PoolPlan, stack: string): Refusals {
+  const moved = moves(standing, plan);
+  if (plan.placement === "libvirt") return { always: moved, butByRebuild: lostDisks(standing, plan, stack) };
+  return {
+    always: [...moved, ...shrinks(standing, plan.vms)],
+    butByRebuild: [
+      ...otherMachines(standing, plan.vms, stack),
+      ...otherUserData(standing, { vms: plan.vms, storage: plan.snippets?.storage }, stack),
+    ],
+  };
+}
