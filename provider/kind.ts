@@ -17,7 +17,7 @@ export interface Operation {
   /** Shows a line in the engine's display of this resource; `status` lines replace each other and are not kept. */
   log(severity: "info" | "warning" | "status", text: string): void;
   /** Notes the version of something that was met, for the evidence of this run. */
-  saw(what: "libvirt" | "forge" | "proxmox", version: string): void;
+  saw(what: "libvirt" | "forge" | "proxmox" | "netbox", version: string): void;
   /** Puts files into the evidence of this run; they hold no secret. Undefined where no evidence is kept or can be written. */
   attach(files: Readonly<Record<string, string>>): { run: string; directory: string } | undefined;
 }
@@ -34,6 +34,12 @@ export interface ProviderConfig {
   proxmoxToken?: string | undefined;
   /** Whether a certificate that nobody vouches for is taken there. */
   proxmoxInsecure?: boolean | undefined;
+  /** Base URL of NetBox, without `/api`. */
+  netboxUrl?: string | undefined;
+  /** API token for NetBox, v1 or v2; secret. */
+  netboxToken?: string | undefined;
+  /** Ways to NetBox where it does not answer directly, the first one first. */
+  netboxJumps?: SshTarget[] | undefined;
 }
 
 /** State of a resource: its inputs and what became known about it. `drift` lists, in words, what a refresh found wrong. */

@@ -30,12 +30,19 @@ export interface HoldfastProviderArgs {
   proxmoxToken?: pulumi.Input<string> | undefined;
   /** Whether a certificate that nobody vouches for is taken there. */
   proxmoxInsecure?: boolean | undefined;
+  /** Base URL of NetBox, without `/api`. */
+  netboxUrl?: pulumi.Input<string> | undefined;
+  /** API token for NetBox; kept as a secret. */
+  netboxToken?: pulumi.Input<string> | undefined;
+  /** Ways to NetBox over SSH where it does not answer directly, the first one first. */
+  netboxJumps?: SshTargetArgs[] | undefined;
 }
 
 /** The plugin's provider. Constructed explicitly, in one place a program; default providers are denied. */
 export class HoldfastProvider extends pulumi.ProviderResource {
   constructor(name: string, args: HoldfastProviderArgs, opts?: pulumi.ResourceOptions) {
     const { forgeToken, hypervisors, proxmoxEndpoint, proxmoxToken, proxmoxInsecure } = args;
+    const { netboxUrl, netboxToken, netboxJumps } = args;
     super(
       "holdfast",
       name,
@@ -45,6 +52,9 @@ export class HoldfastProvider extends pulumi.ProviderResource {
         ...(proxmoxEndpoint === undefined ? {} : { proxmoxEndpoint }),
         ...(proxmoxToken === undefined ? {} : { proxmoxToken: pulumi.secret(proxmoxToken) }),
         ...(proxmoxInsecure === undefined ? {} : { proxmoxInsecure }),
+        ...(netboxUrl === undefined ? {} : { netboxUrl }),
+        ...(netboxToken === undefined ? {} : { netboxToken: pulumi.secret(netboxToken) }),
+        ...(netboxJumps?.length ? { netboxJumps } : {}),
       },
       opts,
     );

@@ -1,0 +1,228 @@
+/**
+ * A small client of NetBox's REST API: every call bounded, only reading repeated, every row that a filter gives checked (NetBox
+ * ignores filters that it does not know), the token in a header and nowhere else.
+ */
+import { readFileSync } from "node:fs";
+import { type Agent, request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { setTimeout as pause } from "node:timers/promises";
+import { rootCertificates } from "node:tls";
+import { z } from "zod";
+import { badContent, type Call, NetboxError, noAnswer, refused } from "./errors.ts";
+
+/** How long things may take. */
+export interface Bounds {
+  /** Milliseconds of one try of one call. */
+  tryMs: number;
+  /** Tries of a call that only reads. */
+  tries: number;
+  /** Milliseconds before the second try; twice as many before each further one, none of them exact. */
+  pauseMs: number;
+}
+
+const usual: Bounds = { tryMs: 30_000, tries: 5, pauseMs: 500 };
+
+/** A NetBox as its callers address it. */
+export interface NetboxAccess {
+  /** Base URL, without `/api`. */
+  url: string;
+  /** API token, v1 (40 characters) or v2 (`nbt_….…`); secret. */
+  token: string;
+  /** Aborted when the user cancels; every call ends then, with the signal's reason. */
+  signal: AbortSignal;
+  /** Default: 30 s a try, 5 tries. */
+  bounds?: Bounds | undefined;
+  /** Connects in another way than directly, for example through a jump host; its sockets are reused. */
+  agent?: Agent | undefined;
+}
+
+/** Query of a call; a list is one name several times. */
+export type Query = Record<string, string | number | boolean | readonly (string | number)[]>;
+
+/** What NetBox answers to a list. */
+const page = z.object({ count: z.number().nullable(), next: z.string().nullable(), results: z.array(z.unknown()) });
+
+/** Rows of one page; NetBox gives no more than 1000. */
+const pageSize = 500;
+
+/** The API of one NetBox. */
+export class NetboxApi {
+  private readonly ca: string[] | undefined;
+
+  constructor(private readonly access: NetboxAccess) {
+    const file = process.env.SSL_CERT_FILE;
+    this.ca = file ? [...rootCertificates, readFileSync(file, "utf8")] : undefined;
+  }
+
+  get url(): string {
+    return this.access.url;
+  }
+
+  get signal(): AbortSignal {
+    return this.access.signal;
+  }
+
+  /**
+   * One object, or whatever else a path gives. Repeated while that may help.
+   * @param path below `/api`, with its trailing slash.
+   * @throws NetboxError
+   */
+  async get<T>(path: string, shape: z.ZodType<T>, query: Query = {}): Promise<T> {
+    const { tries, pauseMs } = this.access.bounds ?? usual;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.exchange("GET", path, shape, query);
+      } catch (error) {
+        if (attempt >= tries || !(error instanceof NetboxError && error.passing)) throw error;
+        // Spread out, so that stacks which lost NetBox together do not come back together.
+        const ms = Math.min(10_000, pauseMs * 2 ** (attempt - 1)) * (0.75 + Math.random() / 2);
+        await pause(ms, undefined, { signal: this.signal }).catch(() => this.signal.throwIfAborted());
+      }
+    }
+  }
+
+  /** The same, or undefined when there is no such object. @throws NetboxError */
+  async find<T>(path: string, shape: z.ZodType<T>): Promise<T | undefined> {
+    try {
+      return await this.get(path, shape);
+    } catch (error) {
+      if (error instanceof NetboxError && error.status === 404 && !/HTML/.test(error.said)) return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * All rows of a list.
+   * @param matches what the query asks for, again: NetBox gives the whole table for a filter that it does not know.
+   * @throws NetboxError
+   */
+  async list<T>(path: string, shape: z.ZodType<T>, query: Query, matches: (row: T) => boolean): Promise<T[]> {
+    const rows: T[] = [];
+    for (let offset = 0; ; offset += pageSize) {
+      const { results, next } = await this.get(path, page, { ...query, limit: pageSize, offset });
+      for (const result of results) rows.push(this.row(path, shape, query, matches, result));
+      if (next === null || results.length === 0) return rows;
+    }
+  }
+
+  /**
+   * A call that changes something. Never repeated: what got no answer may have been done, and `ambiguous` says so.
+   * @throws NetboxError
+   */
+  send<T>(method: "POST" | "PATCH" | "DELETE", path: string, shape: z.ZodType<T>, body?: unknown): Promise<T> {
+    return this.exchange(method, path, shape, {}, body);
+  }
+
+  private row<T>(path: string, shape: z.ZodType<T>, query: Query, matches: (row: T) => boolean, result: unknown): T {
+    const call = { url: this.url, method: "GET", path: `/api${path}` };
+    const parsed = shape.safeParse(result);
+    if (!parsed.success) throw badContent(call, 200, `a row without ${parsed.error.issues[0]?.path.join(".")}`);
+    if (matches(parsed.data)) return parsed.data;
+    const filter = Object.keys(query).join(", ");
+    throw new NetboxError(
+      `NetBox at ${this.url} gave rows of ${path} that were not asked for: it knows no filter ${filter}, or the custom field behind it is gone; make it anew with: holdfast netbox bootstrap`,
+      200,
+      "rows that were not asked for",
+    );
+  }
+
+  private async exchange<T>(method: string, path: string, shape: z.ZodType<T>, query: Query, body?: unknown) {
+    const call: Call = { url: this.url, method, path: `/api${path}` };
+    const { status, reason, text } = await this.ask(call, query, body);
+    const said = withheld(text, this.access.token);
+    if (status < 200 || status >= 300) throw refusal(call, status, reason, said);
+    const parsed = shape.safeParse(text === "" ? undefined : json(text));
+    if (parsed.success) return parsed.data;
+    const missing = parsed.error.issues[0]?.path.join(".");
+    throw badContent(call, status, json(text) === undefined ? "no JSON" : `an answer without ${missing}`);
+  }
+
+  private ask(call: Call, query: Query, body: unknown): Promise<{ status: number; reason: string; text: string }> {
+    const { url, token, agent } = this.access;
+    const { tryMs } = this.access.bounds ?? usual;
+    const bound = AbortSignal.timeout(tryMs);
+    const signal = AbortSignal.any([this.signal, bound]);
+    const content = body === undefined ? undefined : JSON.stringify(body);
+    return new Promise((resolve, reject) => {
+      const failed = (cause: Error) => {
+        if (this.signal.aborted) return reject(this.signal.reason);
+        reject(noAnswer(call, bound.aborted ? new Error(`nothing within ${tryMs / 1000} s`, { cause }) : cause));
+      };
+      const open = url.startsWith("https:") ? httpsRequest : httpRequest;
+      const sent = open(
+        `${url}${call.path}${queryText(query)}`,
+        {
+          method: call.method,
+          signal,
+          ...(agent ? { agent } : {}),
+          ...(this.ca ? { ca: this.ca } : {}),
+          headers: {
+            authorization: authorization(token),
+            accept: "application/json",
+            ...(content === undefined
+              ? {}
+              : { "content-type": "application/json", "content-length": Buffer.byteLength(content) }),
+          },
+        },
+        (answer) => {
+          let text = "";
+          answer.setEncoding("utf8").on("data", (part) => {
+            text += part;
+          });
+          answer.on("error", failed);
+          answer.on("end", () => {
+            if (!answer.complete) return failed(new Error("the answer was cut off"));
+            resolve({ status: answer.statusCode ?? 0, reason: answer.statusMessage ?? "", text });
+          });
+        },
+      );
+      sent.on("error", failed);
+      sent.end(content);
+    });
+  }
+}
+
+/** A v2 token says by its prefix that it is one. */
+function authorization(token: string): string {
+  return token.startsWith("nbt_") ? `Bearer ${token}` : `Token ${token}`;
+}
+
+function queryText(query: Query): string {
+  const pairs = Object.entries(query).flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value]).map((one): [string, string] => [name, `${one}`]),
+  );
+  return pairs.length === 0 ? "" : `?${new URLSearchParams(pairs)}`;
+}
+
+function json(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** NetBox's own words, of whatever shape; an HTML page has none for us. */
+function refusal(call: Call, status: number, reason: string, text: string): NetboxError {
+  const body = json(text);
+  if (body === undefined) return badContent(call, status, `${reason || "an answer"} in HTML or nothing, no JSON`);
+  return refused(call, status, explain(body));
+}
+
+/** `{"name":["is required."],"__all__":["…"]}` and its like, flat: `name: is required.; …`. */
+function explain(body: unknown): string {
+  if (typeof body === "string") return body;
+  if (Array.isArray(body)) return body.map(explain).filter(Boolean).join("; ");
+  if (typeof body !== "object" || body === null) return String(body);
+  return Object.entries(body)
+    .map(([field, what]) => (["detail", "__all__", "error"].includes(field) ? "" : `${field}: `) + explain(what))
+    .filter((text) => !text.endsWith(": "))
+    .join("; ")
+    .slice(0, 600);
+}
+
+/** A proxy in between may repeat what it was sent. */
+function withheld(text: string, token: string): string {
+  const secret = token.slice(token.lastIndexOf(".") + 1);
+  return secret.length < 8 ? text : text.replaceAll(secret, "[secret]");
+}

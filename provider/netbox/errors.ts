@@ -1,0 +1,80 @@
+/**
+ * What can go wrong with a call of NetBox's API, in words that say where and what to do next. The token is in none of them.
+ */
+
+/** A call, for messages. */
+export interface Call {
+  /** Base URL, for example `https://netbox.example.org`. */
+  url: string;
+  method: string;
+  /** Below the base URL, without its query. */
+  path: string;
+}
+
+/** A call that did not succeed. */
+export class NetboxError extends Error {
+  constructor(
+    message: string,
+    /** HTTP status; 0 when no usable answer came. */
+    readonly status: number,
+    /** What NetBox said, without our words around it. */
+    readonly said: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = "NetboxError";
+  }
+
+  /** Whether the same call may succeed a moment later. A refusal, 403 among them, never does. */
+  get passing(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+
+  /** Whether a call that changes something may have done so all the same: what it did has to be read. */
+  get ambiguous(): boolean {
+    return this.status === 0 || this.status >= 500;
+  }
+
+  /** Whether NetBox has another record with the same unique value (400), or met one while it wrote (500). */
+  get duplicate(): boolean {
+    if (this.status === 400) return /must have a unique value|must be unique|Duplicate|already exists/i.test(this.said);
+    return this.status >= 500 && /IntegrityError|duplicate key/.test(this.said);
+  }
+
+  /** Whether no address is left (409). */
+  get exhausted(): boolean {
+    return this.status === 409 && /Insufficient resources/.test(this.said);
+  }
+}
+
+/** Nothing came back, or something that was cut off. */
+export function noAnswer({ url, method, path }: Call, cause: Error): NetboxError {
+  const code = (cause as NodeJS.ErrnoException).code ?? "";
+  const advice = /CERT|SELF_SIGNED|UNABLE_TO/.test(code)
+    ? "give the site's own certificate with SSL_CERT_FILE=<file>"
+    : /ENOTFOUND|EAI_AGAIN/.test(code)
+      ? "the name does not resolve; correct netbox.url"
+      : "can this machine reach it, or does it need a jump host (ssh_proxy_jump_host)?";
+  const text = `NetBox at ${url} gave no answer to ${method} ${path}: ${cause.message || code}; ${advice}`;
+  return new NetboxError(text, 0, "", { cause });
+}
+
+/** An answer that is no JSON, or not of the shape that NetBox documents. Whether something was done is not known. */
+export function badContent({ url, method, path }: Call, status: number, what: string): NetboxError {
+  const text = `NetBox at ${url} answered ${method} ${path} with ${status} and ${what}; is netbox.url the address of NetBox itself, without /api?`;
+  return new NetboxError(text, status >= 400 ? status : 0, what);
+}
+
+/** A refusal. `said` is NetBox's reason. */
+export function refused({ url, method, path }: Call, status: number, said: string): NetboxError {
+  return new NetboxError(`NetBox at ${url} refused ${method} ${path}: ${status} ${said}${advice()}`, status, said);
+
+  function advice(): string {
+    if (status !== 403) return "";
+    // NetBox never answers 401: what it says tells a wrong token from one that may not do this.
+    if (/permission/.test(said)) {
+      return `; the token's user lacks the permission (view, add and change of what is behind ${path}), or the token is read-only`;
+    }
+    return "; NETBOX_API_TOKEN is rejected by NetBox API: pulumi config set --secret netbox.token";
+  }
+}
