@@ -83,7 +83,7 @@ function remedy(others: string[], packages: string[]): string {
   return "use a machine with a kernel from 5.14 on that has these";
 }
 
-async function installPackages(packages: string[]): Promise<void> {
+export async function installPackages(packages: string[]): Promise<void> {
   await step(`Installing ${packages.join(" ")}`, async () => {
     const env = { DEBIAN_FRONTEND: "noninteractive" };
     const apt = (...args: string[]) =>
