@@ -9,6 +9,7 @@ import {
   ipv4,
   list,
   optional,
+  secret,
   structure,
   textField,
   wholeNumber,
@@ -203,6 +204,32 @@ export const platformVmConfig = {
     structure(
       { description: "Where addresses come from: mode static, or ipam with its provider.", example: inStackFile },
       addressingInput,
+    ),
+  ),
+  "netbox.file": optional(
+    textField(
+      {
+        description: "File with the netbox@1 contract that `holdfast netbox bootstrap` wrote; required with IPAM.",
+        example: "../netbox.json",
+      },
+      /./,
+      "a path",
+    ),
+  ),
+  "netbox.token": optional(
+    secret(
+      textField(
+        { description: "API token for NetBox, v1 or v2.", example: "(pulumi config set --secret netbox.token)" },
+        /^(nbt_[A-Za-z0-9]+\.)?[A-Za-z0-9]{40}$/,
+        "a token of NetBox: 40 characters, or nbt_<key>.<40 characters>",
+      ),
+    ),
+  ),
+  "netbox.cluster": optional(
+    textField(
+      { description: "Cluster of the VMs' records in NetBox. Default: <zone>-<environment>.", example: "onprem-core" },
+      /^\S.{0,98}\S$/,
+      "2 to 100 characters",
     ),
   ),
   allow_vm_set_replace: withDefault(

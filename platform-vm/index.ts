@@ -5,6 +5,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { ConfigError, loadConfig } from "../components/config/strict.ts";
 import { consume, produce } from "../components/contracts/contract.ts";
+import { netboxContract } from "../components/contracts/netbox.ts";
 import { siteContract } from "../components/contracts/site.ts";
 import { type Vms, vmsContract } from "../components/contracts/vms.ts";
 import { Readiness } from "../components/plugin/resources.ts";
@@ -14,12 +15,15 @@ import { ProgramError } from "../components/program-error.ts";
 import { operatorPublicKey } from "../components/ssh/operator-key.ts";
 import { platformVmConfig } from "./config.ts";
 import { planPool } from "./plan.ts";
+import { recordVms } from "./records.ts";
 import { refusals } from "./refusals.ts";
 
 const config = loadConfig(platformVmConfig);
 const site = await consume(siteContract, { stack: config["site.stack"], file: config["site.file"] });
 const place = { project: pulumi.getProject(), stack: pulumi.getStack() };
-const plan = planPool(config, site, place, process.env.HYOPS_ENV);
+const ipam = config.addressing?.mode === "ipam";
+const netbox = ipam ? await consume(netboxContract, { file: config["netbox.file"] }) : undefined;
+const plan = planPool(config, site, place, process.env.HYOPS_ENV, netbox);
 const stack = `${place.project}/${place.stack}`;
 
 const now = await standing();
@@ -44,6 +48,7 @@ const { vms, holdfast } =
     ? await (await import("./on-libvirt.ts")).makePool(plan, making)
     : await (await import("./on-proxmox.ts")).makePool(plan, making);
 
+recordVms(plan, vms, holdfast);
 const { readiness } = plan;
 const gate = readiness.enabled
   ? new Readiness(

@@ -2,6 +2,7 @@
  * What a placement makes of a pool: the same for every one, so that gate and contract need not know which it was.
  */
 import type * as pulumi from "@pulumi/pulumi";
+import type { VirtualMachineRecordArgs } from "../components/plugin/netbox.ts";
 import type { HoldfastProvider } from "../components/plugin/resources.ts";
 import type { StandingVm } from "../components/pool/checkpoint.ts";
 import type { PlatformVmConfig } from "./plan.ts";
@@ -24,6 +25,8 @@ export interface MadeVm {
   identity: pulumi.Output<string>;
   /** Public SSH host key, where we made it. */
   hostKey?: pulumi.Output<string>;
+  /** As it really has it. */
+  hardware: Pick<VirtualMachineRecordArgs, "vcpus" | "memoryMb" | "disks" | "cards">;
 }
 
 /** A pool that was made, and the plugin's provider for what comes behind it. */

@@ -8,6 +8,7 @@ import { recorded } from "../components/preflight/recorded.ts";
 import { knownHostKey } from "../components/ssh/first-contact.ts";
 import { imagePath } from "../components/vm/image.ts";
 import { libvirtProvider } from "../components/vm/libvirt-provider.ts";
+import { addressedCards, netboxProviderArgs } from "./addresses.ts";
 import type { MadePool, MadeVm, Making } from "./made.ts";
 import type { LibvirtPlan } from "./plan.ts";
 import { planPreflight } from "./preflight-libvirt.ts";
@@ -20,7 +21,10 @@ export async function makePool(
   const { host, owner, pool, domainType } = plan;
   const known = await recorded();
   const hostKey = await knownHostKey(host, known.hypervisors);
-  const holdfast = new HoldfastProvider("holdfast", { hypervisors: hostKey && [{ ...host, hostKey }] });
+  const holdfast = new HoldfastProvider("holdfast", {
+    hypervisors: hostKey && [{ ...host, hostKey }],
+    ...netboxProviderArgs(plan, config),
+  });
   await preflight(planPreflight(plan, known.volumes), { provider: holdfast });
   const bridges = [...new Set(plan.vms.map(({ bridge }) => bridge))];
   const rules = bridges.map(
@@ -37,11 +41,14 @@ export async function makePool(
   const providers = { libvirt: libvirtProvider("libvirt", host, first), holdfast };
   const image = { path: imagePath(plan.image), sha256: plan.image.sha256 };
   const dns = { domain: config.dns_domain, servers: config.dns_servers };
-  const vms = plan.vms.map(({ key, name, role: _, tags: __, cards: ___, ...vm }): MadeVm => {
+  const vms = plan.vms.map((planned): MadeVm => {
+    const { key, name, role: _, tags: __, cards: ___, cidr = "", ...vm } = planned;
+    const [card] = addressedCards(planned, plan, config.dns_domain, holdfast);
     const made = new LibvirtPoolVm(
       componentName(key),
       {
         ...vm,
+        cidr: card?.addressId ? (card.address ?? cidr) : cidr,
         ...{ vmName: name, owner, node: host.host, pool, domainType, image, dns },
         user: { name: config.ssh_username, keys },
       },
@@ -49,7 +56,11 @@ export async function makePool(
       { dependsOn: rules },
     );
     const { vmId, address, mac, identity, hostKey } = made;
-    return { key, name, vmId, node: host.host, address, mac, identity, hostKey };
+    const hardware = {
+      ...{ vcpus: vm.cpuCores, memoryMb: vm.memoryMb, disks: [{ name: "vda", sizeMb: vm.diskGb * 1024 }] },
+      cards: [{ name: "net0", mac, ...(card?.addressId === undefined ? {} : { addressId: card.addressId }) }],
+    };
+    return { key, name, vmId, node: host.host, address, mac, identity, hostKey, hardware };
   });
   return { vms, holdfast };
 }

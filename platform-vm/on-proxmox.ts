@@ -10,7 +10,8 @@ import { HoldfastProvider } from "../components/plugin/resources.ts";
 import { olderClones } from "../components/pool/disks.ts";
 import { ProxmoxVm } from "../components/pool/proxmox-vm.ts";
 import { componentName } from "../components/pool/state-names.ts";
-import type { MadePool, Making } from "./made.ts";
+import { type AddressedCard, addressedCards, netboxProviderArgs } from "./addresses.ts";
+import type { MadePool, MadeVm, Making } from "./made.ts";
 import type { ProxmoxPlan } from "./plan.ts";
 import { planPreflight } from "./preflight-proxmox.ts";
 import { chooseTemplates } from "./templates.ts";
@@ -31,6 +32,7 @@ export async function makePool(plan: ProxmoxPlan, { config, place, standing, key
     proxmoxEndpoint: plan.endpoint,
     proxmoxToken: token,
     proxmoxInsecure: insecure,
+    ...netboxProviderArgs(plan, config),
   });
   const { snippetsDirectory: directory } = await poolPreflight(
     planPreflight(plan, chosen, standing, { stack, reference: config.template_state_ref }),
@@ -44,11 +46,13 @@ export async function makePool(plan: ProxmoxPlan, { config, place, standing, key
   const provider = new proxmox.Provider("proxmox", { endpoint: plan.endpoint, apiToken: token, insecure });
   const vms = plan.vms.map((vm) => {
     const { key, name, role: _, templateKey: __, nodeName: ___, ...rest } = vm;
+    const cards = addressedCards(vm, plan, config.dns_domain, holdfast);
     const { template, node } = chosen[key] as (typeof chosen)[string];
     const made = new ProxmoxVm(
       componentName(key),
       {
         ...rest,
+        cards,
         vmName: name,
         owner: plan.owner,
         template,
@@ -63,7 +67,7 @@ export async function makePool(plan: ProxmoxPlan, { config, place, standing, key
       },
       provider,
     );
-    return { key, name, made };
+    return { key, name, cards, made };
   });
   new PoolGuard(
     "guard",
@@ -71,9 +75,24 @@ export async function makePool(plan: ProxmoxPlan, { config, place, standing, key
     { provider: holdfast },
   );
   return {
-    vms: vms.map(({ key, name, made: { vmId, nodeName: node, address, mac, identity, hostKey } }) => {
-      return { key, name, vmId, node, address, mac, identity, ...(hostKey && { hostKey }) };
+    vms: vms.map(({ key, name, cards, made }) => {
+      const { vmId, nodeName: node, address, mac, identity, hostKey } = made;
+      const hardware = hardwareOf(made, cards);
+      return { key, name, vmId, node, address, mac, identity, hardware, ...(hostKey && { hostKey }) };
     }),
     holdfast,
+  };
+}
+
+function hardwareOf({ hardware }: ProxmoxVm, cards: readonly AddressedCard[]): MadeVm["hardware"] {
+  return {
+    vcpus: hardware.cores,
+    memoryMb: hardware.memoryMb,
+    disks: hardware.disks.apply((disks) => disks.map(({ name, sizeGb }) => ({ name, sizeMb: sizeGb * 1024 }))),
+    cards: cards.map(({ addressId }, index) => ({
+      name: `net${index}`,
+      mac: hardware.macs.apply((macs) => macs[index] ?? ""),
+      ...(addressId === undefined ? {} : { addressId }),
+    })),
   };
 }

@@ -15,8 +15,8 @@ export interface LibvirtPlannedVm extends PlannedVm {
   bridge: string;
   /** Lower case; absent: made from owner mark and name. */
   mac?: string;
-  /** Address with prefix length. */
-  cidr: string;
+  /** Address with prefix length; absent: it is reserved under IPAM. */
+  cidr?: string;
   gateway: string;
 }
 
@@ -97,7 +97,7 @@ function checkCards({ key, cards }: PlannedVm, report: Report): void {
   if (card.vlanId !== undefined) {
     report(where, `has vlan_id, which libvirt leaves to the host: name a bridge that is in VLAN ${card.vlanId}`);
   }
-  if (card.address !== undefined && isCidr(card.address)) return;
+  if (card.reservation || (card.address !== undefined && isCidr(card.address))) return;
   if (card.address !== undefined && card.address !== "dhcp") return; // What is wrong with it has been said.
   const found = card.address === "dhcp" ? "asks by DHCP" : "has no address";
   report(
@@ -112,7 +112,7 @@ function onLibvirt(vm: PlannedVm): LibvirtPlannedVm {
     ...vm,
     bridge: card?.bridge ?? "",
     ...(card?.macAddress === undefined ? {} : { mac: card.macAddress.toLowerCase() }),
-    cidr: card?.address ?? "",
+    ...(card?.address === undefined ? {} : { cidr: card.address }),
     gateway: card?.gateway ?? "",
   };
 }

@@ -4,6 +4,7 @@
  */
 import { planOwner } from "../components/config/site-keys.ts";
 import { ConfigError, type ConfigOf, type Problem } from "../components/config/strict.ts";
+import type { Netbox } from "../components/contracts/netbox.ts";
 import type { Site } from "../components/contracts/site.ts";
 import { resolveBridge, unknownBridge } from "../components/pool/bridges.ts";
 import type { ReadinessSettings, VmInput } from "../components/pool/inputs.ts";
@@ -13,6 +14,7 @@ import type { ReplacePermission } from "../components/pool/vm-set.ts";
 import type { SshTarget } from "../components/ssh/dial.ts";
 import type { platformVmConfig } from "./config.ts";
 import { checkPlacementKeys } from "./placement.ts";
+import { checkAddressing, type PlannedIpam, type PlannedReservation, planIpam, underIpam } from "./plan-ipam.ts";
 import { type LibvirtPart, type LibvirtPlannedVm, planOnLibvirt } from "./plan-libvirt.ts";
 import { type ProxmoxPart, type ProxmoxPlannedVm, planOnProxmox } from "./plan-proxmox.ts";
 import { waysTo } from "./ways.ts";
@@ -25,9 +27,11 @@ export interface PlannedCard {
   bridge: string;
   vlanId?: number;
   macAddress?: string;
-  /** With prefix length, or `dhcp`; absent: no address of ours. */
+  /** With prefix length, or `dhcp`; absent: no address of ours, or one that is reserved. */
   address?: string;
   gateway?: string;
+  /** Under IPAM: what is reserved for it. */
+  reservation?: PlannedReservation;
 }
 
 /** A VM, decided. */
@@ -56,6 +60,8 @@ interface Pool<Vm extends PlannedVm> {
   readiness: ReadinessSettings & { user: string };
   jump?: SshTarget;
   bastion?: SshTarget;
+  /** The authority over its addresses; absent: they are static. */
+  ipam?: PlannedIpam;
 }
 
 /** A pool on Proxmox VE, decided. */
@@ -76,6 +82,7 @@ export type VmInputs = Record<string, VmInput>;
 /**
  * @param place project and stack of the running program.
  * @param hyopsEnv the environment variable HYOPS_ENV; empty where it is not set.
+ * @param netbox the NetBox that was made ready, where the pool is under IPAM.
  * @throws one error with everything that does not fit together.
  */
 export function planPool(
@@ -83,6 +90,7 @@ export function planPool(
   site: Site | undefined,
   place: { project: string; stack: string },
   hyopsEnv = "",
+  netbox?: Netbox,
 ): PoolPlan {
   const problems: Problem[] = [];
   const report: Report = (key, reason) => problems.push({ key, reason });
@@ -91,6 +99,7 @@ export function planPool(
   checkPlacementKeys(config, report);
   checkAddressing(config, report);
   const inputs = requestedVms(config, report);
+  const ipam = planIpam(config, { site, env, stack, netbox }, report);
   const cards = resolvedCards(inputs, config, site, env, report);
   const prefix = namePrefix({ namePrefix: config.name_prefix, contextId: config.context_id, env });
   const named = planNames(
@@ -102,9 +111,10 @@ export function planPool(
   );
   const names = "names" in named ? named.names : {};
   if ("problems" in named) problems.push(...named.problems);
-  const vms = Object.entries(inputs).map(([key, vm]) =>
+  const wanted = Object.entries(inputs).map(([key, vm]) =>
     plannedVm(key, vm, names[key] ?? key, cards[key] ?? [], config),
   );
+  const vms = ipam ? underIpam(wanted, { site, env }, report) : wanted;
   const part =
     config.placement === "libvirt"
       ? planOnLibvirt(config, inputs, vms, stack, report)
@@ -119,6 +129,7 @@ export function planPool(
     permission: permissionOf(config.allow_vm_set_replace),
     readiness: { ...readiness, user: readiness.target_user ?? config.ssh_username },
     ...waysTo(config, site, stack),
+    ...(ipam ? { ipam } : {}),
   };
 }
 
@@ -128,28 +139,6 @@ function environment(config: PlatformVmConfig, site: Site | undefined, hyopsEnv:
     report("env", `is ${config.env}, and HYOPS_ENV says ${hyopsEnv}; unset it, or use the stack of that environment`);
   }
   return config.env ?? (hyopsEnv || site?.env || "");
-}
-
-function checkAddressing(config: PlatformVmConfig, report: Report): void {
-  const { addressing } = config;
-  const staticMode = "set require_ipam to false, and addressing.mode to static, for addresses of your own";
-  if (config.require_ipam === "true") {
-    if (!addressing) report("addressing", `inputs.addressing is required when inputs.require_ipam=true; ${staticMode}`);
-    else if (addressing.mode !== "ipam") {
-      report("addressing", `inputs.addressing.mode must be ipam when inputs.require_ipam=true; ${staticMode}`);
-    }
-  }
-  if (addressing?.mode === "ipam") {
-    if (!addressing.ipam) {
-      report("addressing", "inputs.addressing.ipam must be a mapping when inputs.addressing.mode=ipam");
-    }
-    report(
-      "addressing",
-      `addressing.mode=ipam fails with missing NetBox details: there is no NetBox here yet; ${staticMode}`,
-    );
-  } else if (addressing?.ipam) {
-    report("addressing", "inputs.addressing.ipam is only allowed when inputs.addressing.mode=ipam");
-  }
 }
 
 /** The VMs that the configuration asks for, by logical name. */
@@ -204,7 +193,8 @@ function resolvedCards(
       continue;
     }
     const where = `inputs.vms[${key}].interfaces`;
-    for (const problem of interfaceProblems(where, cards)) report("vms", problem);
+    const ipam = config.addressing?.mode === "ipam";
+    for (const problem of interfaceProblems(where, cards, ipam)) report("vms", problem);
     resolved[key] = cards.map((card, index) => {
       const found = resolveBridge(card.bridge, env);
       const bridge = "bridge" in found ? found.bridge : card.bridge;

@@ -20,7 +20,7 @@ export function planPreflight(plan: LibvirtPlan, recordedVolumes: string[]): Pre
       volumes: vmNames(name, image.sha256),
       diskGb,
       mac: mac ?? macAddress(owner, name),
-      cidr,
+      ...(cidr === undefined ? {} : { cidr }),
       fixes: {
         name: `set vms.${key}.vm_name to another name`,
         bridge: `name another bridge in the interfaces of ${key}`,

@@ -16,6 +16,8 @@ export interface Contract<S extends z.ZodType> {
   /** Project that produces it. */
   readonly producer: string;
   readonly schema: S;
+  /** Command that writes it as a file, where no stack exports it. */
+  readonly command?: string;
 }
 
 /** Where a consumer finds a contract. */
@@ -66,9 +68,9 @@ async function readStack<S extends z.ZodType>(contract: Contract<S>, stack: stri
 
 function readFile<S extends z.ZodType>(contract: Contract<S>, file: string): z.output<S> {
   if (!existsSync(file)) {
-    throw new ProgramError(
-      `there is no contract file ${file}; write it on the producer's side: pulumi stack output ${contract.output} --json > ${file}`,
-    );
+    const exported = `write it on the producer's side: pulumi stack output ${contract.output} --json > ${file}`;
+    const how = contract.command ? `write it: ${contract.command} ${file}` : exported;
+    throw new ProgramError(`there is no contract file ${file}; ${how}`);
   }
   return checkContract(contract, parsed(file), `file ${file} holds`);
 }

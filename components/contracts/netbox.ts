@@ -27,6 +27,7 @@ export type Netbox = z.infer<typeof netbox>;
 export const netboxContract: Contract<typeof netbox> = {
   version: "netbox@1",
   output: "netbox",
-  producer: "holdfast netbox bootstrap",
+  producer: "NetBox",
+  command: "holdfast netbox bootstrap --url <URL of NetBox> --file",
   schema: netbox,
 };

@@ -20,6 +20,8 @@ export const network = z.strictObject({
   dns: z.array(ipv4).default([]),
   /** Addresses that DHCP gives out, both ends included: never used for static addresses. */
   dhcp: z.strictObject({ from: ipv4, to: ipv4 }).optional(),
+  /** Addresses that IPAM gives out, both ends included. Default: from behind the gateway up to the DHCP range. */
+  pool: z.strictObject({ from: ipv4, to: ipv4 }).optional(),
   /** VLAN id, 1 to 4094. */
   vlan: z.int().min(1).max(4094).optional(),
 });

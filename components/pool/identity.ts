@@ -23,12 +23,13 @@ export function identityDigest(identity: MachineIdentity): string {
 
 /**
  * The address by which a VM is reached.
- * @param cards the first static address wins: it is known before anything is reported.
+ * @param planned addresses of the cards, with prefix length, `dhcp` or empty. The first static one wins: it is known before
+ * anything is reported.
  * @param reported addresses by interface as the guest agent reports them, loopback among them.
  * @returns an IPv4 address without prefix length; empty where none is known.
  */
-export function addressOf(cards: readonly { address?: string }[], reported: readonly (readonly string[])[]): string {
-  const fixed = cards.map(({ address }) => address).find((address) => address !== undefined && address !== "dhcp");
+export function addressOf(planned: readonly string[], reported: readonly (readonly string[])[]): string {
+  const fixed = planned.find((address) => address !== "" && address !== "dhcp");
   if (fixed !== undefined) return fixed.split("/")[0] ?? "";
   return reported.flat().find((address) => !address.startsWith("127.") && !address.startsWith("169.254.")) ?? "";
 }

@@ -45,6 +45,10 @@ export const addressingInput = z.strictObject({
       provider: z.literal("netbox", {
         error: "inputs.addressing.ipam.provider must be 'netbox' when inputs.addressing.mode=ipam",
       }),
+      /** Whether a destroy gives addresses back. Default: the same VM gets the same address again. */
+      release_on_destroy: z.boolean().default(false),
+      /** Seconds before somebody else may have an address that was given back. */
+      quarantine_s: z.int().min(0, "must be >= 0").default(3600),
     })
     .optional(),
 });

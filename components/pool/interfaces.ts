@@ -5,7 +5,7 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 import { isCidr } from "../config/fields.ts";
-import { contains } from "../vm/plan.ts";
+import { contains, networkOf } from "../ipv4.ts";
 
 /** A card as a stack file has it. */
 export const networkInterface = z.strictObject({
@@ -33,19 +33,23 @@ const mac = /^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/;
 /**
  * Everything that is wrong with the cards of one VM.
  * @param where begins each message, for example `inputs.vms[app-01].interfaces`.
+ * @param ipam whether addresses and gateways come from IPAM: those that are stated are optional then, and compared there.
  */
-export function interfaceProblems(where: string, cards: readonly NetworkInterface[]): string[] {
+export function interfaceProblems(where: string, cards: readonly NetworkInterface[], ipam = false): string[] {
   if (cards.length === 0) return [`${where} must be a non-empty list`];
-  return cards.flatMap((card, index) => cardProblems(`${where}[${index + 1}]`, card, index === 0));
+  return cards.flatMap((card, index) => cardProblems(`${where}[${index + 1}]`, card, index === 0, ipam));
 }
 
-function cardProblems(nic: string, card: NetworkInterface, primary: boolean): string[] {
+function cardProblems(nic: string, card: NetworkInterface, primary: boolean, ipam: boolean): string[] {
   const problems: string[] = [];
   if (card.bridge.trim() === "") problems.push(`${nic}.bridge must be a non-empty string`);
   if (card.mac_address !== undefined && !mac.test(card.mac_address)) {
     problems.push(`${nic}.mac_address must be a valid MAC address`);
   }
-  return card.ipv4 ? [...problems, ...addressProblems(nic, card.ipv4, primary)] : problems;
+  if (!card.ipv4) return problems;
+  if (!ipam) return [...problems, ...addressProblems(nic, card.ipv4, primary)];
+  const { address = "" } = card.ipv4;
+  return ["", "dhcp"].includes(address.toLowerCase()) ? problems : [...problems, ...staticProblems(nic, address)];
 }
 
 function addressProblems(nic: string, ipv4: NonNullable<NetworkInterface["ipv4"]>, primary: boolean): string[] {
@@ -73,14 +77,6 @@ function staticProblems(nic: string, address: string): string[] {
   if (isIP(address.split("/")[0] ?? "") === 6) return [`${nic}.ipv4.address must be IPv4`];
   if (isCidr(address)) return [];
   return [`${nic}.ipv4.address is invalid: expected an IPv4 address with prefix length, for example 10.20.0.15/24`];
-}
-
-/** The network of an address with prefix length: `10.0.0.5/24` → `10.0.0.0/24`. */
-export function networkOf(cidr: string): string {
-  const [address = "", length = "0"] = cidr.split("/");
-  const number = address.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0);
-  const base = number - (number % 2 ** (32 - Number(length)));
-  return `${[24, 16, 8, 0].map((shift) => Math.floor(base / 2 ** shift) % 256).join(".")}/${length}`;
 }
 
 /** Addresses that two cards of a pool have in common, as messages; the same address twice is one machine too many. */

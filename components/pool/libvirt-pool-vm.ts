@@ -18,7 +18,7 @@ export interface LibvirtPoolVmArgs
   node: string;
   cpuCores: number;
   /** Address with prefix length. */
-  cidr: string;
+  cidr: pulumi.Input<string>;
   gateway: string;
   dns: { domain: string; servers: string[] };
   /** Who logs in. */
@@ -34,7 +34,7 @@ export class LibvirtPoolVm extends pulumi.ComponentResource {
   /** UUID of the domain. */
   readonly vmId: pulumi.Output<string>;
   /** IPv4, without prefix length. */
-  readonly address: string;
+  readonly address: pulumi.Output<string>;
   readonly mac: string;
   /** Digest of what makes it this machine: another domain, image, address or card has another. */
   readonly identity: pulumi.Output<string>;
@@ -50,28 +50,30 @@ export class LibvirtPoolVm extends pulumi.ComponentResource {
     super(libvirtPoolVmType, name, {}, opts);
     const { vmName, owner, image, node, gateway } = args;
     const vm = new LibvirtVm(`${name}-vm`, vmArgs(args), providers, { parent: this });
-    const address = args.cidr.split("/")[0] ?? "";
+    const address = pulumi.output(args.cidr).apply((cidr) => cidr.split("/")[0] ?? "");
     const mac = args.mac ?? macAddress(owner, vmName);
     this.vmId = vm.vmId;
     this.hostKey = vm.hostKey;
     this.address = address;
     this.mac = mac;
-    this.identity = vm.vmId.apply((vmId) =>
-      identityDigest({ vmId, node, address, mac, gateway, template: image.sha256 }),
-    );
+    this.identity = pulumi
+      .all([vm.vmId, address])
+      .apply(([vmId, address]) => identityDigest({ vmId, node, address, mac, gateway, template: image.sha256 }));
     this.registerOutputs({ vmId: this.vmId, node, address, mac, identity: this.identity });
   }
 }
 
 function vmArgs({ cpuCores, cidr, gateway, dns, user, onBoot, ...args }: LibvirtPoolVmArgs): LibvirtVmArgs {
-  const network = { kind: "static" as const, cidr, gateway, dns: dns.servers, domain: dns.domain };
+  const network = pulumi
+    .output(cidr)
+    .apply((cidr) => ({ kind: "static" as const, cidr, gateway, dns: dns.servers, domain: dns.domain }));
   return {
     ...args,
     vcpus: cpuCores,
     network,
     login: user.name,
     authorizedKeys: user.keys,
-    instance: instanceOf(args.vmName, { network, user }),
+    instance: network.apply((network) => instanceOf(args.vmName, { network, user })),
     autostart: onBoot,
   };
 }

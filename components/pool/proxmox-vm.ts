@@ -20,7 +20,7 @@ export interface ProxmoxCard {
   /** Upper case; the hypervisor makes one up where it is absent. */
   macAddress?: string;
   /** With prefix length, or `dhcp`; absent: no address of ours. */
-  address?: string;
+  address?: pulumi.Input<string>;
   gateway?: string;
 }
 
@@ -60,6 +60,16 @@ export interface ProxmoxVmArgs {
   snippets?: SnippetPlace | undefined;
 }
 
+/** What a VM has. */
+export interface ProxmoxHardware {
+  cores: number;
+  /** MiB. */
+  memoryMb: number;
+  disks: { name: string; sizeGb: number }[];
+  /** Of all cards, in their order. */
+  macs: string[];
+}
+
 /** Where user data goes. */
 export interface SnippetPlace {
   /** Logical name of the VM. */
@@ -88,6 +98,8 @@ export class ProxmoxVm extends pulumi.ComponentResource {
   readonly identity: pulumi.Output<string>;
   /** Public SSH host key that it answers with, where we made it. */
   readonly hostKey: pulumi.Output<string> | undefined;
+  /** As Proxmox VE has it: cores, memory in MiB, disks in GiB by interface, MAC addresses of all cards. */
+  readonly hardware: pulumi.Output<ProxmoxHardware>;
 
   constructor(name: string, args: ProxmoxVmArgs, provider: proxmox.Provider, opts?: pulumi.ComponentResourceOptions) {
     super("holdfast:components:ProxmoxVm", name, {}, opts);
@@ -109,7 +121,9 @@ export class ProxmoxVm extends pulumi.ComponentResource {
     });
     this.vmId = vm.vmId.apply(Number);
     this.nodeName = vm.nodeName;
-    this.address = vm.ipv4Addresses.apply((reported) => addressOf(args.cards, reported ?? []));
+    this.address = pulumi
+      .all([vm.ipv4Addresses, pulumi.all(args.cards.map(({ address }) => address ?? ""))])
+      .apply(([reported, planned]) => addressOf(planned, reported ?? []));
     // From the configuration of the VM: its agent is not asked where the address is known.
     this.mac = vm.networkDevices.apply((cards) => args.cards[0]?.macAddress ?? cards?.[0]?.macAddress ?? "");
     this.identity = pulumi
@@ -118,6 +132,14 @@ export class ProxmoxVm extends pulumi.ComponentResource {
         const template = Number(clone?.vmId ?? args.template.vmId);
         return identityDigest({ vmId, node, address, mac, gateway: args.cards[0]?.gateway ?? "", template });
       });
+    this.hardware = pulumi
+      .all([vm.cpu, vm.memory, vm.disks, vm.networkDevices])
+      .apply(([cpu, memory, disks, cards]) => ({
+        cores: cpu?.cores ?? args.cpuCores,
+        memoryMb: memory?.dedicated ?? args.memoryMb,
+        disks: (disks ?? []).map(({ interface: name, size }) => ({ name, sizeGb: size ?? args.diskGb })),
+        macs: args.cards.map(({ macAddress }, index) => macAddress ?? cards?.[index]?.macAddress ?? ""),
+      }));
     this.registerOutputs({ vmId: this.vmId, address: this.address, mac: this.mac, identity: this.identity });
   }
 

@@ -34,7 +34,7 @@ export interface LibvirtVmArgs {
   memoryMb: number;
   /** Root disk in GiB; the image's file system grows into it at first boot. */
   diskGb: number;
-  network: Network;
+  network: pulumi.Input<Network>;
   /** Address of the network card, lower case. Default: made from owner mark and name. */
   mac?: string | undefined;
   /** User that logs in and may use `sudo`; root has no key then. Default: root itself. */
@@ -46,7 +46,7 @@ export interface LibvirtVmArgs {
   /** systemd units that cloud-init enables. */
   services?: string[] | undefined;
   /** cloud-init's id of the instance: another one makes it run again. Default: the VM's name. */
-  instance?: string | undefined;
+  instance?: pulumi.Input<string> | undefined;
   /** Whether the VM starts with its host. Default: true. */
   autostart?: boolean | undefined;
   /** Whether Pulumi refuses to remove the VM and its disk. Default: false. */
@@ -111,8 +111,8 @@ export class LibvirtVm extends pulumi.ComponentResource {
             }),
           ),
         ),
-        metaData: metaData(args.vmName, args.instance),
-        networkConfig: networkConfig(args.network),
+        metaData: pulumi.output(args.instance).apply((instance) => metaData(args.vmName, instance)),
+        networkConfig: pulumi.output(args.network).apply(networkConfig),
       },
       { ...inLibvirt, deleteBeforeReplace: true },
     );

@@ -3,6 +3,7 @@
  */
 import { createHash } from "node:crypto";
 import type { SiteNetwork } from "../contracts/site.ts";
+import { contains, ipv4Number, isEdge } from "../ipv4.ts";
 import type { Network } from "./cloud-init.ts";
 
 /** Names of what a VM consists of on its hypervisor. */
@@ -59,27 +60,13 @@ export function planNetwork(
   if (network && !contains(network.cidr, address)) {
     problems.push({ key: "vm.ipCidr", reason: `is outside ${network.cidr}, the network of ${network.bridge}` });
   }
-  if (network?.dhcp && number(address) >= number(network.dhcp.from) && number(address) <= number(network.dhcp.to)) {
+  if (
+    network?.dhcp &&
+    ipv4Number(address) >= ipv4Number(network.dhcp.from) &&
+    ipv4Number(address) <= ipv4Number(network.dhcp.to)
+  ) {
     problems.push({ key: "vm.ipCidr", reason: `lies in the DHCP range ${network.dhcp.from} to ${network.dhcp.to}` });
   }
   if (problems.length > 0 || !gateway) return { problems };
   return { network: { kind: "static", cidr: wish.cidr, gateway, dns } };
-}
-
-/** Whether an IPv4 address lies in a network given as any of its addresses with a prefix length. */
-export function contains(cidr: string, address: string): boolean {
-  const [base = "", length = "0"] = cidr.split("/");
-  const hostBits = 2 ** (32 - Number(length));
-  return Math.floor(number(base) / hostBits) === Math.floor(number(address) / hostBits);
-}
-
-function isEdge(cidr: string): boolean {
-  const [address = "", length = "0"] = cidr.split("/");
-  const hosts = 2 ** (32 - Number(length));
-  const offset = number(address) % hosts;
-  return offset === 0 || offset === hosts - 1;
-}
-
-function number(address: string): number {
-  return address.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0);
 }

@@ -2,9 +2,10 @@
  * Whether a static address can be the VM's: inside the network that the host sees on the bridge, not the host's own, and
  * not answered for by anybody else. Pure.
  */
+
+import { contains } from "../../components/ipv4.ts";
 import type { HostVm } from "../../components/preflight/args.ts";
 import type { Check } from "../../components/preflight/check.ts";
-import { contains } from "../../components/vm/plan.ts";
 import type { Answers } from "./host-probe.ts";
 
 /** Nothing with DHCP: there is no address to look at. */

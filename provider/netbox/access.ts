@@ -1,12 +1,75 @@
 /**
- * The NetBox of a stack, reached in the way that works.
+ * The NetBox of a stack, reached in the way that works: directly, else through the jump hosts that the stack knows. Found out
+ * once for each process.
  */
+import type { Agent } from "node:http";
+import { z } from "zod";
+import type { SshTarget } from "../../components/ssh/dial.ts";
 import type { Operation } from "../kind.ts";
-import { NetboxApi } from "./api.ts";
+import { type Bounds, NetboxApi } from "./api.ts";
+import { NetboxError } from "./errors.ts";
+import { tunnel } from "./tunnel.ts";
 
-/** NetBox as the stack's configuration says where it is. @throws Error when it does not. */
-export async function netboxApi({ config, signal }: Pick<Operation, "config" | "signal" | "log">): Promise<NetboxApi> {
-  const { netboxUrl: url, netboxToken: token } = config;
+type Asking = Pick<Operation, "config" | "signal" | "log">;
+
+/** How long a way is tried before the next one is. */
+const look: Bounds = { tryMs: 5_000, tries: 1, pauseMs: 0 };
+
+/** Ways that were found, by URL and jump hosts; `undefined` is the direct one. */
+const found = new Map<string, Promise<Agent | undefined>>();
+
+/**
+ * NetBox as the stack's configuration says where it is.
+ * @throws Error when it does not say so, or when no way leads there, with what became of each.
+ */
+export async function netboxApi(asking: Asking): Promise<NetboxApi> {
+  const { netboxUrl: url, netboxToken: token, netboxJumps: jumps = [] } = asking.config;
   if (!url || !token) throw new Error("the plugin's provider has no NetBox: it needs netboxUrl and netboxToken");
-  return new NetboxApi({ url, token, signal });
+  const { signal } = asking;
+  // Without a choice there is nothing to look for.
+  if (jumps.length === 0) return new NetboxApi({ url, token, signal });
+  const key = JSON.stringify([url, jumps]);
+  const way = found.get(key) ?? findWay({ url, token, jumps }, asking);
+  found.set(key, way);
+  // What failed once may be mended by the next time.
+  way.catch(() => found.delete(key));
+  return new NetboxApi({ url, token, signal, agent: await way });
+}
+
+async function findWay(
+  { url, token, jumps }: { url: string; token: string; jumps: readonly SshTarget[] },
+  { signal, log }: Asking,
+): Promise<Agent | undefined> {
+  const directly = await answers(new NetboxApi({ url, token, signal, bounds: look }));
+  if (directly === undefined) return undefined;
+  const failures: string[] = [];
+  for (const jump of jumps) {
+    const place = `${jump.user}@${jump.host}`;
+    try {
+      const agent = await tunnel(jump, url, signal);
+      const failure = await answers(new NetboxApi({ url, token, signal, bounds: look, agent }));
+      if (failure === undefined) {
+        log("info", `netbox api unreachable directly; using ssh tunnel via ${place}`);
+        return agent;
+      }
+      failures.push(`tunnel probe via ${place} failed: ${failure}`);
+    } catch (error) {
+      signal.throwIfAborted();
+      failures.push(`ssh tunnel via ${place} failed: ${(error as Error).message}`);
+    }
+  }
+  throw new Error(
+    `NetBox API unreachable (${directly}); ${failures.join("; ")}. Ensure your workstation has L3 access to the management network, or configure a bastion: ssh_proxy_jump_host`,
+  );
+}
+
+/** Why NetBox does not answer there; undefined when it does, be it by a refusal. */
+async function answers(api: NetboxApi): Promise<string | undefined> {
+  try {
+    await api.get("/status/", z.unknown());
+    return undefined;
+  } catch (error) {
+    if (error instanceof NetboxError) return error.status === 0 ? error.message : undefined;
+    throw error;
+  }
 }

@@ -131,9 +131,10 @@ test("protected are the VM and its disk, and nothing where that is not asked for
 
 test("the contract hears of the domain's id, the host, the address and an identity of this machine alone", async () => {
   const { vm, identity } = await made();
-  expect([vm.address, vm.mac]).toEqual(["192.0.2.21", macAddress(args.owner, args.vmName)]);
+  const address = await resolved(vm.address);
+  expect([address, vm.mac]).toEqual(["192.0.2.21", macAddress(args.owner, args.vmName)]);
   expect(await resolved(vm.hostKey)).toBe("ssh-ed25519 BBBB dev-app-01");
   const vmId = await resolved(vm.vmId);
-  const facts = { vmId, node: "192.0.2.10", address: vm.address, mac: vm.mac, gateway: "192.0.2.1", template: sha256 };
+  const facts = { vmId, node: "192.0.2.10", address, mac: vm.mac, gateway: "192.0.2.1", template: sha256 };
   expect(identity).toBe(identityDigest(facts));
 });

@@ -57,10 +57,10 @@ test("a template is found by its key, and a key that nobody publishes is told wi
 });
 
 test("a static address is known at once; one by DHCP is the first that is no loopback and no makeshift", () => {
-  expect(addressOf([{ address: "10.0.0.5/24" }], [["10.9.9.9"]])).toBe("10.0.0.5");
-  expect(addressOf([{ address: "dhcp" }], [["127.0.0.1"], ["169.254.3.3", "10.0.0.7"]])).toBe("10.0.0.7");
-  expect(addressOf([{}, { address: "10.0.0.6/24" }], [])).toBe("10.0.0.6");
-  expect(addressOf([{ address: "dhcp" }], [["127.0.0.1"]])).toBe("");
+  expect(addressOf(["10.0.0.5/24"], [["10.9.9.9"]])).toBe("10.0.0.5");
+  expect(addressOf(["dhcp"], [["127.0.0.1"], ["169.254.3.3", "10.0.0.7"]])).toBe("10.0.0.7");
+  expect(addressOf(["", "10.0.0.6/24"], [])).toBe("10.0.0.6");
+  expect(addressOf(["dhcp"], [["127.0.0.1"]])).toBe("");
 });
 
 test("another id, address, MAC, gateway, node or template is another machine", () => {

@@ -3,8 +3,9 @@
  */
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
+import { networkOf } from "../../components/ipv4.ts";
 import { resolveBridge, unknownBridge } from "../../components/pool/bridges.ts";
-import { interfaceProblems, networkOf, sharedAddresses } from "../../components/pool/interfaces.ts";
+import { interfaceProblems, sharedAddresses } from "../../components/pool/interfaces.ts";
 import { logicalName, namePrefix, physicalName, planNames } from "../../components/pool/names.ts";
 import { judgeVmSet, transitionDigest, vmSetChange } from "../../components/pool/vm-set.ts";
 

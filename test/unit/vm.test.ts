@@ -8,9 +8,10 @@ import fc from "fast-check";
 import ssh2 from "ssh2";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
+import { contains } from "../../components/ipv4.ts";
 import { generateKeyPair } from "../../components/ssh/key-pair.ts";
 import { type Machine, metaData, networkConfig, userData } from "../../components/vm/cloud-init.ts";
-import { contains, macAddress, planNetwork, vmNames } from "../../components/vm/plan.ts";
+import { macAddress, planNetwork, vmNames } from "../../components/vm/plan.ts";
 
 const address = fc.tuple(...Array.from({ length: 4 }, () => fc.integer({ min: 0, max: 255 })));
 const dotted = (octets: number[]) => octets.join(".");

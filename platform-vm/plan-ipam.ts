@@ -1,0 +1,182 @@
+/**
+ * Decides, for a pool under IPAM, out of which network each card's address is reserved and for whom, and how NetBox is reached.
+ * Pure. Messages keep the words of the runbook, which operators search for.
+ */
+import { isCidr } from "../components/config/fields.ts";
+import type { Netbox } from "../components/contracts/netbox.ts";
+import type { Site, SiteNetwork } from "../components/contracts/site.ts";
+import { contains, networkOf } from "../components/ipv4.ts";
+import type { IpIdentity } from "../components/netbox/identity.ts";
+import { type StaticPool, staticPool } from "../components/netbox/static-pool.ts";
+import type { SshTarget } from "../components/ssh/dial.ts";
+import type { PlannedCard, PlannedVm, PlatformVmConfig, Report } from "./plan.ts";
+import { bastionOf } from "./ways.ts";
+
+/** An address that is to be reserved. */
+export interface PlannedReservation {
+  identity: IpIdentity;
+  pool: StaticPool;
+  /** With prefix length: this one, which has to be reserved already. */
+  address?: string;
+}
+
+/** The authority over a pool's addresses. */
+export interface PlannedIpam {
+  url: string;
+  /** Ways to it where it does not answer directly. */
+  jumps: SshTarget[];
+  /** Cluster of the VMs' records. */
+  cluster: string;
+  releaseOnDelete: boolean;
+  quarantineSeconds: number;
+}
+
+/** What there is around a pool under IPAM. */
+export interface IpamSurroundings {
+  site: Site | undefined;
+  env: string;
+  /** `<project>/<stack>`. */
+  stack: string;
+  /** The NetBox that was made ready; absent where none is named. */
+  netbox: Netbox | undefined;
+}
+
+/** Reports what is wrong with where addresses come from. */
+export function checkAddressing(config: PlatformVmConfig, report: Report): void {
+  const { addressing } = config;
+  const staticMode = "set require_ipam to false, and addressing.mode to static, for addresses of your own";
+  if (config.require_ipam === "true") {
+    if (!addressing) report("addressing", `inputs.addressing is required when inputs.require_ipam=true; ${staticMode}`);
+    else if (addressing.mode !== "ipam") {
+      report("addressing", `inputs.addressing.mode must be ipam when inputs.require_ipam=true; ${staticMode}`);
+    }
+  }
+  if (addressing?.mode === "ipam" && !addressing.ipam) {
+    report("addressing", "inputs.addressing.ipam must be a mapping when inputs.addressing.mode=ipam");
+  }
+  if (addressing?.mode !== "ipam" && addressing?.ipam) {
+    report("addressing", "inputs.addressing.ipam is only allowed when inputs.addressing.mode=ipam");
+  }
+}
+
+/** The authority, where the pool is under one. */
+export function planIpam(
+  config: PlatformVmConfig,
+  { site, env, stack, netbox }: IpamSurroundings,
+  report: Report,
+): PlannedIpam | undefined {
+  const settings = config.addressing?.mode === "ipam" ? config.addressing.ipam : undefined;
+  if (!settings) return undefined;
+  if (env === "") report("env", "is required with addressing.mode=ipam; pulumi config set env <environment>");
+  if (!site) {
+    report(
+      "site.stack",
+      "is required with addressing.mode=ipam: the site contract has the subnets; pulumi config set site.stack <stack of the foundation>",
+    );
+  }
+  if (config["netbox.file"] === undefined) {
+    report(
+      "netbox.file",
+      "addressing.mode=ipam fails with missing NetBox details: ipam requires netbox ready: netbox state not found (run: holdfast netbox bootstrap --url <URL of NetBox> --file <file>), then pulumi config set netbox.file <file>",
+    );
+  }
+  if (config["netbox.token"] === undefined) {
+    report(
+      "netbox.token",
+      `inputs.addressing.mode=ipam requires NETBOX_API_TOKEN. Run: holdfast secrets ensure ${stack}, which stores it as netbox.token`,
+    );
+  }
+  const stated = site?.authorities.netbox?.url.replace(/\/+$/, "");
+  if (netbox && stated !== undefined && stated !== netbox.url) {
+    report("netbox.file", `is of the NetBox at ${netbox.url}, and the site's is at ${stated}; bootstrap that one`);
+  }
+  return {
+    url: netbox?.url ?? "",
+    jumps: jumpsTo(config, site, stack),
+    cluster: config["netbox.cluster"] ?? `${site?.zone ?? ""}-${env}`,
+    releaseOnDelete: settings.release_on_destroy,
+    quarantineSeconds: settings.quarantine_s,
+  };
+}
+
+/** The explicit jump host, or the Proxmox host. */
+function jumpsTo(config: PlatformVmConfig, site: Site | undefined, stack: string): SshTarget[] {
+  const { ssh_proxy_jump_host: host, ssh_proxy_jump_user: user, ssh_proxy_jump_port: port } = config;
+  const bastion = config.placement === "proxmox" ? bastionOf(config["bastion.address"], site) : undefined;
+  return [
+    ...(host === undefined ? [] : [{ host, port, user, stack }]),
+    ...(bastion ? [{ ...bastion, user: "root", stack }] : []),
+  ];
+}
+
+/**
+ * The VMs with their addresses left to IPAM: every card gets one, the first one the subnet's gateway.
+ * @param site whose networks have the subnets; without one nothing can be decided, which has been said.
+ */
+export function underIpam(
+  vms: readonly PlannedVm[],
+  { site, env }: { site: Site | undefined; env: string },
+  report: Report,
+): PlannedVm[] {
+  if (!site) return [...vms];
+  const pools = new Map<string, StaticPool | undefined>();
+  return vms.map((vm) => ({
+    ...vm,
+    cards: vm.cards.map((card, index): PlannedCard => {
+      const network = networkOfCard(card, site.networks);
+      const where = `inputs.vms[${vm.key}].interfaces[${index + 1}]`;
+      if (!network) {
+        const known = [...new Set(site.networks.map(({ bridge }) => bridge))].sort().join(", ");
+        const from = `the site contract. Known vnets: [${known}]`;
+        report("vms", `${where}: ipam cannot map bridge='${card.bridge}' to a subnet from ${from}`);
+        return card;
+      }
+      const found = `${network.bridge} ${network.vlan ?? ""}`;
+      if (!pools.has(found)) pools.set(found, poolOf(network, report));
+      const pool = pools.get(found);
+      if (!pool) return card;
+      for (const problem of cardProblems(card, index, pool)) report("vms", `${where}.${problem}`);
+      const identity = { zone: site.zone, env, vm: vm.key, bridge: card.bridge, nic: index + 1 };
+      const { address, gateway: _, ...rest } = card;
+      const explicit = address === undefined || address === "dhcp" ? {} : { address };
+      return {
+        ...rest,
+        ...(index === 0 ? { gateway: pool.gateway } : {}),
+        reservation: { identity, pool, ...explicit },
+      };
+    }),
+  }));
+}
+
+function networkOfCard({ bridge, vlanId }: PlannedCard, networks: readonly SiteNetwork[]): SiteNetwork | undefined {
+  const ofBridge = networks.filter((network) => network.bridge === bridge);
+  return ofBridge.find(({ vlan }) => vlan === vlanId) ?? (ofBridge.length === 1 ? ofBridge[0] : undefined);
+}
+
+function poolOf(network: SiteNetwork, report: Report): StaticPool | undefined {
+  const found = staticPool(network);
+  if ("problems" in found) {
+    for (const problem of found.problems) report("vms", problem);
+    return undefined;
+  }
+  return found;
+}
+
+function cardProblems({ address, gateway, bridge }: PlannedCard, index: number, pool: StaticPool): string[] {
+  const remove = "Remove ipv4.address and let NetBox allocate it";
+  const problems: string[] = [];
+  if (gateway !== undefined && (index > 0 || gateway !== pool.gateway)) {
+    const right = index > 0 ? "only interfaces[1] has one" : `the subnet of ${bridge} has ${pool.gateway}`;
+    problems.push(`ipv4.gateway ${gateway} is not that of IPAM: ${right}; remove it`);
+  }
+  if (address === "dhcp") problems.push(`ipv4.address must not be dhcp when inputs.addressing.mode=ipam. ${remove}`);
+  else if (address !== undefined && isCidr(address)) {
+    const [host = "", length] = address.split("/");
+    if (!contains(pool.subnet, host) || networkOf(pool.subnet).split("/")[1] !== length) {
+      problems.push(
+        `ipv4.address: explicit IPAM address ${address} is outside the authoritative subnet ${pool.subnet}. ${remove}`,
+      );
+    }
+  }
+  return problems;
+}

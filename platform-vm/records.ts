@@ -1,0 +1,32 @@
+/**
+ * Keeps the VMs' records in NetBox, of a pool whose addresses are reserved there: as they were made, not as they were planned.
+ */
+import { parseOwnerMark } from "../components/owner/mark.ts";
+import { VirtualMachineRecord } from "../components/plugin/netbox.ts";
+import type { HoldfastProvider } from "../components/plugin/resources.ts";
+import { componentName } from "../components/pool/state-names.ts";
+import type { MadeVm } from "./made.ts";
+import type { PoolPlan } from "./plan.ts";
+
+/** Type of the cluster in NetBox, by placement. */
+const clusterTypes = { proxmox: "Proxmox VE", libvirt: "libvirt" } as const;
+
+/** One record for each VM. */
+export function recordVms(plan: PoolPlan, vms: readonly MadeVm[], holdfast: HoldfastProvider): void {
+  const { ipam, owner, placement } = plan;
+  if (!ipam) return;
+  const site = parseOwnerMark(owner)?.site ?? "";
+  const planned = new Map(plan.vms.map((vm) => [vm.key, vm]));
+  for (const { key, name, vmId, hardware } of vms) {
+    const { role = "", tags = [] } = planned.get(key) ?? {};
+    new VirtualMachineRecord(
+      `${componentName(key)}-record`,
+      {
+        ...{ owner, key, name, role, tags, ...hardware },
+        externalId: vmId.apply((id) => `${placement}:${site}:${id}`),
+        cluster: { name: ipam.cluster, type: clusterTypes[placement] },
+      },
+      { provider: holdfast },
+    );
+  }
+}
