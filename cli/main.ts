@@ -12,6 +12,8 @@ const usage = `usage: holdfast doctor host <stack>             is everything the
                                                   destroys the VMs of a stack of platform-vm and makes them anew
        holdfast init proxmox --endpoint URL --node N [--storage S ...] [--bastion ADDRESS[:PORT]] [--stack shared]
                                                   checks a cluster, and records it in the foundation's configuration
+       holdfast netbox bootstrap --url URL [--file netbox.json] [--bastion ADDRESS[:PORT]]
+                                                  makes a NetBox ready to give out addresses, and writes its contract
        holdfast secrets ensure [--stdin] <project>/<stack>
                                                   asks for the secrets that a stack lacks; --stdin: key=value lines
        holdfast evidence list <project> <stack>   what changed something, and how it ended
@@ -38,6 +40,8 @@ const options = {
   storage: { type: "string", multiple: true },
   bastion: { type: "string" },
   stack: { type: "string" },
+  url: { type: "string" },
+  file: { type: "string" },
 } as const;
 
 type Values = ReturnType<typeof parsed>["values"];
@@ -75,6 +79,12 @@ const commands: readonly Command[] = [
     names: 0,
     options: ["json", "endpoint", "node", "storage", "bastion", "stack"],
     run: async (values) => (await import("./init-proxmox.ts")).initProxmox(values),
+  },
+  {
+    words: "netbox bootstrap",
+    names: 0,
+    options: ["json", "url", "file", "bastion"],
+    run: async (values) => (await import("./netbox-bootstrap.ts")).bootstrap(values),
   },
   {
     words: "secrets ensure",

@@ -21,7 +21,7 @@ import { type Chosen, chooseTemplates } from "../platform-vm/templates.ts";
 import { Failure } from "../toolchain/failure.ts";
 import { attempt, type ConfiguredStack } from "./config-checks.ts";
 import type { Pulumi, StackPlace } from "./pulumi.ts";
-import { readContract, readSite, readStack, type StateResource } from "./stack.ts";
+import { readContract, readNetbox, readSite, readStack, type StateResource } from "./stack.ts";
 
 /** Name of the project. */
 export const poolProject = "platform-vm";
@@ -82,10 +82,17 @@ async function understood(
   );
   if (about !== undefined) report(site.checks);
   if (!("value" in site)) return undefined;
+  const netbox = await attempt(
+    `the netbox contract is there (${config["netbox.file"] ?? "not asked for"})`,
+    stack,
+    () => readNetbox(place.project, config),
+  );
+  if (config.addressing?.mode === "ipam") report(netbox.checks);
+  if (!("value" in netbox)) return undefined;
   const planned = await attempt(
     "the pool can be planned",
     stack,
-    () => planPool(config, site.value, place, process.env.HYOPS_ENV),
+    () => planPool(config, site.value, place, process.env.HYOPS_ENV, netbox.value),
     ({ vms }) => vms.map(({ name }) => name).join(", "),
   );
   report(planned.checks);

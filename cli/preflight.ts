@@ -5,6 +5,7 @@
 import type { Check } from "../components/preflight/check.ts";
 import { exitCode, printTable } from "./check-table.ts";
 import { hostKeysIn, standingMachines } from "./machines.ts";
+import { netboxChecks } from "./pool-netbox.ts";
 import { placementChecks } from "./pool-placement.ts";
 import { type PoolStack, poolProject, readPoolStack } from "./pool-stack.ts";
 import { accessChecks } from "./preflight-access.ts";
@@ -38,12 +39,17 @@ export function onlyWarns(check: Check): Check {
 
 async function pool(pulumi: Pulumi, place: StackPlace): Promise<Looked> {
   const stack = await readPoolStack(pulumi, place);
-  const [placement, evidence, access] = await Promise.all([placementChecks(stack), evidenceCheck(), accessOf(stack)]);
+  const [placement, netbox, evidence, access] = await Promise.all([
+    placementChecks(stack),
+    netboxChecks(stack),
+    evidenceCheck(),
+    accessOf(stack),
+  ]);
   // Without keys of its own a pool puts the operator's onto its VMs, and cannot be planned to the end without one.
   const needsKey = stack.pool !== undefined && stack.pool.config.ssh_keys.length === 0;
   const own = stack.pool && (stack.pool.config.env ?? stack.pool.siteEnv);
   return {
-    required: [...stack.checks, ...stack.lost, ...(needsKey ? [publicKeyCheck()] : []), ...placement],
+    required: [...stack.checks, ...stack.lost, ...(needsKey ? [publicKeyCheck()] : []), ...placement, ...netbox],
     optional: [sshKeyCheck(), ...access, evidence, environmentCheck(process.env.HYOPS_ENV ?? "", own)],
   };
 }

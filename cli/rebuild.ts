@@ -9,6 +9,7 @@ import { catalogue } from "../provider/catalogue.ts";
 import { Recorder } from "../provider/evidence/recorder.ts";
 import { Failure } from "../toolchain/failure.ts";
 import { type Machine, machinesIn, publishedIn, standingMachines } from "./machines.ts";
+import { netboxChecks } from "./pool-netbox.ts";
 import { placementChecks } from "./pool-placement.ts";
 import { type Pool, type PoolStack, poolProject, readPoolStack } from "./pool-stack.ts";
 import { ask } from "./prompt.ts";
@@ -66,7 +67,8 @@ async function readyPool(stack: PoolStack): Promise<Pool> {
       `where they shall go, set vms.<key>.protect to false for them, pulumi up --stack ${place.stack} in ${place.project}/, and the same command`,
     );
   }
-  const checks = [...stack.checks, ...(await placementChecks(stack))];
+  const looked = await Promise.all([placementChecks(stack), netboxChecks(stack)]);
+  const checks = [...stack.checks, ...looked.flat()];
   const failed = failures(checks);
   if (failed.length === 0 && pool) return pool;
   const list = failed.map((problem) => `\n  - ${problem}`).join("");

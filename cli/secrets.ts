@@ -31,7 +31,7 @@ export async function ensureSecrets(name: string, options: { stdin: boolean; jso
   const pulumi = await Pulumi.open();
   const configured = await pulumi.ask(place, ["config", "--json"]);
   const present = presenceIn(configured, place.project);
-  const missing = missingSecrets(place.project, shape, present, ownValues(configured, place.project).placement);
+  const missing = missingSecrets(place.project, shape, present, ownValues(configured, place.project));
   const given = options.stdin ? readPairs(await text(process.stdin)) : await askForAll(place, shape, missing);
   const values = usable(place, shape, present, missing, given);
   for (const [key, value] of Object.entries(values)) await pulumi.ask(place, ["config", "set", "--secret", key], value);
@@ -66,20 +66,21 @@ export function presenceIn(json: string, project: string): Record<string, Presen
 
 /**
  * Keys of secrets that a stack needs and lacks.
- * @param placement of a pool, as it is configured.
+ * @param values of the stack's configuration, those of secrets empty.
  */
 export function missingSecrets(
   project: string,
   shape: ConfigShape,
   present: Record<string, Presence>,
-  placement?: string,
+  values: Record<string, string> = {},
 ): string[] {
   const overSsh = Object.keys(present).some((key) => key.startsWith("forge.ssh."));
   return secretKeys(shape).filter((key) => {
     if (present[key] !== undefined) return false;
     // Without a token a runner is registered over SSH: only who said how needs none.
     if (project === "runners" && key === "forge.token") return !overSsh;
-    if (project === "platform-vm" && key === "proxmox.token") return placement !== "libvirt";
+    if (project === "platform-vm" && key === "proxmox.token") return values.placement !== "libvirt";
+    if (project === "platform-vm" && key === "netbox.token") return /"mode":\s*"ipam"/.test(values.addressing ?? "");
     return shape[key]?.safeParse(undefined).success === false;
   });
 }

@@ -5,8 +5,10 @@
 import { resolve } from "node:path";
 import type { z } from "zod";
 import { type Contract, checkContract, consume } from "../components/contracts/contract.ts";
+import { type Netbox, netboxContract } from "../components/contracts/netbox.ts";
 import { type Site, siteContract } from "../components/contracts/site.ts";
 import type { RecordedResource } from "../components/preflight/recorded.ts";
+import type { PlatformVmConfig } from "../platform-vm/plan.ts";
 import { Failure } from "../toolchain/failure.ts";
 import { checkout, folderText, type Pulumi, type StackPlace } from "./pulumi.ts";
 
@@ -74,4 +76,13 @@ export async function readSite(
   const { "site.stack": stack, "site.file": file } = config;
   if (stack !== undefined) return readContract(pulumi, siteContract, stack);
   return consume(siteContract, { file: file && resolve(checkout, project, file) });
+}
+
+/** The NetBox that a stack of `project` is under; undefined where its addresses are static. */
+export async function readNetbox(
+  project: string,
+  config: Pick<PlatformVmConfig, "addressing" | "netbox.file">,
+): Promise<Netbox | undefined> {
+  const file = config.addressing?.mode === "ipam" ? config["netbox.file"] : undefined;
+  return consume(netboxContract, { file: file && resolve(checkout, project, file) });
 }

@@ -5,12 +5,15 @@
 import { z } from "zod";
 import type { Contract } from "./contract.ts";
 
+/** Base URL of a NetBox, without user or password. */
+export const netboxUrl = z
+  .url({ protocol: /^https?$/, error: "expected http(s)://…" })
+  .refine((url) => !/\/\/[^/]*@/.test(url), "expected no user or password in it");
+
 const netbox = z.strictObject({
   contract: z.literal("netbox@1"),
   /** Base URL, without a trailing slash or `/api`. */
-  url: z
-    .url({ protocol: /^https?$/, error: "expected http(s)://…" })
-    .refine((url) => !/\/\/[^/]*@/.test(url), "expected no user or password in it"),
+  url: netboxUrl,
   /** As NetBox says of itself, for example `4.7.3`. */
   version: z.string().min(1),
   /** Names of our custom fields that are there. */

@@ -37,6 +37,9 @@ export function staticPool({ bridge, cidr, gateway, dhcp, pool }: SiteNetwork): 
   inside("gateway", gateway);
   if (pool) for (const address of [from, to]) inside("pool address", address);
   else inside("dhcp_range_start", dhcp?.from ?? "");
+  if (dhcp && ipv4Number(dhcp.from) > ipv4Number(dhcp.to)) {
+    problems.push(`the DHCP range ${dhcp.from} to ${dhcp.to} ends before it begins`);
+  }
   if (ipv4Number(from) > ipv4Number(to)) {
     const why = pool ? "" : `, between gateway ${gateway} and DHCP from ${dhcp?.from}; state pool in the foundation`;
     problems.push(`invalid static pool for ${subnet}: start ${from} > end ${to}${why}`);

@@ -11,6 +11,8 @@ import { NetboxError } from "./errors.ts";
 /** Oldest release that does what we ask of it: before, `add_tags` was ignored without a word. */
 const oldest = [4, 7] as const;
 
+const ourTags = [managedTag, staleTag];
+
 const anyAnswer = z.unknown();
 const status = z.object({ "netbox-version": z.string() });
 const fieldRow = z.object({
@@ -29,36 +31,55 @@ export interface Bootstrapped {
   made: string[];
 }
 
+/** What a NetBox lacks. */
+export interface Inspected {
+  version: string;
+  fields: CustomField[];
+  tags: Tag[];
+}
+
 /**
- * Makes what is missing. The same call again makes nothing.
+ * Looks, and changes nothing.
  * @throws Error that lists everything that is there and does not fit, NetboxError when NetBox refuses.
  */
-export async function bootstrapNetbox(api: NetboxApi): Promise<Bootstrapped> {
+export async function inspectNetbox(api: NetboxApi): Promise<Inspected> {
   const { "netbox-version": version } = await api.get("/status/", status);
   if (!isRecent(version)) {
     throw new Error(`NetBox at ${api.url} is ${version}; ${oldest.join(".")} or newer is needed: upgrade it first`);
   }
-  const names = customFields.map(({ name }) => name);
+  const [names, slugs] = [customFields.map(({ name }) => name), ourTags.map(({ slug }) => slug)];
   const fields = await api.list("/extras/custom-fields/", fieldRow, { name: names }, ({ name }) =>
     names.includes(name),
   );
-  const slugs = [managedTag, staleTag].map(({ slug }) => slug);
   const tags = await api.list("/extras/tags/", tagRow, { slug: slugs }, ({ slug }) => slugs.includes(slug));
   const wrong = customFields.flatMap((wanted) => unfit(wanted, fields));
   if (wrong.length > 0) {
-    throw new Error(
-      `NetBox at ${api.url} has custom fields that cannot serve, and nothing was changed:\n${wrong.map((line) => `  - ${line}`).join("\n")}`,
-    );
+    const list = wrong.map((line) => `  - ${line}`).join("\n");
+    throw new Error(`NetBox at ${api.url} has custom fields that cannot serve, and nothing was changed:\n${list}`);
   }
+  return {
+    version,
+    fields: customFields.filter(({ name }) => !fields.some((row) => row.name === name)),
+    tags: ourTags.filter(({ slug }) => !tags.some((row) => row.slug === slug)),
+  };
+}
+
+/**
+ * Makes what is missing. The same call again makes nothing.
+ * @throws as `inspectNetbox` does; nothing was made then.
+ */
+export async function bootstrapNetbox(api: NetboxApi): Promise<Bootstrapped> {
+  const { version, fields, tags } = await inspectNetbox(api);
   const made: string[] = [];
-  for (const field of customFields.filter(({ name }) => !fields.some((row) => row.name === name))) {
+  for (const field of fields) {
     if (await make(api, "/extras/custom-fields/", fieldBody(field))) made.push(`custom field ${field.name}`);
   }
-  for (const tag of [managedTag, staleTag].filter(({ slug }) => !tags.some((row) => row.slug === slug))) {
+  for (const tag of tags) {
     if (await make(api, "/extras/tags/", tagBody(tag))) made.push(`tag ${tag.slug}`);
   }
   const contract = { contract: "netbox@1", url: api.url, version, secretKey: "netbox.token" } as const;
-  return { netbox: { ...contract, customFields: names, tags: slugs }, made };
+  const there = { customFields: customFields.map(({ name }) => name), tags: ourTags.map(({ slug }) => slug) };
+  return { netbox: { ...contract, ...there }, made };
 }
 
 function isRecent(version: string): boolean {

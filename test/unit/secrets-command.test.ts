@@ -17,7 +17,9 @@ const store = (...given: [string, string][]) => usable(place, platformVmConfig, 
 test("a stack lacks what its schema requires; a runner's token only where nothing is said of SSH, a pool's on Proxmox VE", () => {
   expect(missingSecrets("platform-vm", platformVmConfig, {})).toEqual(["proxmox.token"]);
   expect(missingSecrets("platform-vm", platformVmConfig, { "proxmox.token": "secret" })).toEqual([]);
-  expect(missingSecrets("platform-vm", platformVmConfig, {}, "libvirt")).toEqual([]);
+  expect(missingSecrets("platform-vm", platformVmConfig, {}, { placement: "libvirt" })).toEqual([]);
+  const ipam = { placement: "libvirt", addressing: '{"mode":"ipam","ipam":{"provider":"netbox"}}' };
+  expect(missingSecrets("platform-vm", platformVmConfig, {}, ipam)).toEqual(["netbox.token"]);
   expect(missingSecrets("runners", runnersConfig, { "host.address": "clear" })).toEqual(["forge.token"]);
   expect(missingSecrets("runners", runnersConfig, { "forge.ssh.command": "clear" })).toEqual([]);
 });
