@@ -37,7 +37,9 @@ export async function makeLan(layout: Layout): Promise<void> {
   const refusals = ["net.ipv4.ip_forward=1", "net.ipv4.icmp_ratelimit=0"];
   await execa("nsenter", [`--net=/run/netns/${lan}`, "sysctl", ...sysctl, ...refusals]);
   mkdirSync(layout.path("lan"), { recursive: true });
-  writeFileSync(layout.path("lan", "hosts"), `${network.forge} forge.lab\n${network.workstation} ws.lab\n`);
+  const names = { "forge.lab": network.forge, "ws.lab": network.workstation, "netbox.lab": network.netbox };
+  const hosts = Object.entries(names).map(([name, address]) => `${address} ${name}\n`);
+  writeFileSync(layout.path("lan", "hosts"), hosts.join(""));
   writeFileSync(layout.path("lan", "dnsmasq.conf"), dnsmasqConfig(layout));
   await startDaemon({
     command: "ip",

@@ -16,6 +16,8 @@ export const network = {
   hosts: { crunchy: "198.51.100.10" },
   /** The Proxmox host of a site for pools. */
   proxmox: "198.51.100.20",
+  /** The NetBox of a site for pools. */
+  netbox: "198.51.100.30",
   /** Behind the gateway, both with a web server on port 80: a machine of the internet, and a cloud's metadata service. */
   internet: "203.0.113.80",
   metadata: "169.254.169.254",
@@ -25,7 +27,7 @@ export const network = {
 export type HostName = keyof typeof network.hosts;
 
 /** A part of a site: each has its own network namespace and cgroup. */
-export type Part = "lan" | "ws" | "forge" | HostName | "pve";
+export type Part = "lan" | "ws" | "forge" | HostName | "pve" | "netbox";
 
 /** A part's MAC address: the same after every boot, as a real card's is, so that neighbours' tables stay right. */
 export function macOf(part: Part): string {
@@ -33,7 +35,7 @@ export function macOf(part: Part): string {
 }
 
 /** All parts that a site may have, in the order in which they are made: the switch first, the others are plugged into it. */
-export const parts: readonly Part[] = ["lan", "ws", "forge", "crunchy", "pve"];
+export const parts: readonly Part[] = ["lan", "ws", "forge", "crunchy", "pve", "netbox"];
 
 /** Paths and names of one site. */
 export interface Layout {

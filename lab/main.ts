@@ -9,6 +9,7 @@ import { Failure, runMain } from "../toolchain/failure.ts";
 import { step } from "../toolchain/progress.ts";
 import { deployFoundation, deployRunner, openSite, type Proof, proveFencedJob, runnerVm } from "./demo.ts";
 import { network } from "./layout.ts";
+import { netboxAlone } from "./netbox/alone.ts";
 import { openProxmoxSite } from "./pool/demo.ts";
 import { poolJob, poolSiteName } from "./pool/job.ts";
 import { proxmoxSiteStatus } from "./pool/site.ts";
@@ -20,6 +21,7 @@ const siteName = "lab";
 const usage = `npm run lab                     a whole site on this machine, and a green job on it
 npm run lab -- proxmox          a pool of VMs on a simulated Proxmox VE, made, looked at and destroyed
 npm run lab -- proxmox --keep   the same, left standing
+npm run lab -- netbox           a real NetBox on loopback, until Ctrl-C
 npm run lab -- shell            a shell on the site's workstation
 npm run lab -- status           what stands
 npm run lab -- down             take everything away
@@ -28,6 +30,7 @@ npm run lab -- shell|status|down proxmox   the same for the site that --keep lef
 await runMain(async () => {
   const { verb, site, keep } = readArguments();
   if (verb === "proxmox") return poolJob({ keep });
+  if (verb === "netbox") return netboxAlone();
   const verbs: Record<string, (site: string) => Promise<void>> = { up, shell, status, down };
   await verbs[verb]?.(site);
 });
@@ -39,7 +42,10 @@ function readArguments(): { verb: string; site: string; keep: boolean } {
   try {
     const { values, positionals } = parseArgs({ options: { keep: { type: "boolean" } }, allowPositionals: true });
     const [verb = "up", site, ...rest] = positionals;
-    const [known, named] = [["up", "proxmox", "shell", "status", "down"], ["shell", "status", "down"].includes(verb)];
+    const [known, named] = [
+      ["up", "proxmox", "netbox", "shell", "status", "down"],
+      ["shell", "status", "down"].includes(verb),
+    ];
     const sites = named ? [undefined, siteName, poolSiteName] : [undefined];
     if (!known.includes(verb) || !sites.includes(site) || rest.length > 0) throw unknown("");
     if (values.keep && verb !== "proxmox") throw unknown(": --keep belongs to proxmox");

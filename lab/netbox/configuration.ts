@@ -18,12 +18,31 @@ export function newSecrets(): NetboxSecrets {
   return { secretKey: randomBytes(40).toString("hex"), pepper: randomBytes(40).toString("hex") };
 }
 
-/** Writes `configuration.py` where NetBox looks for it below its `NETBOX_ROOT`, the directory with its sockets. */
+/** Where NetBox looks for its configuration, below its `NETBOX_ROOT`. */
+export function configurationDirectory(directory: string): string {
+  return join(directory, "conf");
+}
+
+/** Name of the module with the application that gunicorn serves; in the directory of the configuration. */
+export const wsgiModule = "lab_wsgi";
+
+/** Writes `configuration.py`, and the application: NetBox, and the files that its pages need, which it leaves to others. */
 export function writeConfiguration(directory: string, secrets: NetboxSecrets): void {
-  const place = join(directory, "conf");
+  const place = configurationDirectory(directory);
   mkdirSync(place, { recursive: true, mode: 0o700 });
   writePrivately(join(place, "configuration.py"), configurationFile(secrets, directory));
+  writePrivately(join(place, `${wsgiModule}.py`), wsgi);
 }
+
+const wsgi = `from netbox.wsgi import application as netbox
+from django.conf import settings
+from whitenoise import WhiteNoise
+
+application = WhiteNoise(netbox)
+for entry in settings.STATICFILES_DIRS:
+    if not isinstance(entry, tuple):
+        application.add_files(str(entry), prefix="static/")
+`;
 
 /** @param sockets directory with PostgreSQL's and Redis's sockets. */
 function configurationFile({ secretKey, pepper }: NetboxSecrets, sockets: string): string {

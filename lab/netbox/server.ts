@@ -8,7 +8,13 @@ import { execa } from "execa";
 import { Failure } from "../../toolchain/failure.ts";
 import { writePrivately } from "../secrets.ts";
 import { until } from "../wait.ts";
-import { type NetboxSecrets, newSecrets, writeConfiguration } from "./configuration.ts";
+import {
+  configurationDirectory,
+  type NetboxSecrets,
+  newSecrets,
+  writeConfiguration,
+  wsgiModule,
+} from "./configuration.ts";
 import { sql, startDatabase } from "./database.ts";
 import { type Launcher, lastWords, logFile } from "./processes.ts";
 import type { NetboxSoftware } from "./software.ts";
@@ -98,9 +104,25 @@ function word(length: number): string {
 
 async function startServer({ environment }: NetboxSoftware, place: NetboxPlace): Promise<void> {
   const { directory, address, port, launcher, reach = [] } = place;
-  const args = ["--preload", "--no-control-socket", "--workers", "2", "--threads", "3", "--bind", `${address}:${port}`];
-  const env = { ...process.env, NETBOX_ROOT: directory, PYTHONDONTWRITEBYTECODE: "", HOME: directory };
-  const command = [join(environment, "bin", "gunicorn"), ...args, "--worker-tmp-dir", directory, "netbox.wsgi"];
+  const args = [
+    "--preload",
+    "--no-control-socket",
+    "--workers",
+    "2",
+    "--threads",
+    "3",
+    "--graceful-timeout",
+    "1",
+    "--bind",
+    `${address}:${port}`,
+  ];
+  const env = {
+    ...process.env,
+    NETBOX_ROOT: directory,
+    PYTHONPATH: configurationDirectory(directory),
+    HOME: directory,
+  };
+  const command = [join(environment, "bin", "gunicorn"), ...args, "--worker-tmp-dir", directory, wsgiModule];
   const runs = await launcher.start({ name: "gunicorn", command, env });
   const config = `url = "http://${address}:${port}/api/status/"\nheader = "Authorization: Bearer ${readFileSync(secretFiles(directory).token, "utf8")}"\n`;
   const probe = [...reach, "curl", "--silent", "--fail", "--max-time", "20", "--noproxy", "*", "--config", "-"];

@@ -18,8 +18,17 @@ import { type ProxmoxSite, proxmoxSiteUp } from "./site.ts";
 /** The operator's clone on the workstation of a site for pools. */
 export type PoolWorkspace = Workspace<ProxmoxSite>;
 
-/** The stacks, the last one made first to go. */
+/** The stacks that make something, the last one made first to go. */
 export const stacks = { template: ["template-image", "dev"], pool: ["platform-vm", "dev-apps"] } as const;
+
+/** The stack of the foundation that states the site. */
+const foundation = "dev";
+
+/** The netbox@1 contract, in the workstation's clone. */
+const netboxFile = "netbox.json";
+
+/** What of the private network is given out by IPAM. */
+export const ipamRange = { from: "10.10.10.40", to: "10.10.10.59" } as const;
 
 /** Last number of each VM's address, by logical name. */
 const pool = { "app-01": 21, "app-02": 22, "pgha-01": 31 } as const;
@@ -83,6 +92,30 @@ export async function deployTemplate(workspace: PoolWorkspace): Promise<void> {
   });
 }
 
+/** States the site, and makes its NetBox the authority over addresses, where it has one. */
+export async function deployAuthority(workspace: PoolWorkspace): Promise<void> {
+  const { netbox, workstation } = workspace.site;
+  if (!netbox) return;
+  const { address: gateway, prefix, name: bridge } = privateBridge;
+  await step(`pulumi up: foundation/${foundation}`, async (report) => {
+    const network = { name: "dev", bridge, cidr: `${gateway}/${prefix}`, gateway, pool: ipamRange };
+    await configureStack(workspace, ".", foundation, {
+      ...{ "site.id": "lab", "site.env": "dev", "site.zone": "onprem" },
+      networks: JSON.stringify([network]),
+      authorities: JSON.stringify({ netbox: { url: netbox.url, secretKey: "netbox.token" } }),
+    });
+    report.detail(await deploy(workspace, ".", foundation));
+  });
+  await step("holdfast netbox bootstrap", async (report) => {
+    const { directory: cwd, env } = workspace;
+    const bootstrap = ["cli/holdfast.js", "netbox", "bootstrap", "--url", netbox.url, "--file", netboxFile, "--json"];
+    const token = { NETBOX_API_TOKEN: readFileSync(netbox.tokenFile, "utf8") };
+    const { stdout } = await workstation.run("node", bootstrap, { cwd, env: { ...env, ...token }, timeoutMs: 60_000 });
+    const { version, made } = JSON.parse(stdout) as { version: string; made: string[] };
+    report.detail(`NetBox ${version}, ${made.length} made`);
+  });
+}
+
 /** Makes three VMs on the private bridge and passes the readiness gate. */
 export async function deployPool(workspace: PoolWorkspace): Promise<void> {
   const [project, stack] = stacks.pool;
@@ -92,16 +125,22 @@ export async function deployPool(workspace: PoolWorkspace): Promise<void> {
       env: "dev",
       template_state_ref: "core/onprem/template-image",
       template_key: "ubuntu-24.04",
-      require_ipam: "false",
-      addressing: JSON.stringify({ mode: "static" }),
+      ...addressing(workspace),
       "bastion.address": workspace.site.proxmox.address,
       // The host writes the VMs' user data, with host keys that the gate knows before it meets them.
       snippets_storage: "local",
-      vms: JSON.stringify(poolVms()),
+      vms: JSON.stringify(poolVms(workspace)),
     };
-    await configureStack(workspace, project, stack, values, secrets(workspace));
+    const token = workspace.site.netbox && { "netbox.token": readFileSync(workspace.site.netbox.tokenFile, "utf8") };
+    await configureStack(workspace, project, stack, values, { ...secrets(workspace), ...token });
     report.detail(await deploy(workspace, project, stack));
   });
+}
+
+function addressing({ site }: PoolWorkspace): Record<string, string> {
+  if (!site.netbox) return { require_ipam: "false", addressing: JSON.stringify({ mode: "static" }) };
+  const mode = { mode: "ipam", ipam: { provider: "netbox" } };
+  return { "site.stack": foundation, "netbox.file": `../${netboxFile}`, addressing: JSON.stringify(mode) };
 }
 
 function common({ site }: PoolWorkspace): Record<string, string> {
@@ -112,12 +151,12 @@ function secrets({ site }: PoolWorkspace): Record<string, string> {
   return { "proxmox.token": readFileSync(site.proxmox.tokenFile, "utf8") };
 }
 
-function poolVms(): Record<string, object> {
+function poolVms({ site }: PoolWorkspace): Record<string, object> {
   const { address: gateway, prefix } = privateBridge;
   const network = gateway.replace(/\.\d+$/, "");
   return Object.fromEntries(
     Object.entries(pool).map(([key, last]) => {
-      const ipv4 = { address: `${network}.${last}/${prefix}`, gateway };
+      const ipv4 = site.netbox ? {} : { address: `${network}.${last}/${prefix}`, gateway };
       const role = key.replace(/-\d+$/, "");
       return [key, { role, interfaces: [{ bridge: "vnetenv", ipv4 }] }];
     }),

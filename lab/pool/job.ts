@@ -6,6 +6,7 @@ import { step } from "../../toolchain/progress.ts";
 import { siteDown } from "../site.ts";
 import {
   announce,
+  deployAuthority,
   deployPool,
   deployTemplate,
   destroyPool,
@@ -34,6 +35,7 @@ export async function poolJob({ keep }: { keep: boolean }): Promise<void> {
   if (state !== "down") await takeAway("what an earlier run left");
   try {
     const workspace = await openProxmoxSite(poolSiteName);
+    await deployAuthority(workspace);
     await deployTemplate(workspace);
     await deployPool(workspace);
     const proof = await provePool(workspace);

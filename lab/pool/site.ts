@@ -3,10 +3,12 @@
  */
 import { mkdirSync } from "node:fs";
 import { withLock } from "../../toolchain/lock.ts";
-import { step } from "../../toolchain/progress.ts";
+import { note, step } from "../../toolchain/progress.ts";
 import { ensureHostImage } from "../images/images.ts";
 import { isPluggedIn, lanStands } from "../lan.ts";
 import { type Layout, layoutOf, network } from "../layout.ts";
+import { netboxStands, type SiteNetbox, siteNetbox, startNetboxPart } from "../netbox/part.ts";
+import { ensureNetboxSoftware, missingForNetbox, type NetboxSoftware } from "../netbox/software.ts";
 import { ensureOperator, type OperatorSite, operatorSite } from "../operator-site.ts";
 import { ensurePrerequisites } from "../prerequisites.ts";
 import { type SiteStatus, siteDown, statusOf } from "../site.ts";
@@ -23,6 +25,8 @@ export interface ProxmoxSite extends OperatorSite {
     /** An API token with every privilege, as a client sends it. 0600. */
     tokenFile: string;
   };
+  /** The authority over addresses; absent where this machine cannot run it. */
+  netbox?: SiteNetbox;
 }
 
 /**
@@ -32,19 +36,29 @@ export interface ProxmoxSite extends OperatorSite {
 export async function proxmoxSiteUp({ name }: { name: string }): Promise<ProxmoxSite> {
   const layout = layoutOf(name);
   await ensurePrerequisites();
-  const image = await ensureHostImage();
+  const [image, software] = [await ensureHostImage(), await netboxSoftware()];
   const { state } = await proxmoxSiteStatus(name);
   if (state === "partial") await step(`Taking away what is left of site ${name}`, () => siteDown(name));
   mkdirSync(layout.directory, { recursive: true, mode: 0o700 });
   await withLock(layout.directory, async () => {
     await ensureOperator(layout);
+    if (software && !(await netboxStands(layout)))
+      await step("Starting NetBox", () => startNetboxPart(layout, software), "10 s");
     if (!(await proxmoxStands(layout)))
       await step("Starting the simulated Proxmox VE", () => startProxmoxHost(layout, image));
   });
-  return describe(layout);
+  return describe(layout, software !== undefined);
 }
 
-function describe(layout: Layout): ProxmoxSite {
+/** NetBox's programs; undefined, and said, where this machine cannot run them. */
+async function netboxSoftware(): Promise<NetboxSoftware | undefined> {
+  const missing = await missingForNetbox();
+  if (missing.length === 0) return ensureNetboxSoftware();
+  note(`no NetBox: this machine lacks ${missing.join(", ")}; addresses are static`);
+  return undefined;
+}
+
+function describe(layout: Layout, hasNetbox: boolean): ProxmoxSite {
   const { certificate, token } = proxmoxFiles(layout);
   return {
     ...operatorSite(layout),
@@ -54,6 +68,7 @@ function describe(layout: Layout): ProxmoxSite {
       certificateFile: certificate,
       tokenFile: token,
     },
+    ...(hasNetbox ? { netbox: siteNetbox(layout) } : {}),
   };
 }
 
@@ -64,5 +79,6 @@ export async function proxmoxSiteStatus(name: string): Promise<SiteStatus> {
     lan: lanStands(layout),
     ws: await isPluggedIn(layout, "ws"),
     pve: await proxmoxStands(layout),
+    ...((await missingForNetbox()).length === 0 ? { netbox: await netboxStands(layout) } : {}),
   });
 }
