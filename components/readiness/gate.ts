@@ -4,7 +4,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { SshTarget } from "../ssh/dial.ts";
-import { JumpHosts } from "./jump-hosts.ts";
+import { JumpHosts } from "../ssh/jump-hosts.ts";
 import { type Attempt, type Failure, probe, type Route, stages } from "./probe.ts";
 
 /** A machine that has to become ready. */

@@ -3,7 +3,7 @@
  */
 import { SshConnection } from "../ssh/connection.ts";
 import { type DialStage, dial, HostKeyMismatch, type SshTarget } from "../ssh/dial.ts";
-import type { JumpHosts } from "./jump-hosts.ts";
+import type { JumpHosts } from "../ssh/jump-hosts.ts";
 
 /** What a machine passes on the way to being ready, in this order. */
 export const stages = ["resolve", "proxy", "tcp", "banner", "host-key", "authentication", "cloud-init"] as const;

@@ -46,7 +46,7 @@ async function findWay(
   for (const jump of jumps) {
     const place = `${jump.user}@${jump.host}`;
     try {
-      const agent = await tunnel(jump, url, signal);
+      const agent = await tunnel(jump, url);
       const failure = await answers(new NetboxApi({ url, token, signal, bounds: look, agent }));
       if (failure === undefined) {
         log("info", `netbox api unreachable directly; using ssh tunnel via ${place}`);

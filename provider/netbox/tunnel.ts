@@ -4,10 +4,11 @@
  */
 import { type Agent, Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
+import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
-import { connect, impatient, type SshConnection } from "../../components/ssh/connection.ts";
 import type { SshTarget } from "../../components/ssh/dial.ts";
+import { JumpHosts } from "../../components/ssh/jump-hosts.ts";
 
 /** What an agent is asked to connect to; of what Node.js gives, what is used here. */
 interface Destination {
@@ -19,26 +20,23 @@ interface Destination {
 
 type Connected = (error: Error | null, stream?: Duplex) => void;
 
+/** Seconds that a login on a jump host may take. */
+const loginSeconds = 8;
+
+/** One login on each jump host, for all requests. */
+const logins = new JumpHosts();
+
 /**
  * Logs in on the jump host and gives an agent for requests through it.
  * @param url of NetBox: its scheme decides whether TLS is spoken.
  * @throws Error when nobody can log in there.
  */
-export async function tunnel(jump: SshTarget, url: string, signal: AbortSignal): Promise<Agent> {
-  const dial = () => connect(jump, { ...impatient, signal });
-  let connection = await dial();
-  /** The jump host may have cut off a connection that was idle: one more dial, then its own words. */
-  const forward = async (host: string, port: number): Promise<Duplex> => {
-    const used: SshConnection = connection;
-    try {
-      return await used.forward(host, port);
-    } catch (error) {
-      if (!/not connected|closed|ECONNRESET/i.test((error as Error).message)) throw error;
-      connection = await dial();
-      return connection.forward(host, port);
-    }
+export async function tunnel(jump: SshTarget, url: string): Promise<Agent> {
+  const open = async ({ host, port }: Destination): Promise<Duplex> => {
+    const connection = await logins.to(jump, loginSeconds);
+    return connection.forward(host ?? "", Number(port ?? 0));
   };
-  const open = ({ host, port }: Destination) => forward(host ?? "", Number(port ?? 0));
+  await logins.to(jump, loginSeconds);
   return url.startsWith("https:") ? new TlsThrough(open) : new PlainThrough(open);
 }
 
@@ -61,10 +59,8 @@ class TlsThrough extends HttpsAgent {
 
   override createConnection(to: Destination, connected: Connected): undefined {
     const { host, ca } = to;
-    const servername = to.servername || host || "";
-    this.open(to).then(
-      (socket) => connected(null, connectTls({ socket, servername, ...(ca ? { ca } : {}) })),
-      connected,
-    );
+    // A certificate for an address is compared with `host`; only a name may be asked for by SNI.
+    const name = host && isIP(host) ? { host } : { servername: to.servername || host || "" };
+    this.open(to).then((socket) => connected(null, connectTls({ socket, ...name, ...(ca ? { ca } : {}) })), connected);
   }
 }

@@ -7,8 +7,8 @@
 import { createServer } from "node:net";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { passGate } from "../../components/readiness/gate.ts";
-import { JumpHosts } from "../../components/readiness/jump-hosts.ts";
 import { cloudInitStatus, probe as probeOver, type Route } from "../../components/readiness/probe.ts";
+import { JumpHosts } from "../../components/ssh/jump-hosts.ts";
 import { knownHostsFile, recordKey } from "../../components/ssh/known-hosts.ts";
 import { type Answer, keyPair, operatorHome, sshHost } from "./ssh-host.fixture.ts";
 

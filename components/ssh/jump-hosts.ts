@@ -2,8 +2,8 @@
  * Connections to jump hosts, one to each, for all machines behind it: OpenSSH refuses some where more than ten log in at once
  * (`MaxStartups 10:30:100`), and a machine is not less ready for that. No Pulumi.
  */
-import { SshConnection } from "../ssh/connection.ts";
-import { dial, type SshTarget } from "../ssh/dial.ts";
+import { SshConnection } from "./connection.ts";
+import { dial, type SshTarget } from "./dial.ts";
 
 /** The connections of one gate. */
 export class JumpHosts {
