@@ -5,6 +5,7 @@ import { runnerRegistration } from "./forge/runner-registration.ts";
 import { bridgeForward } from "./host/bridge-forward.ts";
 import { egressFence } from "./host/egress-fence.ts";
 import { preflight } from "./host/preflight.ts";
+import { ipReservation } from "./netbox/ip-reservation.ts";
 import manifest from "./package.json" with { type: "json" };
 import { poolGuard } from "./proxmox/pool-guard.ts";
 import { poolPreflight } from "./proxmox/pool-preflight.ts";
@@ -30,6 +31,7 @@ export const catalogue: Catalogue = {
     snippet,
     templateGuard,
     templateSmoke,
+    ipReservation,
   ] as unknown as Catalogue["kinds"],
   functions: [preflight, proxmoxPreflight, poolPreflight] as unknown as Catalogue["functions"],
 };

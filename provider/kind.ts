@@ -59,6 +59,13 @@ export interface ResourceKind<I = Properties, S extends object = State<I>> {
   readonly volatile?: Readonly<Record<string, readonly string[]>>;
   /** Inputs whose change needs another resource: the old one is deleted first. */
   readonly replaceOn: readonly string[];
+  /**
+   * Looks, in a preview whose inputs are all known, at what create or update will meet. Must not change anything outside.
+   * Throws for what they would refuse, and logs what they would do.
+   * @param state of the resource that is to be updated; undefined for a new one.
+   * @returns outputs that are certain already, so that the preview need not call them unknown.
+   */
+  foresee?(inputs: I, operation: Operation, state?: S): Promise<Partial<S>>;
   create(inputs: I, operation: Operation): Promise<{ id: string; state: S }>;
   /**
    * What is really there. `undefined` when it is gone. `state` is undefined for an import.

@@ -17,7 +17,7 @@ import { preview, stable, unfinished } from "./expectation.ts";
 import type { Operation, ProviderConfig, ProviderFunction, ResourceKind, State } from "./kind.ts";
 import { answer, checkFailure, diffResponse, echoInputs, unimplemented } from "./responses.ts";
 import { asServiceError } from "./service-error.ts";
-import { type Decoded, decode, encode, type Properties } from "./wire.ts";
+import { type Decoded, decode, encode, holdsUnknown, type Properties } from "./wire.ts";
 
 type AnyKind = ResourceKind<Properties, State<Properties>>;
 type Handler<Request, Response> = grpc.handleUnaryCall<Request, Response>;
@@ -166,7 +166,8 @@ class Plugin {
     const kind = this.kind(request.getUrn());
     const inputs = decode(request.getProperties());
     if (request.getPreview()) {
-      return new pb.CreateResponse().setProperties(this.encodeState(kind, preview(kind, inputs.values), inputs));
+      const expected = { ...preview(kind, inputs.values), ...(await this.foresee(kind, request.getUrn(), inputs)) };
+      return new pb.CreateResponse().setProperties(this.encodeState(kind, expected, inputs));
     }
     try {
       const { id, state } = await this.change(
@@ -200,7 +201,8 @@ class Plugin {
     const inputs = decode(request.getNews());
     if (request.getPreview()) {
       const changed = this.changedInputs(request, olds);
-      const expected = { ...preview(kind, inputs.values), ...stable(kind, olds.values, changed) };
+      const seen = await this.foresee(kind, request.getUrn(), inputs, olds);
+      const expected = { ...preview(kind, inputs.values), ...stable(kind, olds.values, changed), ...seen };
       return new pb.UpdateResponse().setProperties(this.encodeState(kind, expected, inputs));
     }
     try {
@@ -214,6 +216,12 @@ class Plugin {
     } catch (error) {
       throw asServiceError(error, (state) => this.encodeState(kind, state, inputs));
     }
+  }
+
+  /** What the kind itself can say in a preview; nothing while an input is unknown. */
+  private async foresee(kind: AnyKind, urn: string, inputs: Decoded, olds?: Decoded): Promise<object> {
+    if (!kind.foresee || holdsUnknown(inputs.values)) return {};
+    return kind.foresee(inputs.values, this.operation(urn), olds?.values as State<Properties> | undefined);
   }
 
   private changedInputs(request: pb.UpdateRequest, olds: Decoded): string[] {

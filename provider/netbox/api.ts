@@ -86,7 +86,7 @@ export class NetboxApi {
     try {
       return await this.get(path, shape);
     } catch (error) {
-      if (error instanceof NetboxError && error.status === 404 && !/HTML/.test(error.said)) return undefined;
+      if (error instanceof NetboxError && error.missing) return undefined;
       throw error;
     }
   }
@@ -107,10 +107,17 @@ export class NetboxApi {
 
   /**
    * A call that changes something. Never repeated: what got no answer may have been done, and `ambiguous` says so.
+   * @param lastUpdated of the record as it was read: NetBox refuses with 412 when somebody has changed it since.
    * @throws NetboxError
    */
-  send<T>(method: "POST" | "PATCH" | "DELETE", path: string, shape: z.ZodType<T>, body?: unknown): Promise<T> {
-    return this.exchange(method, path, shape, {}, body);
+  send<T>(
+    method: "POST" | "PATCH" | "DELETE",
+    path: string,
+    shape: z.ZodType<T>,
+    body?: unknown,
+    lastUpdated?: string,
+  ): Promise<T> {
+    return this.exchange(method, path, shape, {}, body, lastUpdated);
   }
 
   private row<T>(path: string, shape: z.ZodType<T>, query: Query, matches: (row: T) => boolean, result: unknown): T {
@@ -126,9 +133,16 @@ export class NetboxApi {
     );
   }
 
-  private async exchange<T>(method: string, path: string, shape: z.ZodType<T>, query: Query, body?: unknown) {
+  private async exchange<T>(
+    method: string,
+    path: string,
+    shape: z.ZodType<T>,
+    query: Query,
+    body?: unknown,
+    lastUpdated?: string,
+  ) {
     const call: Call = { url: this.url, method, path: `/api${path}` };
-    const { status, reason, text } = await this.ask(call, query, body);
+    const { status, reason, text } = await this.ask(call, query, body, lastUpdated);
     const said = withheld(text, this.access.token);
     if (status < 200 || status >= 300) throw refusal(call, status, reason, said);
     const parsed = shape.safeParse(text === "" ? undefined : json(text));
@@ -137,7 +151,12 @@ export class NetboxApi {
     throw badContent(call, status, json(text) === undefined ? "no JSON" : `an answer without ${missing}`);
   }
 
-  private ask(call: Call, query: Query, body: unknown): Promise<{ status: number; reason: string; text: string }> {
+  private ask(
+    call: Call,
+    query: Query,
+    body: unknown,
+    lastUpdated?: string,
+  ): Promise<{ status: number; reason: string; text: string }> {
     const { url, token, agent } = this.access;
     const { tryMs } = this.access.bounds ?? usual;
     const bound = AbortSignal.timeout(tryMs);
@@ -159,6 +178,7 @@ export class NetboxApi {
           headers: {
             authorization: authorization(token),
             accept: "application/json",
+            ...(lastUpdated === undefined ? {} : { "if-match": `W/"${lastUpdated.replace(/Z$/, "+00:00")}"` }),
             ...(content === undefined
               ? {}
               : { "content-type": "application/json", "content-length": Buffer.byteLength(content) }),

@@ -35,6 +35,11 @@ export class NetboxError extends Error {
     return this.status === 0 || this.status >= 500;
   }
 
+  /** Whether NetBox has no such record. The 404 of a proxy, which is no JSON, says nothing about that. */
+  get missing(): boolean {
+    return this.status === 404 && !/HTML/.test(this.said);
+  }
+
   /** Whether NetBox has another record with the same unique value (400), or met one while it wrote (500). */
   get duplicate(): boolean {
     if (this.status === 400) return /must have a unique value|must be unique|Duplicate|already exists/i.test(this.said);
