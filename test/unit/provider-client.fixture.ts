@@ -45,11 +45,15 @@ export function initFailure(error: unknown): { id: string; properties: Record<st
   return { id: failed.getId(), properties: raw(failed.getProperties()), reasons: failed.getReasonsList() };
 }
 
-export type Engine = Awaited<ReturnType<typeof engineFor>>;
+export type Engine = ReturnType<typeof engineOn>;
 
 /** Serves the catalogue and connects to it, until the test is over. Leaves no evidence without a recorder. */
 export async function engineFor(catalogue: Catalogue, hooks: Hooks = {}) {
-  const port = await serve(catalogue, undefined, hooks);
+  return engineOn(await serve(catalogue, undefined, hooks));
+}
+
+/** Connects to a plugin that listens on this port of loopback, until the test is over. */
+export function engineOn(port: number) {
   const client = new provrpc.ResourceProviderClient(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
   onTestFinished(() => client.close());
   type Call = (request: unknown, callback: (error: grpc.ServiceError | null, response: unknown) => void) => void;
