@@ -11,6 +11,8 @@ import { siteDown } from "../lab/site.ts";
 import type { Workspace } from "../lab/workspace.ts";
 import { Failure, runMain } from "../toolchain/failure.ts";
 import { step } from "../toolchain/progress.ts";
+import { measureNetbox } from "./netbox.ts";
+import { type NetboxMeasured, netboxMarkdown, netboxTable } from "./netbox-report.ts";
 import { picture } from "./picture.ts";
 import { type PoolsMeasured, poolsMarkdown, poolsPicture, poolsTable } from "./pool-report.ts";
 import { measurePools } from "./pools.ts";
@@ -24,10 +26,13 @@ const siteName = "b-bench";
 const docs = join(import.meta.dirname, "..", "docs");
 const marks = (name: string) => [`<!-- ${name}: written by npm run bench -- --write -->`, `<!-- /${name} -->`] as const;
 
+const parts = ["runners", "pools", "netbox"] as const;
+type Part = (typeof parts)[number];
+
 const usage = `usage: npm run bench [-- options]
   --runs N     how often every preview is measured (default 5)
   --quick      the same as --runs 1 --pools 1,10
-  --only WHAT  runners, or pools: not the other
+  --only WHAT  runners, pools or netbox: not the others
   --pools N,…  sizes of the pools (default 1,10,100)
   --pairs N    how often a runner is made, by hand and with holdfast (default 1; 0: with holdfast alone)
   --json FILE  also writes what was measured as JSON
@@ -35,12 +40,16 @@ const usage = `usage: npm run bench [-- options]
 
 await runMain(async () => {
   const options = readOptions();
-  const pools = options.only === "runners" ? undefined : await measurePools(options.pools, options.runs);
-  const measured = options.only === "pools" ? undefined : await measure(options.runs, options.pairs);
-  if (options.json) writeFileSync(options.json, `${JSON.stringify({ ...measured, pools }, null, 2)}\n`);
+  const isAsked = (part: Part) => options.only === undefined || options.only === part;
+  const netbox = isAsked("netbox") ? await measureNetbox() : undefined;
+  const pools = isAsked("pools") ? await measurePools(options.pools, options.runs) : undefined;
+  const measured = isAsked("runners") ? await measure(options.runs, options.pairs) : undefined;
+  if (options.json) writeFileSync(options.json, `${JSON.stringify({ ...measured, pools, netbox }, null, 2)}\n`);
   if (options.write && measured) writeDocs(measured);
   if (options.write && pools) writePoolDocs(pools);
-  process.stdout.write(`\n${measured ? plainTable(measured) : ""}${pools ? poolsTable(pools) : ""}`);
+  if (options.write && netbox) writeNetboxDocs(netbox);
+  const tables = [measured && plainTable(measured), pools && poolsTable(pools), netbox && netboxTable(netbox)];
+  process.stdout.write(`\n${tables.filter(Boolean).join("\n")}`);
 });
 
 function readOptions() {
@@ -57,8 +66,8 @@ function readOptions() {
       },
     });
     const { json, write, only, pools = values.quick ? "1,10" : "1,10,100" } = values;
-    if (only !== undefined && !["runners", "pools"].includes(only))
-      throw new Error(`--only takes runners or pools, not "${only}"`);
+    if (only !== undefined && !parts.includes(only as Part))
+      throw new Error(`--only takes one of ${parts.join(", ")}, not "${only}"`);
     return {
       json,
       write,
@@ -123,6 +132,10 @@ function writeDocs(measured: Measured): void {
 function writePoolDocs(pools: PoolsMeasured): void {
   writeSection("pools", poolsMarkdown(pools, new Date().toISOString().slice(0, 10), machine()));
   writeFileSync(join(docs, "performance-pools.svg"), poolsPicture(pools));
+}
+
+function writeNetboxDocs(netbox: NetboxMeasured): void {
+  writeSection("netbox", netboxMarkdown(netbox, new Date().toISOString().slice(0, 10), machine()));
 }
 
 /** Replaces what stands between a section's marks in docs/performance.md. */

@@ -75,6 +75,7 @@ export function refused({ url, method, path }: Call, status: number, said: strin
   return new NetboxError(`NetBox at ${url} refused ${method} ${path}: ${status} ${said}${advice()}`, status, said);
 
   function advice(): string {
+    if (status === 412) return "; somebody changed it a moment ago: look at it, and run this again";
     if (status !== 403) return "";
     // NetBox never answers 401: what it says tells a wrong token from one that may not do this.
     if (/permission/.test(said)) {

@@ -57,7 +57,8 @@ export async function quarantine(api: NetboxApi, row: IpAddress, owner: string, 
   if (isAssigned) await giveUpPrimary(api, row, owner);
   const release = { status: "deprecated", custom_fields: { [releaseAfterField]: after.toISOString() } };
   const unassigned = isAssigned ? { assigned_object_type: null, assigned_object_id: null } : {};
-  await api.send("PATCH", pathOf(row), ipAddress, { ...release, ...unassigned });
+  // Not if another stack has just taken it over.
+  await api.send("PATCH", pathOf(row), ipAddress, { ...release, ...unassigned }, row.last_updated);
 }
 
 /** NetBox takes no address off a VM whose primary one it is. */

@@ -7,6 +7,7 @@ import type { IpPool } from "../../components/netbox/ip-pool.ts";
 import { NetboxApi } from "../../provider/netbox/api.ts";
 import { byIdentity, type IpAddress, ipAddress, ipAddresses } from "../../provider/netbox/ip-address.ts";
 import { ipReservationKind } from "../../provider/netbox/ip-reservation.ts";
+import type { OpenNetbox } from "../../provider/netbox/session.ts";
 import type { Catalogue } from "../../provider/server.ts";
 import { engineFor, raw, secret, unknown } from "../unit/provider-client.fixture.ts";
 
@@ -15,6 +16,7 @@ export const reservationType = "holdfast:netbox:IpReservation";
 /** Mark of the stack that most tests are. */
 export const owner = "home-1.platform-vm.dev-apps";
 
+/** Short, where production waits for seconds. */
 const bounds = { tryMs: 5_000, tries: 3, pauseMs: 10 };
 const patience = { tries: 3, looksMs: [0, 10, 20] };
 
@@ -39,20 +41,9 @@ export interface Given {
 
 /** The plugin with a process' memory of its own, as one command of Pulumi has it. `tryMs` bounds one try of one call. */
 export async function plugin(access: Access, tryMs = bounds.tryMs) {
-  const open = async ({
-    config,
-    signal,
-  }: {
-    config: { netboxUrl?: string; netboxToken?: string };
-    signal: AbortSignal;
-  }) =>
-    new NetboxApi({
-      url: config.netboxUrl ?? "",
-      token: config.netboxToken ?? "",
-      signal,
-      bounds: { ...bounds, tryMs },
-    });
-  const kinds = [ipReservationKind(open as Parameters<typeof ipReservationKind>[0], patience)];
+  const open: OpenNetbox = async ({ config: { netboxUrl = "", netboxToken = "" }, signal }) =>
+    new NetboxApi({ url: netboxUrl, token: netboxToken, signal, bounds: { ...bounds, tryMs } });
+  const kinds = [ipReservationKind(open, patience)];
   const engine = await engineFor({ version: "0.0.1", kinds, functions: [] } as unknown as Catalogue);
   await engine.configure({ netboxUrl: access.url, netboxToken: secret(access.token) });
   return operations(engine);
