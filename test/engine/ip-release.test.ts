@@ -19,6 +19,7 @@ import {
   recordsIn,
   remove,
 } from "./netbox-plugin.fixture.ts";
+import { faultyNetbox } from "./netbox-proxy.fixture.ts";
 
 const netbox = await realNetbox();
 const access = netbox.missing === undefined ? netbox : { url: "", token: "" };
@@ -62,8 +63,13 @@ describe.skipIf(netbox.missing)("a record", () => {
   });
 
   it("deleted by hand is drift, and the same address is reserved again", async () => {
-    const { pool, state, inputs, address, next } = await held();
-    await remove(api, state.addressId);
+    const pool = nextPool();
+    const inputs = inputsFor(pool, "app-1");
+    const next = await plugin(access);
+    const lower = await next.create(inputsFor(pool, "app-0"));
+    const { state } = await next.create(inputs);
+    const address = String(state.address);
+    for (const { addressId } of [lower.state, state]) await remove(api, addressId);
     const { state: seen } = await next.refresh(state, inputs);
     expect(seen.drift).toEqual([expect.stringMatching(`^${address} is no longer reserved for onprem/dev/app-1/`)]);
     // A lower one would be free for a new VM: this one stands at its own.
@@ -196,6 +202,21 @@ describe.skipIf(netbox.missing)("quarantine", () => {
     expect((await create(inputsFor(pool, "app-9"))).error).toMatch(/app-4\/.* in quarantine until 2/);
     await quarantined(all[3] as Given, past);
     expect((await create(inputsFor(pool, "app-9"))).state.address).toBe(all[3]?.state.address);
+  });
+
+  it("that ends while its VM takes the address back does not: what changed since it was read is not deleted", async () => {
+    const { pool, state, address } = await held();
+    await quarantined({ state } as Given, past);
+    const proxy = await faultyNetbox(access.url);
+    const back = { status: "reserved", custom_fields: { [releaseAfterField]: null } };
+    proxy.meanwhile("DELETE", /ip-addresses/, () => change(api, state.addressId, back));
+    const other = await (await plugin({ ...access, url: proxy.url })).create(inputsFor(pool, "app-2"));
+    expect(other).toMatchObject({ error: "", state: { address: nth(pool, 1) } });
+    expect((await recordsIn(api, pool))[0]).toMatchObject({
+      id: state.addressId,
+      address,
+      status: { value: "reserved" },
+    });
   });
 
   it("is only what holdfast released: an address that somebody deprecated by hand stays", async () => {

@@ -34,6 +34,8 @@ export interface FaultyNetbox {
   /** Every request, in the order in which it came. */
   passed: Passed[];
   arm(fault: Fault): void;
+  /** Does something else just before NetBox gets the next request that this fits. */
+  meanwhile(method: string, path: RegExp, work: () => Promise<unknown>): void;
   /** Resolves when NetBox has answered a request that this fits, whatever the client got. */
   answered(method: string, path: RegExp): Promise<void>;
 }
@@ -49,6 +51,7 @@ export async function faultyNetbox(target: string): Promise<FaultyNetbox> {
   const armed: (Fault & { left: number })[] = [];
   const passed: Passed[] = [];
   const late: (() => Promise<unknown>)[] = [];
+  const between: { method: string; path: RegExp; work(): Promise<unknown> }[] = [];
   const waiting: { method: string; path: RegExp; resolve(): void }[] = [];
 
   const forward = async (incoming: IncomingMessage, body: Buffer): Promise<Answer> => {
@@ -63,6 +66,8 @@ export async function faultyNetbox(target: string): Promise<FaultyNetbox> {
     passed.push({ method, path });
     const body = await buffer(incoming);
     if (method === "POST") for (const work of late.splice(0)) await work();
+    const index = between.findIndex((one) => one.method === method && one.path.test(path));
+    if (index >= 0) await between.splice(index, 1)[0]?.work();
     const fault = armed.find(
       (one) => one.left > 0 && (one.method ?? method) === method && (one.path?.test(path) ?? true),
     );
@@ -90,6 +95,7 @@ export async function faultyNetbox(target: string): Promise<FaultyNetbox> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     passed,
     arm: (fault) => armed.push({ ...fault, left: fault.times ?? 1 }),
+    meanwhile: (method, path, work) => between.push({ method, path, work }),
     answered: (method, path) => new Promise((resolve) => waiting.push({ method, path, resolve })),
   };
 }
