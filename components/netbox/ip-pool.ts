@@ -4,6 +4,7 @@
  */
 import { isIPv4 } from "node:net";
 import { isCidr } from "../config/fields.ts";
+import { contains, ipv4Number, ipv4Text, isEdge, networkOf } from "../ipv4.ts";
 
 /** Addresses to give out. */
 export interface IpPool {
@@ -14,23 +15,13 @@ export interface IpPool {
   to: string;
 }
 
-/** An IPv4 address as a number, so that addresses can be compared. */
-export function ipNumber(address: string): number {
-  return address.split(".").reduce((sum, octet) => sum * 256 + Number(octet), 0);
-}
-
-/** The other way round. */
-export function ipText(number: number): string {
-  return [24, 16, 8, 0].map((shift) => Math.floor(number / 2 ** shift) % 256).join(".");
-}
-
 /** An address without its prefix length. */
 export function hostPart(address: string): string {
   return address.split("/")[0] ?? "";
 }
 
 /** An address of the pool with the prefix length of its subnet. */
-export function withPrefixLength(pool: IpPool, host: string): string {
+export function withPrefixLength(pool: Pick<IpPool, "subnet">, host: string): string {
   return `${host}/${pool.subnet.split("/")[1]}`;
 }
 
@@ -39,40 +30,32 @@ export function poolText({ subnet, from, to }: IpPool): string {
   return `${from}–${to} of ${subnet}`;
 }
 
-/** How many addresses a pool has. */
-export function poolSize({ from, to }: IpPool): number {
-  return ipNumber(to) - ipNumber(from) + 1;
-}
-
 /** Whether an address, with prefix length or without, is one to give out. */
 export function inPool(pool: IpPool, address: string): boolean {
-  const number = ipNumber(hostPart(address));
-  return number >= ipNumber(pool.from) && number <= ipNumber(pool.to);
+  const number = ipv4Number(hostPart(address));
+  return number >= ipv4Number(pool.from) && number <= ipv4Number(pool.to);
 }
 
 /** Whether an address, with prefix length or without, is in the subnet, its edges among them. */
-export function inSubnet(pool: Pick<IpPool, "subnet">, address: string): boolean {
-  const { first, last } = edges(pool.subnet);
-  const number = ipNumber(hostPart(address));
-  return number >= first && number <= last;
+export function inSubnet({ subnet }: Pick<IpPool, "subnet">, address: string): boolean {
+  return contains(subnet, hostPart(address));
 }
 
 /** Why a pool cannot work, each with the part that is wrong; nothing when it can. */
 export function poolProblems({ subnet, from, to }: IpPool): { part: keyof IpPool; reason: string }[] {
   if (!isCidr(subnet)) return [{ part: "subnet", reason: "expected an IPv4 network with prefix length" }];
-  const { first, last } = edges(subnet);
   const problems: { part: keyof IpPool; reason: string }[] = [];
-  if (ipNumber(hostPart(subnet)) !== first) {
+  if (networkOf(subnet) !== subnet) {
     problems.push({ part: "subnet", reason: "expected the network's own address, without bits of a host" });
   }
   for (const [part, address] of [["from", from] as const, ["to", to] as const]) {
     if (!isIPv4(address)) problems.push({ part, reason: "expected an IPv4 address" });
     else if (!inSubnet({ subnet }, address)) problems.push({ part, reason: "is outside the subnet" });
-    else if (last - first > 1 && [first, last].includes(ipNumber(address))) {
+    else if (Number(subnet.split("/")[1]) < 31 && isEdge(withPrefixLength({ subnet }, address))) {
       problems.push({ part, reason: "is the network's own or its broadcast address" });
     }
   }
-  if (problems.length === 0 && ipNumber(from) > ipNumber(to)) {
+  if (problems.length === 0 && ipv4Number(from) > ipv4Number(to)) {
     problems.push({ part: "to", reason: "comes before from" });
   }
   return problems;
@@ -84,15 +67,8 @@ export function poolProblems({ subnet, from, to }: IpPool): { part: keyof IpPool
  * @returns undefined when all are.
  */
 export function lowestFree(pool: IpPool, taken: ReadonlySet<number>): string | undefined {
-  for (let number = ipNumber(pool.from); number <= ipNumber(pool.to); number++) {
-    if (!taken.has(number)) return ipText(number);
+  for (let number = ipv4Number(pool.from); number <= ipv4Number(pool.to); number++) {
+    if (!taken.has(number)) return ipv4Text(number);
   }
   return undefined;
-}
-
-function edges(subnet: string): { first: number; last: number } {
-  const hosts = 2 ** (32 - Number(subnet.split("/")[1]));
-  const number = ipNumber(hostPart(subnet));
-  const first = number - (number % hosts);
-  return { first, last: first + hosts - 1 };
 }

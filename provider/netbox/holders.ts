@@ -1,17 +1,10 @@
 /**
  * Who has the addresses of a pool: for the error when none is left, and for what a preview foresees.
  */
-import {
-  hostPart,
-  type IpPool,
-  inPool,
-  inSubnet,
-  ipNumber,
-  lowestFree,
-  poolSize,
-  poolText,
-} from "../../components/netbox/ip-pool.ts";
+import { ipv4Number } from "../../components/ipv4.ts";
+import { hostPart, type IpPool, inPool, inSubnet, lowestFree, poolText } from "../../components/netbox/ip-pool.ts";
 import { identityTextField, ownerField } from "../../components/netbox/names.ts";
+import { poolSize } from "../../components/netbox/static-pool.ts";
 import type { NetboxApi } from "./api.ts";
 import { holder, type IpAddress, ipAddress, ipAddresses, releaseTime } from "./ip-address.ts";
 import { lookAtPool, type PoolSeen } from "./pool.ts";
@@ -68,11 +61,11 @@ export async function foreseeAddress(session: NetboxSession, reservation: Reserv
   const taken = await session.foreseen.get(poolText(pool), async () => {
     const rows = await rowsOf(session.api, pool, seen.vrf);
     const now = Date.now();
-    return new Set(rows.filter((row) => !isOver(row, now)).map(({ address }) => ipNumber(hostPart(address))));
+    return new Set(rows.filter((row) => !isOver(row, now)).map(({ address }) => ipv4Number(hostPart(address))));
   });
   const host = lowestFree(pool, taken);
   if (host === undefined) throw await exhausted(session, reservation, seen);
-  taken.add(ipNumber(host));
+  taken.add(ipv4Number(host));
   return host;
 }
 

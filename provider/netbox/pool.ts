@@ -3,14 +3,8 @@
  * either, so what was made is looked at again, and of two that came about at the same time the older one stays.
  */
 import { z } from "zod";
-import {
-  hostPart,
-  type IpPool,
-  inSubnet,
-  ipNumber,
-  poolText,
-  withPrefixLength,
-} from "../../components/netbox/ip-pool.ts";
+import { ipv4Number } from "../../components/ipv4.ts";
+import { hostPart, type IpPool, inSubnet, poolText, withPrefixLength } from "../../components/netbox/ip-pool.ts";
 import { managedTag } from "../../components/netbox/names.ts";
 import { parseOwnerMark } from "../../components/owner/mark.ts";
 import type { NetboxApi } from "./api.ts";
@@ -124,8 +118,8 @@ function isRangeOf(pool: IpPool, { start_address, end_address }: RangeRow): bool
 }
 
 function overlaps(pool: IpPool, { start_address, end_address }: RangeRow): boolean {
-  const [start, end] = [ipNumber(hostPart(start_address)), ipNumber(hostPart(end_address))];
-  return start <= ipNumber(pool.to) && end >= ipNumber(pool.from);
+  const [start, end] = [ipv4Number(hostPart(start_address)), ipv4Number(hostPart(end_address))];
+  return start <= ipv4Number(pool.to) && end >= ipv4Number(pool.from);
 }
 
 function isMarked({ tags }: RangeRow): boolean {

@@ -2,10 +2,9 @@
  * What a process needs to know of a NetBox only once: that our custom fields and tags are there, its version, and the pools
  * that were already found or made in it.
  */
-import { z } from "zod";
-import { customFields, managedTag, staleTag } from "../../components/netbox/names.ts";
 import type { Operation, ProviderConfig } from "../kind.ts";
 import type { NetboxApi } from "./api.ts";
+import { inspectNetbox } from "./bootstrap.ts";
 import { Once } from "./once.ts";
 import type { PoolSeen, ReadyPool } from "./pool.ts";
 
@@ -50,32 +49,14 @@ export class NetboxSessions {
   }
 }
 
-const field = z.object({ name: z.string(), unique: z.boolean(), object_types: z.array(z.string()) });
-const tag = z.object({ slug: z.string() });
-const status = z.object({ "netbox-version": z.string() });
-
 /**
- * NetBox ignores a filter by a field that it does not have, and then every address would be ours; without `unique` it would
- * take an identity twice. So both are looked at before anything else.
+ * NetBox ignores a filter by a field that it does not have, and then every address would be ours; where the field is not unique
+ * it would take an identity twice. So both are looked at before anything else.
  */
 async function assertBootstrapped(api: NetboxApi, { saw }: Pick<Operation, "saw">): Promise<void> {
-  const slugs = [managedTag.slug, staleTag.slug];
-  const names = customFields.map(({ name }) => name);
-  const [version, fields, tags] = await Promise.all([
-    api.get("/status/", status),
-    api.list("/extras/custom-fields/", field, { name: names }, ({ name }) => names.includes(name)),
-    api.list("/extras/tags/", tag, { slug: slugs }, ({ slug }) => slugs.includes(slug)),
-  ]);
-  saw("netbox", version["netbox-version"]);
-  const lacking = [
-    ...customFields.flatMap((wanted) => {
-      const found = fields.find(({ name }) => name === wanted.name);
-      const types = wanted.objectTypes.filter((type) => !found?.object_types.includes(type));
-      if (!found || types.length > 0) return [`custom field ${wanted.name} of ${types.join(" and ")}`];
-      return wanted.unique && !found.unique ? [`"unique" of custom field ${wanted.name}`] : [];
-    }),
-    ...slugs.filter((slug) => !tags.some((found) => found.slug === slug)).map((slug) => `tag ${slug}`),
-  ];
+  const { version, fields, tags } = await inspectNetbox(api);
+  saw("netbox", version);
+  const lacking = [...fields.map(({ name }) => `custom field ${name}`), ...tags.map(({ slug }) => `tag ${slug}`)];
   if (lacking.length === 0) return;
   throw new Error(`NetBox at ${api.url} lacks ${lacking.join(", ")}; make them with: holdfast netbox bootstrap`);
 }

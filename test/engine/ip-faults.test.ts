@@ -158,7 +158,7 @@ describe.skipIf(netbox.missing)("a fault", () => {
     proxy.arm({ path: /custom-fields/, reaches: false, gives: empty });
     const { create } = await plugin({ ...access, url: proxy.url });
     const { error } = await create(inputsFor(nextPool(), "app-1"));
-    expect(error).toMatch(/lacks custom field holdfast_identity of ipam\.ipaddress, .*holdfast netbox bootstrap$/);
+    expect(error).toMatch(/lacks custom field holdfast_identity, .*holdfast netbox bootstrap$/);
     expect(proxy.passed.filter(({ method }) => method === "POST")).toEqual([]);
   });
 });

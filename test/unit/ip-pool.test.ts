@@ -3,17 +3,16 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { ipv4Number, ipv4Text } from "../../components/ipv4.ts";
 import {
   hostPart,
   inPool,
   inSubnet,
-  ipNumber,
-  ipText,
   lowestFree,
   poolProblems,
-  poolSize,
   withPrefixLength,
 } from "../../components/netbox/ip-pool.ts";
+import { poolSize } from "../../components/netbox/static-pool.ts";
 import { violations } from "../../provider/check.ts";
 import { reservationInputs } from "../../provider/netbox/reservation.ts";
 import type { Properties } from "../../provider/wire.ts";
@@ -27,25 +26,25 @@ const workingPool = fc
     const hosts = 2 ** (32 - length);
     const base = address - (address % hosts);
     const [low, high] = [a, b].map((seed) => base + 1 + (seed % (hosts - 2))).sort((x, y) => x - y) as [number, number];
-    return { subnet: `${ipText(base)}/${length}`, from: ipText(low), to: ipText(high) };
+    return { subnet: `${ipv4Text(base)}/${length}`, from: ipv4Text(low), to: ipv4Text(high) };
   });
 
 test("an address is its number", () => {
-  fc.assert(fc.property(fc.nat(2 ** 32 - 1), (number) => ipNumber(ipText(number)) === number));
-  expect([ipNumber("10.60.0.9") - ipNumber("10.60.0.2"), poolSize(pool)]).toEqual([7, 8]);
+  fc.assert(fc.property(fc.nat(2 ** 32 - 1), (number) => ipv4Number(ipv4Text(number)) === number));
+  expect([ipv4Number("10.60.0.9") - ipv4Number("10.60.0.2"), poolSize(pool)]).toEqual([7, 8]);
 });
 
 test("a pool without problems has all of its addresses in the subnet, and neither edge", () => {
   fc.assert(
     fc.property(workingPool, (given) => {
       expect(poolProblems(given)).toEqual([]);
-      const base = ipNumber(hostPart(given.subnet));
+      const base = ipv4Number(hostPart(given.subnet));
       const last = base + 2 ** (32 - Number(given.subnet.split("/")[1])) - 1;
       for (const edge of [base, last]) {
-        expect([inSubnet(given, ipText(edge)), inPool(given, ipText(edge))]).toEqual([true, false]);
+        expect([inSubnet(given, ipv4Text(edge)), inPool(given, ipv4Text(edge))]).toEqual([true, false]);
       }
       for (const end of [given.from, given.to]) expect(inPool(given, withPrefixLength(given, end))).toBe(true);
-      expect([inSubnet(given, ipText(base - 1)), inSubnet(given, ipText(last + 1))]).toEqual([false, false]);
+      expect([inSubnet(given, ipv4Text(base - 1)), inSubnet(given, ipv4Text(last + 1))]).toEqual([false, false]);
     }),
   );
 });
@@ -53,10 +52,10 @@ test("a pool without problems has all of its addresses in the subnet, and neithe
 test("the lowest free address is in the pool, is not taken, and none below it is free", () => {
   fc.assert(
     fc.property(workingPool, fc.array(fc.nat(300)), (given, offsets) => {
-      const first = ipNumber(given.from);
+      const first = ipv4Number(given.from);
       const taken = new Set(offsets.map((offset) => first + offset));
       const free = lowestFree(given, taken);
-      const end = free === undefined ? ipNumber(given.to) + 1 : ipNumber(free);
+      const end = free === undefined ? ipv4Number(given.to) + 1 : ipv4Number(free);
       for (let number = first; number < end; number++) expect(taken.has(number)).toBe(true);
       if (free !== undefined) expect([taken.has(end), inPool(given, free)]).toEqual([false, true]);
     }),
