@@ -4,7 +4,7 @@
  */
 import type { z } from "zod";
 import type { SshTarget } from "../components/ssh/dial.ts";
-import type { Properties } from "./wire.ts";
+import type { Properties, Value } from "./wire.ts";
 
 /** What an operation may use besides its inputs. */
 export interface Operation {
@@ -20,6 +20,8 @@ export interface Operation {
   saw(what: "libvirt" | "forge" | "proxmox" | "netbox", version: string): void;
   /** Puts files into the evidence of this run; they hold no secret. Undefined where no evidence is kept or can be written. */
   attach(files: Readonly<Record<string, string>>): { run: string; directory: string } | undefined;
+  /** Adds a row to a file of this run's evidence, a JSON array with the rows of every resource. Secrets are taken out of it. */
+  row(file: string, row: Readonly<Record<string, Value>>): void;
 }
 
 /** Configuration of the provider resource. */

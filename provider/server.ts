@@ -263,13 +263,16 @@ class Plugin {
   }
 
   private operation(urn: string): Operation {
+    const warn = (text: string) => this.engine.write("warning", text, urn);
     return {
       urn,
       signal: this.cancelled.signal,
       config: this.configured.values as ProviderConfig,
       log: (severity, text) => this.engine.write(severity, text, urn),
       saw: (what, version) => this.hooks.recorder?.saw(what, version),
-      attach: (files) => this.hooks.recorder?.attach(urn, files, (text) => this.engine.write("warning", text, urn)),
+      attach: (files) => this.hooks.recorder?.attach(urn, files, warn),
+      row: (file, row) =>
+        this.hooks.recorder?.row(urn, file, row, textsIn(this.configured.values, this.configured.secrets), warn),
     };
   }
 

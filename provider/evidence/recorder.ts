@@ -5,10 +5,10 @@
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { NotReady } from "../kind.ts";
-import type { Properties } from "../wire.ts";
+import type { Properties, Value } from "../wire.ts";
 import { runName, stackDirectory, writeEvidence } from "./directory.ts";
 import { type Identities, identitiesOf } from "./identities.ts";
-import { redact, textsIn } from "./redact.ts";
+import { redact, redactIn, textsIn } from "./redact.ts";
 
 /** How a step ended. */
 export type Outcome = "ok" | "failed" | "timed-out" | "cancelled";
@@ -63,6 +63,8 @@ export class Recorder {
   /** Name of the run: sorts by time, and no two processes share one. */
   private readonly name = `${stamp()}-${process.pid}-${randomBytes(3).toString("hex")}`;
   private readonly runs = new Map<string, Run>();
+  /** Rows by file, for each run. */
+  private readonly tables = new Map<Run, Map<string, Value[]>>();
   private readonly versions: Record<string, string>;
   private warned = false;
 
@@ -90,6 +92,25 @@ export class Recorder {
       warn(`evidence is missing of this run: ${(error as Error).message}`);
       return undefined;
     }
+  }
+
+  /**
+   * Adds a row to a file of the run, a JSON array that is rewritten as a whole: rows of all resources, in the order in which
+   * they ended.
+   * @param secrets texts that must not stand in it, in whatever spelling.
+   */
+  row(
+    urn: string,
+    file: string,
+    row: Readonly<Record<string, Value>>,
+    secrets: readonly string[],
+    warn: (text: string) => void,
+  ): void {
+    const tables = this.tables.get(this.runOf(urn)) ?? new Map<string, Value[]>();
+    this.tables.set(this.runOf(urn), tables);
+    const rows = [...(tables.get(file) ?? []), redactIn({ ...row }, secrets)];
+    tables.set(file, rows);
+    this.attach(urn, { [file]: `${JSON.stringify(rows, null, 2)}\n` }, warn);
   }
 
   /** Does the work and writes down when it began, when it ended and how. Gives or throws what the work does. */

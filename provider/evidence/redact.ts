@@ -27,6 +27,14 @@ export function redact(text: string, secrets: Iterable<string>): string {
   return [...forms].sort((a, b) => b.length - a.length).reduce((rest, form) => rest.replaceAll(form, mark), text);
 }
 
+/** The same of every text anywhere inside a value. */
+export function redactIn(value: Value, secrets: readonly string[]): Value {
+  if (typeof value === "string") return redact(value, secrets);
+  if (Array.isArray(value)) return value.map((item) => redactIn(item, secrets));
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, redactIn(item, secrets)]));
+}
+
 function spellings(secret: string): string[] {
   return [secret, secret.trim(), ...secret.split("\n").map((line) => line.trim())].flatMap((form) => [
     form,

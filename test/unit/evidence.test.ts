@@ -169,6 +169,27 @@ test("steps that run side by side are all in it", async () => {
   expect(differences(latest())).toEqual([]);
 });
 
+test("rows of all resources of a run are in one file, without a secret, and the manifest knows it", async () => {
+  const { engine } = await served(({ name }, { row }) => {
+    row("hook_test.json", { name, said: [`it said ${token}`, Buffer.from(token).toString("base64")], count: 1 });
+    if (name === "wolf") throw new Error("no wolves here");
+  });
+  await engine.configure({ netboxToken: secret(token) });
+  await engine.create(toyType, inputs);
+  await expect(engine.create(toyType, { ...inputs, name: "wolf" })).rejects.toThrow();
+  const rows = JSON.parse(readFileSync(join(latest(), "hook_test.json"), "utf8"));
+  const said = ["it said [secret]", "[secret]"];
+  expect(rows).toEqual(["bear", "wolf"].map((name) => ({ name, said, count: 1 })));
+  expect(differences(latest())).toEqual([]);
+});
+
+test("a row that cannot be written fails nothing", async () => {
+  const { engine, root, calls } = await served((_, { row }) => row("hook_test.json", { done: true }));
+  writeFileSync(join(root, "holdfast"), "a file where a directory should be");
+  await engine.create(toyType, inputs);
+  expect(calls).toEqual(["create"]);
+});
+
 /** An intact run to tamper with. */
 function intact(): string {
   ownRoot();

@@ -15,6 +15,7 @@ const operation: Operation = {
   log: (severity, line) => process.stderr.write(`${severity}: ${line}\n`),
   saw: () => {},
   attach: () => undefined,
+  row: () => undefined,
 };
 const state = { ...kind.inputs.parse(inputs), drift: [] };
 if (verb === "create") await kind.create(state, operation);
