@@ -6,6 +6,7 @@ import { bridgeForward } from "./host/bridge-forward.ts";
 import { egressFence } from "./host/egress-fence.ts";
 import { preflight } from "./host/preflight.ts";
 import { ipReservation } from "./netbox/ip-reservation.ts";
+import { virtualMachineRecord } from "./netbox/vm-record.ts";
 import manifest from "./package.json" with { type: "json" };
 import { poolGuard } from "./proxmox/pool-guard.ts";
 import { poolPreflight } from "./proxmox/pool-preflight.ts";
@@ -31,6 +32,7 @@ export const catalogue: Catalogue = {
     snippet,
     templateGuard,
     templateSmoke,
+    virtualMachineRecord,
     ipReservation,
   ] as unknown as Catalogue["kinds"],
   functions: [preflight, proxmoxPreflight, poolPreflight] as unknown as Catalogue["functions"],
