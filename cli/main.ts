@@ -14,6 +14,9 @@ const usage = `usage: holdfast doctor host <stack>             is everything the
                                                   checks a cluster, and records it in the foundation's configuration
        holdfast netbox bootstrap --url URL [--file netbox.json] [--bastion ADDRESS[:PORT]]
                                                   makes a NetBox ready to give out addresses, and writes its contract
+       holdfast netbox audit [--stack <stack> ...] [--stale-days 30]
+                                                  what the stacks of platform-vm believe against what NetBox says;
+                                                  --stale-days: how old records of VMs that are gone may be
        holdfast secrets ensure [--stdin] <project>/<stack>
                                                   asks for the secrets that a stack lacks; --stdin: key=value lines
        holdfast evidence list <project> <stack>   what changed something, and how it ended
@@ -39,7 +42,8 @@ const options = {
   node: { type: "string" },
   storage: { type: "string", multiple: true },
   bastion: { type: "string" },
-  stack: { type: "string" },
+  stack: { type: "string", multiple: true },
+  "stale-days": { type: "string" },
   url: { type: "string" },
   file: { type: "string" },
 } as const;
@@ -78,13 +82,19 @@ const commands: readonly Command[] = [
     words: "init proxmox",
     names: 0,
     options: ["json", "endpoint", "node", "storage", "bastion", "stack"],
-    run: async (values) => (await import("./init-proxmox.ts")).initProxmox(values),
+    run: async (values) => (await import("./init-proxmox.ts")).initProxmox({ ...values, stack: values.stack?.at(-1) }),
   },
   {
     words: "netbox bootstrap",
     names: 0,
     options: ["json", "url", "file", "bastion"],
     run: async (values) => (await import("./netbox-bootstrap.ts")).bootstrap(values),
+  },
+  {
+    words: "netbox audit",
+    names: 0,
+    options: ["json", "stack", "stale-days"],
+    run: async (values) => (await import("./netbox-audit.ts")).netboxAudit(values),
   },
   {
     words: "secrets ensure",

@@ -61,7 +61,17 @@ export class Pulumi {
    * @throws Failure with Pulumi's own words.
    */
   ask({ project, stack }: StackPlace, args: readonly string[], stdin?: string): Promise<string> {
-    return run("pulumi", [...args, "--stack", stack, "--non-interactive", "--color", "never"], {
+    return this.answer(project, [...args, "--stack", stack], stdin);
+  }
+
+  /** Names of a project's stacks in this backend. @throws Failure with Pulumi's own words. */
+  async stacks(project: string): Promise<string[]> {
+    const stacks = JSON.parse(await this.answer(project, ["stack", "ls", "--json"])) as { name: string }[];
+    return stacks.map(({ name }) => name.split("/").at(-1) ?? name);
+  }
+
+  private answer(project: string, args: readonly string[], stdin?: string): Promise<string> {
+    return run("pulumi", [...args, "--non-interactive", "--color", "never"], {
       cwd: join(checkout, folderOf(project)),
       env: this.env,
       timeoutMs: boundMs,

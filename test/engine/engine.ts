@@ -111,6 +111,11 @@ export class Engine {
     writeFileSync(file, stringify({ ...content, config: { ...content.config, ...values } }));
   }
 
+  /** Writes a file into the top folder of the clone. */
+  write(name: string, content: string): void {
+    writeFileSync(join(this.directory, name), content);
+  }
+
   /** Makes a stack's file a copy of one that the repository ships. */
   copyStackFile(project: string, from: string, stack: string): void {
     cpSync(
