@@ -74,8 +74,6 @@ export interface VirtualMachineRecordArgs {
   tags: string[];
   /** The first one with an address has the primary one. */
   cards: pulumi.Input<RecordedCard>[];
-  /** Deletes the record when it is destroyed, after its addresses were taken off it. Default: offline, with the stale tag. */
-  hardDelete?: boolean | undefined;
 }
 
 /** A VM's record in NetBox; destroying it retires the record. */

@@ -42,7 +42,6 @@ export const recordInputs = z.strictObject({
       }),
     )
     .refine(...unique<{ name: string }>((card) => card.name)),
-  hardDelete: z.boolean().optional(),
 });
 
 /** Inputs of a record. */

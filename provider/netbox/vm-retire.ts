@@ -10,16 +10,22 @@ import type { RecordInputs } from "./vm-inputs.ts";
 import { addressesOf, externalIdOf, isRetired, type MachineRow, machineRow, machinesPath, ownerOf } from "./vm-rows.ts";
 import type { SyncResult } from "./vm-sync-rows.ts";
 
+/**
+ * Variable that, exactly `true` in the environment of a destroy, has records deleted. No input: a destroy does not run the
+ * program, and what the last update recorded is not what the operator asks for now.
+ */
+export const hardDeleteVariable = "HYOPS_NETBOX_SYNC_DESTROY_HARD_DELETE";
+
 /** The record as the state has it. */
 type Recorded = RecordInputs & { recordId: number };
 
 /**
- * Retires the record: offline, with the stale tag, its addresses kept. With `hardDelete` its addresses are taken off it and
+ * Retires the record: offline, with the stale tag, its addresses kept. With the variable its addresses are taken off it and
  * reserved again, and it is deleted; NetBox would delete them with it.
  * @param warn told when nothing was done, or not what was asked for.
  */
 export async function retire(changes: Changes, recorded: Recorded, warn: (text: string) => void): Promise<SyncResult> {
-  const { recordId, name, hardDelete } = recorded;
+  const { recordId, name } = recorded;
   const { api } = changes;
   const row = await api.find(`${machinesPath}${recordId}/`, machineRow);
   if (!row) {
@@ -28,7 +34,7 @@ export async function retire(changes: Changes, recorded: Recorded, warn: (text: 
   }
   const reason = notOurs(row, recorded);
   if (reason) return leftAlone(recorded, reason, warn);
-  if (hardDelete === true && (await deleted(changes, recorded, warn)))
+  if (process.env[hardDeleteVariable] === "true" && (await deleted(changes, recorded, warn)))
     return { result: "deleted", recordId, addresses: [] };
   return offline(changes, recorded, warn);
 }

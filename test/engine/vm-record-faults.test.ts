@@ -3,6 +3,7 @@
  * finds what the last one left. Drift is seen and mended; a record that is no longer ours never is.
  */
 import { describe, expect, it, vi } from "vitest";
+import { hardDeleteVariable } from "../../provider/netbox/vm-retire.ts";
 import { realNetbox } from "../real-netbox.ts";
 import { nowhere } from "../unit/loopback.fixture.ts";
 import {
@@ -177,7 +178,7 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
 
   it("that lost our mark is never mended, retired or deleted", async () => {
     const { create, update, drift, destroy, rows } = await pluginFor(access);
-    const inputs = recordOf(ownName("lost"), ownName("app"), { hardDelete: true });
+    const inputs = recordOf(ownName("lost"), ownName("app"));
     const state = await create(inputs);
     const id = Number(state.recordId);
     await rest("PATCH", `${vms}${id}/`, { custom_fields: { holdfast_owner: null }, vcpus: 16 });
@@ -186,6 +187,7 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
       `record ${id} in NetBox has no owner mark any more: it is not changed`,
     ]);
     await expect(update(state, inputs)).rejects.toThrow(`set its custom field holdfast_owner to ${owner}`);
+    vi.stubEnv(hardDeleteVariable, "true");
     await destroy(state);
     expect(await etag(`${vms}${id}/`)).toBe(before);
     expect((await machine(id)).vcpus).toBe(16);

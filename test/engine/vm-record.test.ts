@@ -4,7 +4,8 @@
  *
  * Not proven here: the program that makes the records (the lab ring).
  */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import { hardDeleteVariable } from "../../provider/netbox/vm-retire.ts";
 import { realNetbox } from "../real-netbox.ts";
 import { type Access, owner, ownName, pluginFor, recordOf, restOf } from "./vm-record.fixture.ts";
 
@@ -137,7 +138,8 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
     const { create, destroy, rows } = await pluginFor(access);
     const addressId = await reserve("10.201.4.5/24");
     const cluster = ownName("home");
-    const state = await create(recordOf(cluster, "app-01", { cards: [card(0, addressId)], hardDelete: true }));
+    const state = await create(recordOf(cluster, "app-01", { cards: [card(0, addressId)] }));
+    vi.stubEnv(hardDeleteVariable, "true");
     await destroy(state);
     expect((await machinesNamed("app-01")).filter((row) => row.cluster.name === cluster)).toEqual([]);
     expect(await address(addressId)).toMatchObject({ status: { value: "reserved" }, assigned_object: null });
@@ -145,15 +147,25 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
     expect(rows().map(({ result }: { result: string }) => result)).toEqual(["created", "deleted", "not_found"]);
   });
 
+  it.each(["1", "True", "yes", ""])("is retired where the variable says %j", async (value) => {
+    const { create, destroy, rows } = await pluginFor(access);
+    const state = await create(recordOf(ownName("home"), "app-01"));
+    vi.stubEnv(hardDeleteVariable, value);
+    await destroy(state);
+    expect((await machine(Number(state.recordId))).status.value).toBe("offline");
+    expect(rows().at(-1)).toMatchObject({ result: "retired" });
+  });
+
   it("is retired instead where it has an address of other people, which would be deleted with it", async () => {
     const { create, destroy, rows } = await pluginFor(access);
-    const state = await create(recordOf(ownName("home"), "app-01", { cards: [card(0)], hardDelete: true }));
+    const state = await create(recordOf(ownName("home"), "app-01", { cards: [card(0)] }));
     const id = Number(state.recordId);
     const [net0] = (await rest("GET", `/virtualization/interfaces/?virtual_machine_id=${id}`)).results;
     const foreign = await reserve("10.201.5.9/24", null);
     const assigned = { assigned_object_type: "virtualization.vminterface", assigned_object_id: net0.id };
     await rest("PATCH", `/ipam/ip-addresses/${foreign}/`, assigned);
     const before = await etag(`/ipam/ip-addresses/${foreign}/`);
+    vi.stubEnv(hardDeleteVariable, "true");
     await destroy(state);
     expect((await machine(id)).status.value).toBe("offline");
     expect(await etag(`/ipam/ip-addresses/${foreign}/`)).toBe(before);
@@ -177,7 +189,8 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
     const grown = await update(state, { ...inputs, vcpus: 4 });
     expect(await drift(grown, { ...inputs, vcpus: 4 })).toEqual([]);
     await destroy(grown);
-    await destroy(await create({ ...inputs, hardDelete: true }));
+    vi.stubEnv(hardDeleteVariable, "true");
+    await destroy(await create(inputs));
     expect(await Promise.all(paths.map(etag))).toEqual(before);
   });
 
