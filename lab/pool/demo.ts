@@ -199,9 +199,12 @@ export async function previewClean(workspace: PoolWorkspace): Promise<void> {
   }
 }
 
-/** Destroys the pool, then the template. */
-export async function destroyPool(workspace: PoolWorkspace): Promise<void> {
-  for (const [project, stack] of Object.values(stacks).reverse()) {
+/** Destroys the pool, then the template; or one of them. */
+export async function destroyPool(
+  workspace: PoolWorkspace,
+  which: readonly (keyof typeof stacks)[] = ["pool", "template"],
+): Promise<void> {
+  for (const [project, stack] of which.map((one) => stacks[one])) {
     await step(`pulumi destroy: ${project}/${stack}`, async (report) => {
       report.detail(await destroy(workspace, project, stack));
     });
@@ -211,15 +214,51 @@ export async function destroyPool(workspace: PoolWorkspace): Promise<void> {
 /** All VMs and templates of the cluster, as its API lists them to the workstation. */
 export async function listVms({ site }: PoolWorkspace): Promise<ListedVm[]> {
   const { url, certificateFile, tokenFile } = site.proxmox;
-  // By standard input: a token is no argument.
-  const config = [
+  const listed = await curl<{ data: ListedVm[] }>(site, [
     `header = "Authorization: PVEAPIToken=${readFileSync(tokenFile, "utf8")}"`,
     `url = "${url}/api2/json/cluster/resources?type=vm"`,
     `cacert = "${certificateFile}"`,
-  ];
-  const curl = ["--silent", "--show-error", "--fail", "--max-time", "10", "--config", "-"];
-  const { stdout } = await site.workstation.run("curl", curl, { input: config.join("\n") });
-  return (JSON.parse(stdout) as { data: ListedVm[] }).data;
+  ]);
+  return listed.data;
+}
+
+/** A VM's record in NetBox, as a person would see it. */
+export interface NetboxRecord {
+  name: string;
+  status: string;
+  tags: string[];
+  /** With prefix length; empty without one. */
+  primaryAddress: string;
+}
+
+/** The records of VMs in the site's NetBox, by name; none without a NetBox. */
+export async function listRecords({ site }: PoolWorkspace): Promise<NetboxRecord[]> {
+  if (!site.netbox) return [];
+  const { url, tokenFile } = site.netbox;
+  const { results } = await curl<{ results: NetboxRow[] }>(site, [
+    `header = "Authorization: Bearer ${readFileSync(tokenFile, "utf8")}"`,
+    `url = "${url}/api/virtualization/virtual-machines/?ordering=name"`,
+  ]);
+  return results.map(({ name, status, tags, primary_ip4 }) => ({
+    name,
+    status: status.value,
+    tags: tags.map(({ slug }) => slug).sort(),
+    primaryAddress: primary_ip4?.address ?? "",
+  }));
+}
+
+interface NetboxRow {
+  name: string;
+  status: { value: string };
+  tags: { slug: string }[];
+  primary_ip4: { address: string } | null;
+}
+
+/** A GET from the workstation. Its configuration goes by standard input: a token is no argument. */
+async function curl<T>({ workstation }: ProxmoxSite, config: readonly string[]): Promise<T> {
+  const args = ["--silent", "--show-error", "--fail", "--max-time", "20", "--config", "-"];
+  const { stdout } = await workstation.run("curl", args, { input: config.join("\n") });
+  return JSON.parse(stdout) as T;
 }
 
 /** Says what stands in for what, before anything is done. */

@@ -7,10 +7,13 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { layoutOf } from "../../lab/layout.ts";
+import { missingForNetbox } from "../../lab/netbox/software.ts";
 import {
+  deployAuthority,
   deployPool,
   deployTemplate,
   destroyPool,
+  listRecords,
   listVms,
   openProxmoxSite,
   type PoolProof,
@@ -28,6 +31,7 @@ import { traces } from "./traces.ts";
 
 const siteName = "t-pool";
 const missing = missingPrerequisites().filter((what) => !what.startsWith("package "));
+const withoutNetbox = (await missingForNetbox()).length > 0;
 const names = { "app-01": "dev-app-01", "app-02": "dev-app-02", "pgha-01": "dev-pgha-01" };
 
 /** The files with the VMs' user data, on the storage of the Proxmox host. */
@@ -43,6 +47,7 @@ describe.skipIf(missing.length > 0)("a pool on a simulated Proxmox VE", () => {
   beforeAll(async () => {
     await siteDown(siteName);
     workspace = await openProxmoxSite(siteName);
+    await deployAuthority(workspace);
     await deployTemplate(workspace);
     await deployPool(workspace);
     proof = await provePool(workspace);
@@ -105,6 +110,46 @@ describe.skipIf(missing.length > 0)("a pool on a simulated Proxmox VE", () => {
   });
 
   it("previews clean", () => previewClean(workspace));
+
+  describe.skipIf(withoutNetbox)("with a NetBox", () => {
+    const addresses = () => Object.fromEntries(proof.vms.map(({ name, address }) => [name, `${address}/24`]));
+    const record = (name: string, status: string, ...tags: string[]) => ({
+      ...{ name, status, primaryAddress: addresses()[name] },
+      tags: expect.arrayContaining(["holdfast", ...tags]),
+    });
+    const records = (...about: [string, ...string[]]) => Object.values(names).map((name) => record(name, ...about));
+
+    it("has the addresses that NetBox gave out, and a record of each VM with its own", async () => {
+      const last = proof.vms.map(({ address }) => Number(address.split(".").at(-1))).sort();
+      expect(last).toEqual([40, 41, 42]);
+      expect(await listRecords(workspace)).toEqual(records("active"));
+    });
+
+    it("leaves a row of each in the evidence, and nothing that an audit would find wrong", async () => {
+      const rows = JSON.parse(readFileSync(join(proof.evidenceDir, "hook_netbox_sync.json"), "utf8"));
+      const found = rows.map(({ name, result }: { name: string; result: string }) => [name, result]).sort();
+      expect(found).toEqual(Object.values(names).map((name) => [name, "created"]));
+      expect(await audit()).toContain("NetBox has what its state has  addresses: 3, VMs: 3");
+    });
+
+    it("retires the records of VMs that are destroyed, and gives them their own addresses when they come back", async () => {
+      const before = addresses();
+      await destroyPool(workspace, ["pool"]);
+      expect(await listRecords(workspace)).toEqual(records("offline", "holdfast-stale"));
+      await deployPool(workspace);
+      proof = await provePool(workspace);
+      expect(addresses()).toEqual(before);
+      const back = await listRecords(workspace);
+      expect(back).toEqual(records("active"));
+      expect(back.flatMap(({ tags }) => tags)).not.toContain("holdfast-stale");
+    });
+
+    async function audit(): Promise<string> {
+      const { site, directory: cwd, env } = workspace;
+      const { stdout } = await site.workstation.run("node", ["cli/holdfast.js", "netbox", "audit"], { cwd, env });
+      return stdout;
+    }
+  });
 
   it("leaves nothing on the cluster when it is destroyed", async () => {
     await destroyPool(workspace);
