@@ -18,11 +18,11 @@ export function recordVms(plan: PoolPlan, vms: readonly MadeVm[], holdfast: Hold
   const site = parseOwnerMark(owner)?.site ?? "";
   const planned = new Map(plan.vms.map((vm) => [vm.key, vm]));
   for (const { key, name, vmId, hardware } of vms) {
-    const { role = "", tags = [] } = planned.get(key) ?? {};
+    const { role = "", tags = [], onBoot: startOnBoot = false } = planned.get(key) ?? {};
     new VirtualMachineRecord(
       `${componentName(key)}-record`,
       {
-        ...{ owner, key, name, role, tags, ...hardware },
+        ...{ owner, key, name, role, tags, startOnBoot, ...hardware },
         externalId: vmId.apply((id) => `${placement}:${site}:${id}`),
         cluster: { name: ipam.cluster, type: clusterTypes[placement] },
       },

@@ -66,6 +66,8 @@ export interface VirtualMachineRecordArgs {
   cluster: { name: string; type: string };
   /** What the VM is for. */
   role: string;
+  /** Whether the VM starts with its host. */
+  startOnBoot: boolean;
   /** As the VM really has them. */
   vcpus: pulumi.Input<number>;
   memoryMb: pulumi.Input<number>;

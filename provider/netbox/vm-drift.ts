@@ -18,6 +18,7 @@ import {
   machineRow,
   machinesPath,
   ownerOf,
+  startOf,
 } from "./vm-rows.ts";
 
 /** A record with everything on it. */
@@ -68,6 +69,7 @@ function machineDrift(recorded: RecordInputs, machine: MachineRow): string[] {
     ...differs("external id", externalIdOf(machine), recorded.externalId),
     ...differs("cluster", machine.cluster?.name ?? "none", recorded.cluster.name),
     ...(isRole(machine, recorded.role) ? [] : differs("role", machine.role?.name ?? "none", recorded.role)),
+    ...differs("start on boot", machine.start_on_boot?.value ?? "unknown", startOf(recorded)),
     ...differs("vcpus", machine.vcpus, recorded.vcpus),
     ...differs("memory in MB", machine.memory, recorded.memoryMb),
   ];

@@ -22,6 +22,7 @@ export const recordInputs = z.strictObject({
   externalId: z.string().regex(/^[a-z]+:[^:]*:.+$/, "expected <placement>:<where>:<id>"),
   cluster: z.strictObject({ name: name(100), type: name(100) }),
   role: name(100),
+  startOnBoot: z.boolean(),
   vcpus: z.number().min(0.01, "expected processors"),
   memoryMb: z.int().min(1, "expected MB"),
   disks: z

@@ -14,7 +14,16 @@ import { findRecord, refuseForeign } from "./vm-find.ts";
 import { type RecordInputs, recordInputs } from "./vm-inputs.ts";
 import { keepCards, keepDisks, removeOtherCards } from "./vm-parts.ts";
 import { retire } from "./vm-retire.ts";
-import { externalIdOf, hasTag, isRetired, type MachineRow, machineRow, machinesPath, ownerOf } from "./vm-rows.ts";
+import {
+  externalIdOf,
+  hasTag,
+  isRetired,
+  type MachineRow,
+  machineRow,
+  machinesPath,
+  ownerOf,
+  startOf,
+} from "./vm-rows.ts";
 import { reported, type SyncResult } from "./vm-sync-rows.ts";
 
 /** State of a record. */
@@ -119,11 +128,10 @@ function droppedTags(inputs: RecordInputs, state: RecordState | undefined): stri
   return (state?.tags ?? []).map(slugOf).filter((slug) => !wanted.has(slug) && slug !== managedTag.slug);
 }
 
-function newRecord(
-  { name, vcpus, memoryMb, owner, externalId }: RecordInputs,
-  { cluster, role, slugs }: Around,
-): object {
+function newRecord(inputs: RecordInputs, { cluster, role, slugs }: Around): object {
+  const { name, vcpus, memoryMb, owner, externalId } = inputs;
   return {
+    start_on_boot: startOf(inputs),
     ...{ name, status: "active", cluster, role, vcpus, memory: memoryMb },
     custom_fields: { [ownerField]: owner, [externalIdField]: externalId },
     tags: slugs.map((slug) => ({ slug })),
@@ -143,6 +151,7 @@ export function difference(row: MachineRow, inputs: RecordInputs, around: Around
     ...(row.status.value === "active" ? {} : { status: "active" }),
     ...(row.cluster?.id === around.cluster ? {} : { cluster: around.cluster }),
     ...(row.role?.id === around.role ? {} : { role: around.role }),
+    ...(row.start_on_boot?.value === startOf(inputs) ? {} : { start_on_boot: startOf(inputs) }),
     ...(row.vcpus === vcpus ? {} : { vcpus }),
     ...(row.memory === memoryMb ? {} : { memory: memoryMb }),
     ...(sameFields ? {} : { custom_fields: fields }),

@@ -9,6 +9,11 @@ const tags = z.array(z.object({ slug: z.string() }));
 const fields = z.record(z.string(), z.unknown());
 const named = z.object({ id: z.number(), name: z.string() });
 
+/** What NetBox calls it that a VM starts with its host. */
+export function startOf({ startOnBoot }: { startOnBoot: boolean }): "on" | "off" {
+  return startOnBoot ? "on" : "off";
+}
+
 /** A VM. */
 export const machineRow = z.object({
   id: z.number(),
@@ -17,6 +22,7 @@ export const machineRow = z.object({
   status: z.object({ value: z.string() }),
   cluster: named.nullable(),
   role: named.extend({ slug: z.string() }).nullable(),
+  start_on_boot: z.object({ value: z.string() }).nullable(),
   vcpus: z.number().nullable(),
   memory: z.number().nullable(),
   primary_ip4: z.object({ id: z.number(), address: z.string() }).nullable(),

@@ -153,7 +153,7 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
     await rest("PATCH", `/virtualization/virtual-disks/${disk.id}/`, { size: 1 });
     await rest("PATCH", `${interfaces}${card.id}/`, { primary_mac_address: null });
     await rest("PATCH", `${vms}${id}/`, {
-      ...{ vcpus: 8, memory: 1, status: "failed", primary_ip4: null },
+      ...{ start_on_boot: "off", vcpus: 8, memory: 1, status: "failed", primary_ip4: null },
       add_tags: [{ slug: "holdfast-stale" }],
     });
     await rest("PATCH", `/ipam/ip-addresses/${addressId}/`, { assigned_object_type: null, assigned_object_id: null });
@@ -161,6 +161,7 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
     expect(found).toEqual([
       "status is failed, not active",
       "it has the tag holdfast-stale",
+      "start on boot is off, not on",
       "vcpus is 8, not 2",
       "memory in MB is 1, not 2048",
       "MAC address of net0 is none, not BC:24:11:00:00:01",

@@ -94,6 +94,7 @@ export function recordOf(cluster: string, name: string, more: object = {}) {
     externalId: `proxmox:${cluster}:${name}`,
     cluster: { name: cluster, type: "Proxmox VE" },
     role: "app",
+    startOnBoot: true,
     vcpus: 2,
     memoryMb: 2048,
     disks: [{ name: "scsi0", sizeMb: 8192 }],

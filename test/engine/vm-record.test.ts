@@ -35,7 +35,7 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
     const id = Number(state.recordId);
     expect(await machine(id)).toMatchObject({
       ...{ name: "app-01", status: { value: "active" }, cluster: { name: cluster }, role: { slug: "app" } },
-      ...{ vcpus: 2, memory: 2048, disk: 8192, primary_ip4: { id: addressId } },
+      ...{ start_on_boot: { value: "on" }, vcpus: 2, memory: 2048, disk: 8192, primary_ip4: { id: addressId } },
       custom_fields: { holdfast_owner: owner, holdfast_external_id: inputs.externalId },
     });
     expect(await tagsOf(id)).toEqual(["app", "holdfast"]);

@@ -11,7 +11,15 @@ import type { MachineRow } from "../../provider/netbox/vm-rows.ts";
 
 const inputs: RecordInputs = {
   ...{ owner: "home.platform-vm.dev-apps", key: "app-01", name: "dev-app-01", externalId: "proxmox:home:104" },
-  ...{ cluster: { name: "home", type: "Proxmox VE" }, role: "app", vcpus: 2, memoryMb: 2048, disks: [], tags: ["app"] },
+  ...{
+    cluster: { name: "home", type: "Proxmox VE" },
+    role: "app",
+    startOnBoot: true,
+    vcpus: 2,
+    memoryMb: 2048,
+    disks: [],
+    tags: ["app"],
+  },
   cards: [{ name: "net0", mac: "bc:24:11:00:00:01" }],
 };
 
@@ -20,7 +28,7 @@ const tags = (...slugs: string[]) => slugs.map((slug) => ({ slug }));
 const row: MachineRow = {
   ...{ id: 7, last_updated: "2026-01-01T00:00:00Z", name: "dev-app-01", status: { value: "active" } },
   ...{ cluster: { id: 1, name: "home" }, role: { id: 2, name: "app", slug: "app" }, vcpus: 2, memory: 2048 },
-  ...{ primary_ip4: null, tags: tags("holdfast", "app", "by-hand") },
+  ...{ start_on_boot: { value: "on" }, primary_ip4: null, tags: tags("holdfast", "app", "by-hand") },
   custom_fields: { holdfast_owner: inputs.owner, holdfast_external_id: inputs.externalId, theirs: "kept" },
 };
 
