@@ -1,6 +1,6 @@
 /**
  * A pool of one VM on a libvirt host: made, rebuilt while its first machine still boots, worked on, refused what would cost it
- * its disk, destroyed.
+ * its disk, destroyed. Its address is NetBox's, the same one after the rebuild, where the machine can run one.
  *
  * Real here: the engine, the provider, libvirt, the VM with cloud-init, OpenSSH on all of them. Not proven: KVM, where the
  * machine has none; an image of a vendor's.
@@ -10,12 +10,16 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSite } from "../../lab/demo.ts";
+import { layoutOf } from "../../lab/layout.ts";
+import { siteNetbox, startNetboxPart } from "../../lab/netbox/part.ts";
+import { ensureNetboxSoftware, missingForNetbox } from "../../lab/netbox/software.ts";
 import { missingPrerequisites } from "../../lab/prerequisites.ts";
 import { siteDown } from "../../lab/site.ts";
-import { configureStack, pulumi, type Workspace } from "../../lab/workspace.ts";
+import { configureStack, deploy, pulumi, type Workspace } from "../../lab/workspace.ts";
 
 const siteName = "t-lvpool";
 const missing = missingPrerequisites().filter((what) => !what.startsWith("package "));
+const withoutNetbox = (await missingForNetbox()).length > 0;
 const project = "platform-vm";
 const stack = "dev-apps";
 const address = "198.51.100.21";
@@ -38,7 +42,8 @@ describe.skipIf(missing.length > 0)("a pool on a libvirt host", () => {
     await siteDown(siteName);
     workspace = await openSite(siteName);
     const { site } = workspace;
-    const ipv4 = { address: `${address}/24`, gateway: site.network.gateway };
+    const fixed = { address: `${address}/24`, gateway: site.network.gateway };
+    const card = { bridge: "br0", ...(withoutNetbox ? { ipv4: fixed } : {}) };
     await configureStack(workspace, project, stack, {
       "site.id": "lab",
       placement: "libvirt",
@@ -47,13 +52,14 @@ describe.skipIf(missing.length > 0)("a pool on a libvirt host", () => {
       "vm.type": site.virtType,
       "vm.image.url": pathToFileURL(site.guestImage.path).href,
       "vm.image.sha256": site.guestImage.sha256,
-      require_ipam: "false",
       dns_domain: "lab",
       dns_servers: site.network.gateway,
       cpu_cores: "1",
       memory_mb: "512",
-      vms: JSON.stringify({ "app-01": { role: "app", interfaces: [{ bridge: "br0", ipv4 }] } }),
+      vms: JSON.stringify({ "app-01": { role: "app", interfaces: [card] } }),
     });
+    if (withoutNetbox) await configure({ require_ipam: "false" });
+    else await underIpam();
     // The first machine need not boot to its end: what matters of it is that another one takes its place.
     await configure({ disk_size_gb: "4", post_apply_ssh_readiness: gate({ required: false, connectivity_wait_s: 0 }) });
     const made = await run(...up);
@@ -63,6 +69,27 @@ describe.skipIf(missing.length > 0)("a pool on a libvirt host", () => {
   });
 
   afterAll(() => siteDown(siteName));
+
+  /** A NetBox whose lowest free address is the VM's: from then on nobody else says which one it has. */
+  async function underIpam(): Promise<void> {
+    const { site, directory: cwd, env } = workspace;
+    const layout = layoutOf(siteName);
+    await startNetboxPart(layout, await ensureNetboxSoftware());
+    const { url, tokenFile } = siteNetbox(layout);
+    const token = readFileSync(tokenFile, "utf8");
+    const { cidr, gateway } = site.network;
+    const pool = { from: address, to: address.replace(/\d+$/, "29") };
+    const lan = { name: "lan", bridge: "br0", cidr, gateway, pool };
+    await configureStack(workspace, ".", "dev", { "site.id": "lab", networks: JSON.stringify([lan]) });
+    await deploy(workspace, ".", "dev");
+    const bootstrap = ["cli/holdfast.js", "netbox", "bootstrap", "--url", url, "--file", "netbox.json"];
+    await site.workstation.run("node", bootstrap, { cwd, env: { ...env, NETBOX_API_TOKEN: token } });
+    const values = {
+      ...{ "site.stack": "dev", "netbox.file": "../netbox.json" },
+      addressing: JSON.stringify({ mode: "ipam", ipam: { provider: "netbox" } }),
+    };
+    await configureStack(workspace, project, stack, values, { "netbox.token": token });
+  }
 
   const gate = (more: object) => JSON.stringify({ connectivity_timeout_s: 10, ...more });
   const configure = (values: Record<string, string>) => configureStack(workspace, project, stack, values);
