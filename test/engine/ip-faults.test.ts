@@ -28,7 +28,7 @@ const page = (status: number) => ({ status, type: "text/html", body: "<html><bod
 const integrity = json(500, { error: "duplicate key value violates unique constraint", exception: "IntegrityError" });
 
 /** A plugin behind a proxy with faults, in a pool where NetBox and plugin have met already. */
-async function behind(tryMs = 5_000): Promise<{
+async function behind(tryMs?: number): Promise<{
   proxy: FaultyNetbox;
   act: Awaited<ReturnType<typeof plugin>>;
   pool: ReturnType<typeof nextPool>;
