@@ -2,6 +2,7 @@
  * `holdfast`: what an operator asks beside `pulumi`. Each command is a module; this one finds it and ends with its code.
  */
 import { parseArgs } from "node:util";
+import manifest from "../package.json" with { type: "json" };
 import { Failure } from "../toolchain/failure.ts";
 import { latestRun, listEvidence, verifyEvidence } from "./evidence.ts";
 
@@ -19,11 +20,13 @@ const usage = `usage: holdfast doctor host <stack>             is everything the
                                                   --stale-days: how old records of VMs that are gone may be
        holdfast secrets ensure [--stdin] <project>/<stack>
                                                   asks for the secrets that a stack lacks; --stdin: key=value lines
+       holdfast release build [--file F] [--tool proxmoxve|libvirt ...]
+                                                  packs this checkout and its pinned tools for an operations runner
        holdfast evidence list <project> <stack>   what changed something, and how it ended
        holdfast evidence verify <directory>       is the evidence of a run as it was written?
        holdfast evidence verify --latest <project> <stack>
 
-  --json   for machines
+  --json   for machines; --version says the version
   exit code: 0 all is well, 1 something failed or differs, 2 could not look, or did not begin
 `;
 
@@ -32,6 +35,7 @@ const couldNotLook = 2;
 
 const options = {
   help: { type: "boolean", short: "h", default: false },
+  version: { type: "boolean", default: false },
   json: { type: "boolean", default: false },
   latest: { type: "boolean", default: false },
   strict: { type: "boolean", default: false },
@@ -46,6 +50,7 @@ const options = {
   "stale-days": { type: "string" },
   url: { type: "string" },
   file: { type: "string" },
+  tool: { type: "string", multiple: true },
 } as const;
 
 type Values = ReturnType<typeof parsed>["values"];
@@ -103,6 +108,12 @@ const commands: readonly Command[] = [
     run: async (values, stack) => (await import("./secrets.ts")).ensureSecrets(stack, values),
   },
   {
+    words: "release build",
+    names: 0,
+    options: ["json", "file", "tool"],
+    run: async (values) => (await import("./release-build.ts")).releaseBuild(values),
+  },
+  {
     words: "evidence list",
     names: 2,
     options: ["json"],
@@ -133,6 +144,10 @@ async function main(argv: string[]): Promise<number> {
   const { values, positionals, tokens } = parsed(argv);
   if (values.help) {
     process.stdout.write(usage);
+    return 0;
+  }
+  if (values.version) {
+    process.stdout.write(`holdfast ${manifest.version}\n`);
     return 0;
   }
   const given = tokens.flatMap((token) => (token.kind === "option" ? [token.name] : []));

@@ -6,6 +6,7 @@ import { text } from "node:stream/consumers";
 import { fieldInfo } from "../components/config/fields.ts";
 import { type ConfigShape, holdsPlaceholder } from "../components/config/strict.ts";
 import { foundationConfig } from "../foundation/config.ts";
+import { opsRunnerConfig } from "../ops-runner/config.ts";
 import { platformVmConfig } from "../platform-vm/config.ts";
 import { runnersConfig } from "../runners/config.ts";
 import { templateImageConfig } from "../template-image/config.ts";
@@ -16,6 +17,7 @@ import { ownValues } from "./stack.ts";
 
 const shapes: Record<string, ConfigShape> = {
   foundation: foundationConfig,
+  "ops-runner": opsRunnerConfig,
   "platform-vm": platformVmConfig,
   runners: runnersConfig,
   "template-image": templateImageConfig,

@@ -4,6 +4,7 @@
  */
 import { cpSync, existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { join, sep } from "node:path";
+import { isProgramSource, programParts } from "../components/release/checkout.ts";
 import { cacheDirectory } from "../toolchain/cache.ts";
 import { Failure } from "../toolchain/failure.ts";
 import type { Toolchain } from "../toolchain/index.ts";
@@ -13,22 +14,6 @@ import type { OperatorSite } from "./operator-site.ts";
 import type { Site } from "./site.ts";
 
 const checkout = join(import.meta.dirname, "..");
-
-/** What of the checkout the projects need. */
-const parts = [
-  "Pulumi.yaml",
-  "package.json",
-  "tsconfig.json",
-  "cli",
-  "foundation",
-  "components",
-  "platform-vm",
-  "provider",
-  "runners",
-  "stacks",
-  "template-image",
-  "toolchain",
-];
 
 /** A clone with everything that running Pulumi in it takes. */
 export interface Workspace<S extends OperatorSite = Site> {
@@ -44,7 +29,7 @@ export function openWorkspace<S extends OperatorSite>(site: S, toolchain: Toolch
   const directory = join(site.directory, "holdfast");
   const home = join(site.directory, "home");
   for (const path of [directory, home]) mkdirSync(path, { recursive: true, mode: 0o700 });
-  for (const part of parts) {
+  for (const part of programParts) {
     cpSync(join(checkout, part), join(directory, part), {
       recursive: true,
       filter: isSource,
@@ -70,10 +55,11 @@ export function openWorkspace<S extends OperatorSite>(site: S, toolchain: Toolch
 
 /** The checkout's own stack files stay where they are: they may be those of a real site. */
 function isSource(path: string): boolean {
-  const relative = path.slice(checkout.length + 1);
-  return (
-    !relative.split(sep).includes("node_modules") &&
-    !/^stacks\/[^/]+\/Pulumi\.(?!example|min|typical|enterprise|libvirt)[^/]*\.yaml$/.test(relative)
+  return isProgramSource(
+    path
+      .slice(checkout.length + 1)
+      .split(sep)
+      .join("/"),
   );
 }
 

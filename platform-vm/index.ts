@@ -77,12 +77,12 @@ const gate = readiness.enabled
 const contract: pulumi.Output<Vms> = pulumi
   .all([
     pulumi.all(
-      vms.map(({ key, name, vmId, node, address, mac, identity }) =>
+      vms.map(({ key, name, vmId, node, address, mac, identity, hostKey }) =>
         pulumi
-          .all([vmId, node, address, mac, identity])
-          .apply(([vmId, node, address, mac, identity]): [string, Vms["vms"][string]] => [
+          .all([vmId, node, address, mac, identity, hostKey ?? ""])
+          .apply(([vmId, node, address, mac, identity, hostKey]): [string, Vms["vms"][string]] => [
             key,
-            { name, vmId, node, address, mac, identity },
+            { name, vmId, node, address, mac, identity, ...(hostKey === "" ? {} : { hostKey }) },
           ]),
       ),
     ),

@@ -9,8 +9,8 @@ import { contains, networkOf } from "../components/ipv4.ts";
 import type { IpIdentity } from "../components/netbox/identity.ts";
 import { type StaticPool, staticPool } from "../components/netbox/static-pool.ts";
 import type { SshTarget } from "../components/ssh/dial.ts";
+import { bastionOf } from "../components/ssh/ways.ts";
 import type { PlannedCard, PlannedVm, PlatformVmConfig, Report } from "./plan.ts";
-import { bastionOf } from "./ways.ts";
 
 /** An address that is to be reserved. */
 export interface PlannedReservation {

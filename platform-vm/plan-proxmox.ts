@@ -4,8 +4,8 @@
 import { planEndpoint } from "../components/config/proxmox-keys.ts";
 import type { Site } from "../components/contracts/site.ts";
 import type { SshTarget } from "../components/ssh/dial.ts";
+import { bastionOf } from "../components/ssh/ways.ts";
 import type { PlannedVm, PlatformVmConfig, Report, VmInputs } from "./plan.ts";
-import { bastionOf } from "./ways.ts";
 
 /** A VM on Proxmox VE, decided. */
 export interface ProxmoxPlannedVm extends PlannedVm {

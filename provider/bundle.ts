@@ -7,6 +7,7 @@
  */
 import { renameSync, rmSync, utimesSync } from "node:fs";
 import { build } from "esbuild";
+import { bundleOptions } from "./bundle-options.ts";
 
 const [entry, file] = process.argv.slice(2);
 if (!entry || !file) throw new Error("usage: bundle.ts ENTRY FILE");
@@ -17,15 +18,7 @@ try {
   await build({
     entryPoints: [entry],
     outfile: half,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-    // It looks for native code of its own beside itself.
-    external: ["ssh2"],
-    // What CommonJS packages ask for in an ES module.
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
-    logLevel: "error",
+    ...bundleOptions,
   });
   // A source that is changed while this reads it is newer.
   utimesSync(half, began, began);

@@ -14,6 +14,7 @@ import { proxmoxPreflight } from "./proxmox/preflight.ts";
 import { snippet } from "./proxmox/snippet.ts";
 import { templateGuard } from "./proxmox/template-guard.ts";
 import { templateSmoke } from "./proxmox/template-smoke.ts";
+import { operationsToolchain } from "./runner/operations-toolchain.ts";
 import { runnerService } from "./runner/service.ts";
 import type { Catalogue } from "./server.ts";
 import { hostKey } from "./ssh/host-key.ts";
@@ -27,6 +28,7 @@ export const catalogue: Catalogue = {
     egressFence,
     runnerRegistration,
     runnerService,
+    operationsToolchain,
     readiness,
     poolGuard,
     snippet,

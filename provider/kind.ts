@@ -57,8 +57,13 @@ export interface ResourceKind<I = Properties, S extends object = State<I>> {
   readonly secrets: readonly string[];
   /** Outputs that are unknown until the resource was created. */
   readonly computed: readonly string[];
-  /** Computed outputs that an update may change, each with the inputs on which it depends. The others are stable. */
+  /**
+   * Computed outputs that an update may change, each with the inputs on which it depends; `drift` and `forcedRun` count as
+   * inputs here. The others are stable.
+   */
   readonly volatile?: Readonly<Record<string, readonly string[]>>;
+  /** Whether a deploy updates it although nothing differs; its state keeps `forcedRun`. See forced-run.ts. */
+  readonly reruns?: boolean;
   /** Inputs whose change needs another resource: the old one is deleted first. */
   readonly replaceOn: readonly string[];
   /**

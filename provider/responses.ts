@@ -18,7 +18,7 @@ export function checkFailure(failure: { property: string; reason: string }): pb.
   return new pb.CheckFailure().setProperty(failure.property).setReason(failure.reason);
 }
 
-/** A difference by property; drift is one that no input has. */
+/** A difference by property; drift and a forced run are ones that no input has. */
 export function diffResponse({ changed, replaces }: { changed: string[]; replaces: string[] }): pb.DiffResponse {
   const { DIFF_SOME, DIFF_NONE } = pb.DiffResponse.DiffChanges;
   const response = new pb.DiffResponse()
@@ -33,7 +33,9 @@ export function diffResponse({ changed, replaces }: { changed: string[]; replace
       .getDetaileddiffMap()
       .set(
         name,
-        new pb.PropertyDiff().setKind(replaces.includes(name) ? UPDATE_REPLACE : UPDATE).setInputdiff(name !== "drift"),
+        new pb.PropertyDiff()
+          .setKind(replaces.includes(name) ? UPDATE_REPLACE : UPDATE)
+          .setInputdiff(name !== "drift" && name !== "forcedRun"),
       );
   }
   return response;

@@ -14,6 +14,7 @@ import { EngineLog } from "./engine-log.ts";
 import type { Recorder, Step } from "./evidence/recorder.ts";
 import { textsIn } from "./evidence/redact.ts";
 import { preview, stable, unfinished } from "./expectation.ts";
+import { isForced } from "./forced-run.ts";
 import type { Operation, ProviderConfig, ProviderFunction, ResourceKind, State } from "./kind.ts";
 import { answer, checkFailure, diffResponse, echoInputs, unimplemented } from "./responses.ts";
 import { asServiceError } from "./service-error.ts";
@@ -159,7 +160,8 @@ class Plugin {
     const olds = this.decodeState(request.getOlds());
     const oldInputs = request.getOldInputs() ? decode(request.getOldInputs()).values : olds.values;
     const drift = (olds.values.drift ?? []) as string[];
-    return diffResponse(difference(oldInputs, decode(request.getNews()).values, kind.replaceOn, drift));
+    const forced = kind.reruns === true && isForced(olds.values);
+    return diffResponse(difference(oldInputs, decode(request.getNews()).values, kind.replaceOn, drift, forced));
   }
 
   private async create(request: pb.CreateRequest): Promise<pb.CreateResponse> {
@@ -200,7 +202,7 @@ class Plugin {
     const olds = this.decodeState(request.getOlds());
     const inputs = decode(request.getNews());
     if (request.getPreview()) {
-      const changed = this.changedInputs(request, olds);
+      const changed = this.reasonsToUpdate(request, kind, olds);
       const seen = await this.foresee(kind, request.getUrn(), inputs, olds);
       const expected = { ...preview(kind, inputs.values), ...stable(kind, olds.values, changed), ...seen };
       return new pb.UpdateResponse().setProperties(this.encodeState(kind, expected, inputs));
@@ -224,9 +226,11 @@ class Plugin {
     return kind.foresee(inputs.values, this.operation(urn), olds?.values as State<Properties> | undefined);
   }
 
-  private changedInputs(request: pb.UpdateRequest, olds: Decoded): string[] {
+  private reasonsToUpdate(request: pb.UpdateRequest, kind: AnyKind, olds: Decoded): string[] {
     const oldInputs = request.getOldInputs() ? decode(request.getOldInputs()).values : olds.values;
-    return difference(oldInputs, decode(request.getNews()).values, []).changed;
+    const drift = (olds.values.drift ?? []) as string[];
+    const forced = kind.reruns === true && isForced(olds.values);
+    return difference(oldInputs, decode(request.getNews()).values, [], drift, forced).changed;
   }
 
   private async delete(request: pb.DeleteRequest): Promise<empty.Empty> {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { keyTable, stackFileSchema } from "../components/config/describe.ts";
 import type { ConfigShape } from "../components/config/strict.ts";
 import { foundationConfig } from "../foundation/config.ts";
+import { opsRunnerConfig } from "../ops-runner/config.ts";
 import { platformVmConfig } from "../platform-vm/config.ts";
 import { runnersConfig } from "../runners/config.ts";
 import { templateImageConfig } from "../template-image/config.ts";
@@ -14,6 +15,7 @@ import { Failure, runMain } from "../toolchain/failure.ts";
 
 const projects: Record<string, ConfigShape> = {
   foundation: foundationConfig,
+  "ops-runner": opsRunnerConfig,
   "platform-vm": platformVmConfig,
   runners: runnersConfig,
   "template-image": templateImageConfig,

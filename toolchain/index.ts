@@ -105,6 +105,14 @@ const plugins = [
   },
 ];
 
+/** The plugins of a toolchain: the component, the file in it, and its folder below `plugins` in a Pulumi home. */
+export function pluginsOf({ made }: Pick<Toolchain, "made">) {
+  return plugins.flatMap(({ component, executable, place }) => {
+    const directory = made.find(({ name }) => name === component.name)?.made.directory;
+    return directory === undefined ? [] : [{ name: component.name, directory, executable, home: place }];
+  });
+}
+
 /** The Pulumi home for a set of plugins, which may be none. Pulumi writes its logs and selected stacks there. */
 function pulumiHome(directory: (component: Component) => string | undefined): string {
   const asked = plugins.flatMap(({ component, ...plugin }) => {

@@ -37,7 +37,10 @@ interface Record extends Omit<Made, "directory"> {
   files: { path: string; size: number; modified: number }[];
 }
 
-const recordName = "made.json";
+/** Beside every component: how it was made, and its files' sizes and times. */
+export const recordName = "made.json";
+/** Names a store that is only read: that of a release, which brings its components along. */
+const storeVariable = "HOLDFAST_TOOLCHAIN";
 const unfinished = "making-";
 
 /**
@@ -45,8 +48,12 @@ const unfinished = "making-";
  * @throws Failure when every way was refused, or the last one failed.
  */
 export async function ensureMade(component: Component): Promise<Made> {
+  const digest = pinDigest(component);
+  const store = process.env[storeVariable];
+  const brought = store ? readMade(join(store, component.name, digest), component) : undefined;
+  if (brought) return brought;
   const home = cacheDirectory("toolchain", component.name);
-  const directory = join(home, pinDigest(component));
+  const directory = join(home, digest);
   return (
     readMade(directory, component) ??
     (await withLock(home, async () => {

@@ -17,6 +17,8 @@ const vm = z.strictObject({
   mac: z.string(),
   /** Digest of what makes it this machine and no other. */
   identity: z.string().regex(/^sha256:[0-9a-f]{64}$/, "expected sha256:…"),
+  /** Public SSH host key, where the stack made it. */
+  hostKey: z.string().optional(),
 });
 
 const vms = z.strictObject({

@@ -8,6 +8,14 @@ import type { ReadinessInputs } from "./readiness.ts";
 /** Group of the targets, in labels and names of evidence files. */
 const group = "platform_vm_targets";
 
+/** How a gate names what it is about: the group of its targets, and the configuration key of its patience. */
+export interface GateWords {
+  group: string;
+  waitKey: string;
+}
+
+const poolWords: GateWords = { group, waitKey: "post_apply_ssh_readiness.connectivity_wait_s" };
+
 /** What the whole gate came to. */
 export type GateStatus = "ok" | "error" | "skipped";
 
@@ -27,9 +35,9 @@ export function gateMessage(results: readonly GateResult[], timeoutSeconds: numb
 }
 
 /** What is wrong with one machine, and what to do next. */
-export function resultMessage(result: GateResult, timeoutSeconds: number): string {
+export function resultMessage(result: GateResult, timeoutSeconds: number, words = poolWords): string {
   const { name, host, port, user, route, reason = "" } = result;
-  const label = `${group}.${name}`;
+  const label = `${words.group}.${name}`;
   const [way, proxy = ""] = route.split(" ");
   const proxied = way !== "direct";
   const advice =
@@ -42,7 +50,7 @@ export function resultMessage(result: GateResult, timeoutSeconds: number): strin
         ? `connectivity check failed: target is reachable via proxy, but SSH authentication failed for ${label} (host=${host}). Confirm target_user=${user} and key injection. ${reason}`
         : `connectivity check failed: target SSH port is reachable, but authentication failed for ${label} (host=${host}). Confirm target_user=${user} exists and the SSH key is authorised. ${reason}`;
     case "service-not-ready":
-      return `connectivity check failed: target VM is reachable through its transport path, but SSH is not ready yet for ${label} (host=${host}:${port}, ${result.stage}): ${reason}. Look at its console, or raise post_apply_ssh_readiness.connectivity_wait_s where it boots slowly`;
+      return `connectivity check failed: target VM is reachable through its transport path, but SSH is not ready yet for ${label} (host=${host}:${port}, ${result.stage}): ${reason}. Look at its console, or raise ${words.waitKey} where it boots slowly`;
     case "host-key-changed":
       return `connectivity check failed: ${reason}`;
     default:

@@ -1,0 +1,31 @@
+/**
+ * Has the release ready in this workstation's cache, or leaves it to the VM to fetch it, before anything is changed. What goes
+ * into the toolchain's inputs is the same on every workstation: a digest, never a path.
+ */
+import { join } from "node:path";
+import { fetchPinned } from "../components/download.ts";
+import { ProgramError } from "../components/program-error.ts";
+import { releaseSuffix } from "../components/release/format.ts";
+import type { ReleaseSource } from "./plan.ts";
+
+/** A release as the toolchain takes it. */
+export interface ReadyRelease {
+  sha256: string;
+  /** Where the VM fetches it; absent: it is sent from here. */
+  url?: string;
+}
+
+/** @throws what keeps the release from being had; nothing was changed then. */
+export async function readyRelease(source: ReleaseSource): Promise<ReadyRelease> {
+  if (source.kind === "archive") {
+    const { url, sha256 } = source;
+    if (!url.startsWith("file:")) return { sha256, url };
+    await fetchPinned({ url, sha256 }, releaseSuffix).catch(ProgramError.rethrow);
+    return { sha256 };
+  }
+  // Read only where something is built: an archive needs neither the bundler nor the toolchain.
+  const { ensureRelease } = await import("../components/release/release.ts");
+  const root = source.root ?? join(import.meta.dirname, "..");
+  const { sha256 } = await ensureRelease(root, source.tools).catch(ProgramError.rethrow);
+  return { sha256 };
+}

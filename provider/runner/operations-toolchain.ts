@@ -1,0 +1,128 @@
+/**
+ * `holdfast:runner:OperationsToolchain`: the operations toolchain on a runner VM. Creating installs a release archive, or, with
+ * `state: absent`, removes whatever was installed; a deploy runs it again although nothing differs, because what was green once
+ * is no evidence of what is on the VM now.
+ */
+import { forcedRun } from "../forced-run.ts";
+import { NotReady, type Operation, type ResourceKind } from "../kind.ts";
+import { type Access, withRunner } from "./operations-access.ts";
+import {
+  inputsOf,
+  type OperationsInputs,
+  type OperationsState,
+  operationsInputs,
+  operationsOutputs,
+} from "./operations-inputs.ts";
+import { RunnerWork } from "./operations-install.ts";
+import { observe, wrongWith } from "./operations-observation.ts";
+import { Steps } from "./operations-steps.ts";
+
+/** How long a destroy waits for a VM that does not answer, in seconds. */
+const destroyWaitSeconds = 5;
+
+export const operationsToolchain: ResourceKind<OperationsInputs, OperationsState> = {
+  type: "holdfast:runner:OperationsToolchain",
+  inputs: operationsInputs,
+  secrets: [],
+  computed: operationsOutputs,
+  volatile: Object.fromEntries(
+    operationsOutputs.map((name) => [name, [...Object.keys(operationsInputs.shape), "drift", "forcedRun"]]),
+  ),
+  reruns: true,
+  // Another prefix, or another VM: what the old one has goes first.
+  replaceOn: ["owner", "vm", "prefix"],
+
+  async create(inputs, operation) {
+    const id = `${inputs.owner}/${inputs.vm}`;
+    return { id, state: await work(id, inputs, operation) };
+  },
+
+  async read(id, state, operation) {
+    if (!state) throw new Error("an operations toolchain cannot be imported; `pulumi up` installs it");
+    const inputs = inputsOf(state);
+    return { id, inputs, state: { ...state, drift: await look(inputs, state, operation) } };
+  },
+
+  update: (id, _state, inputs, operation) => work(id, inputs, operation),
+
+  async delete(_id, state, operation) {
+    const inputs = inputsOf(state);
+    const steps = new Steps((text) => operation.log("status", text));
+    const patience = { waitSeconds: destroyWaitSeconds, signal: operation.signal, lastRoute: state.route };
+    try {
+      await withRunner(inputs, patience, ({ connection }) =>
+        new RunnerWork(connection, inputs, steps, operation.log).remove(),
+      );
+    } catch (error) {
+      // A VM that is gone took the toolchain along, and must not hold up a destroy.
+      operation.log("warning", `the toolchain was not removed from ${inputs.vm}: ${(error as Error).message}`);
+    }
+    operation.attach(evidenceOf(inputs, steps, "absent"));
+  },
+};
+
+/** Installs or removes, leaves evidence of it, and says what it came to. A failure keeps the state for the next update. */
+async function work(id: string, inputs: OperationsInputs, operation: Operation): Promise<OperationsState> {
+  const forced = forcedRun();
+  const steps = new Steps((text) => operation.log("status", text));
+  const onWait = (text: string) => operation.log("status", text);
+  const { waitSeconds } = inputs;
+  let met: Pick<Access, "route" | "hostKey"> = { route: "", hostKey: "" };
+  let version = "";
+  let failure: Error | undefined;
+  try {
+    await withRunner(inputs, { waitSeconds, signal: operation.signal, onWait }, async ({ connection, ...access }) => {
+      met = access;
+      const runner = new RunnerWork(connection, inputs, steps, operation.log);
+      if (inputs.state === "present") version = await runner.install();
+      else await runner.remove();
+    });
+  } catch (error) {
+    failure = error as Error;
+  }
+  const done = inputs.state === "present" ? "ok" : "absent";
+  const status = failure ? "error" : done;
+  const evidence = operation.attach(evidenceOf(inputs, steps, status, failure));
+  const state: OperationsState = {
+    ...inputs,
+    ...{ status, version, ...met },
+    runId: evidence?.run ?? "",
+    evidenceDir: evidence?.directory ?? "",
+    // A run that failed was none: the same deploy goes on with it.
+    forcedRun: failure ? "" : forced,
+  };
+  if (failure) throw new NotReady(`runner ${inputs.vm}: ${failure.message}`, id, state, { cause: failure });
+  return state;
+}
+
+/** One look, in words where something is wrong. Unknown is not well: the next update looks with patience. */
+async function look(inputs: OperationsInputs, state: OperationsState, operation: Operation): Promise<string[]> {
+  const patience = { waitSeconds: 0, signal: operation.signal, lastRoute: state.route };
+  try {
+    return await withRunner(inputs, patience, async ({ connection, hostKey }) => {
+      const wrong = wrongWith(inputs, await observe(connection, inputs.prefix));
+      const another = state.hostKey !== "" && hostKey !== state.hostKey;
+      return another ? [`${inputs.vm} has another host key than the one that was bootstrapped`, ...wrong] : wrong;
+    });
+  } catch (error) {
+    return [`not observed: ${(error as Error).message}`];
+  }
+}
+
+/** What a run leaves: every step with its times. */
+function evidenceOf(
+  inputs: OperationsInputs,
+  steps: Steps,
+  status: OperationsState["status"],
+  failure?: Error,
+): Record<string, string> {
+  const { vm, target, state, prefix, identity, release } = inputs;
+  const summary = {
+    ...{ vm, host: target.host, user: target.user, runner_state: state, status },
+    ...{ runner_install_prefix: prefix, identity, release: release ? `sha256:${release.sha256}` : "" },
+    forced_run: forcedRun(),
+    steps: steps.records,
+    ...(failure ? { error: failure.message } : {}),
+  };
+  return { "operations_runner.json": `${JSON.stringify(summary, null, 2)}\n` };
+}
