@@ -73,7 +73,7 @@ async function send(connection: SshConnection, delivery: Delivery): Promise<stri
       await file.read(piece, 0, piece.length, at);
       await connection
         .must(`cat >> ${partial}`, { stdin: piece, timeoutSeconds: pieceSeconds })
-        .catch((error: Error) => Promise.reject(withoutRoom(error, delivery)));
+        .catch((error: Error) => Promise.reject(withoutRoom(error, delivery.vm)));
     }
     return `sent ${megabytes(size - from)} of ${megabytes(size)} MB`;
   } finally {
@@ -91,7 +91,7 @@ elif command -v wget >/dev/null; then wget --no-verbose --timeout=15 --tries=1 -
 else echo 'it has neither curl nor wget' >&2; exit 1; fi`;
   await connection
     .must(fetch, { timeoutSeconds: fetchSeconds })
-    .catch((error: Error) => Promise.reject(withoutRoom(error, delivery)));
+    .catch((error: Error) => Promise.reject(withoutRoom(error, delivery.vm)));
   return `fetched ${url}`;
 }
 
@@ -121,7 +121,8 @@ async function roomFor(connection: SshConnection, { vm }: Delivery, stage: strin
   );
 }
 
-function withoutRoom(error: Error, { vm }: Delivery): Error {
+/** Says of a disk that is full what to do about it; every other error stays as it is. */
+export function withoutRoom(error: Error, vm: string): Error {
   if (!/No space left|Disk quota|write error|Failed writing/i.test(error.message)) return error;
   return new Error(
     `no room on ${vm}: ${error.message}; free some, or give the VM a larger disk_size_gb, then run the same command again`,

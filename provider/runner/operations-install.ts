@@ -4,7 +4,7 @@
  */
 import { type SshConnection, shellQuote } from "../../components/ssh/connection.ts";
 import type { Operation } from "../kind.ts";
-import { checkEgress, deliver, stagedArchive } from "./operations-delivery.ts";
+import { checkEgress, deliver, stagedArchive, withoutRoom } from "./operations-delivery.ts";
 import {
   dropInPath,
   dropInText,
@@ -156,25 +156,22 @@ export class RunnerWork {
     const { stage } = this.paths;
     const release = this.inputs.release ?? { sha256: "" };
     const archive = shellQuote(stagedArchive({ stage, release }));
-    const work = shellQuote(`${stage}/unpacking`);
     const to = shellQuote(home);
+    // A directory of its own: what a run that was cut off left at work there goes on with its own.
     const unpack = `set -e
-rm -rf ${work}
-mkdir -m 0755 ${work}
-tar -xzpf ${archive} --no-same-owner -C ${work}
-cd ${work}
+work=$(mktemp -d ${shellQuote(`${stage}/unpacking.XXXXXX`)})
+trap 'rm -rf "$work"' EXIT
+chmod 0755 "$work"
+tar -xzpf ${archive} --no-same-owner -C "$work"
+cd "$work"
 [ -f MANIFEST ] && [ -x bin/holdfast ] || { echo 'this archive is no release of holdfast: make one with holdfast release build' >&2; exit 1; }
 ${checkManifest}
 cd /
 rm -rf ${to}
-mv -T ${work} ${to}
+mv -T "$work" ${to}
 rm -f ${archive}`;
-    await this.connection.must(unpack, { timeoutSeconds: bulkSeconds }).catch(async (error: Error) => {
-      await this.connection.run(`rm -rf ${work}`, { timeoutSeconds: bulkSeconds }).catch(() => {});
-      if (!/No space left|Disk quota/i.test(error.message)) throw error;
-      throw new Error(
-        `no room on ${this.inputs.vm}: ${error.message}; free some, or give the VM a larger disk_size_gb, then run the same command again`,
-      );
+    await this.connection.must(unpack, { timeoutSeconds: bulkSeconds }).catch((error: Error) => {
+      throw withoutRoom(error, this.inputs.vm);
     });
     return "unpacked, every file as it was packed";
   }
