@@ -56,7 +56,13 @@ export class RunnerWork {
       return seen.osName;
     });
     await steps.take("prefix", `preparing ${prefix}`, () => this.prepare(seen));
-    const intact = await this.isIntact(home);
+    let intact = false;
+    await steps.take("content", `looking at what ${vm} has`, async () => {
+      intact = await this.isIntact(home);
+      return intact
+        ? "the release is there, every file as it was packed"
+        : "the release is not there, or not as it was packed";
+    });
     await steps.take("egress", `looking at what ${vm} reaches`, async () => {
       if (intact || !release.url) return { skipped: release.url ? "the release is there" : "nothing is fetched there" };
       return checkEgress(connection, vm, release.url);

@@ -69,6 +69,12 @@ export class RunnerSite {
   }
 
   private async guest(action: "start" | "stop"): Promise<void> {
+    await this.inHostNetwork(action);
+    // A seed owns all as root; cloud-init gives its user a home.
+    if (action === "start") await this.on("chown -R opsadmin: /home/opsadmin");
+  }
+
+  private async inHostNetwork(action: "start" | "stop"): Promise<void> {
     const network = `--net=/run/netns/${this.layout.netns("pve")}`;
     const program = join(import.meta.dirname, "programs", "guest.ts");
     const args = [program, this.layout.name, this.image, action, JSON.stringify(this.vm)];
@@ -90,7 +96,7 @@ export class RunnerSite {
   /** Runs a shell command on the VM as root, beside any SSH. */
   on(command: string, check = true): Promise<CommandResult> {
     const system: RootSystem = { layout: this.layout, part, image: this.image, ...sshdProcess };
-    return execInRoot(system, "/bin/sh", ["-c", command], { check, timeoutMs: 20_000 });
+    return execInRoot(system, "/bin/sh", ["-c", command], { check, timeoutMs: 120_000 });
   }
 
   /** Packs a small release that says this version. @returns its configuration. */

@@ -102,3 +102,39 @@ export const templates = fc.record(
   },
   optional,
 );
+
+const way = fc.record(
+  {
+    host: fc.ipV4(),
+    port: fc.integer({ min: 1, max: 65535 }),
+    user: namePart,
+    hostKey: fc.constant("ssh-ed25519 AAAA"),
+  },
+  { ...optional, requiredKeys: ["host", "port", "user"] },
+);
+
+/** Anything that a stack of an operations runner may export. */
+export const runner = fc.record(
+  {
+    contract: fc.constant("runner@1" as const),
+    env: fc.constantFrom("", "dev", "shared"),
+    place: fc.constantFrom("onprem" as const, "gcp" as const),
+    failureDomain: namePart,
+    direction: fc.constantFrom("failover" as const, "failback" as const),
+    vm: fc.record({ key: namePart, name: namePart, address: fc.ipV4(), identity: fc.uuid() }, optional),
+    access: fc.record(
+      {
+        ...{ user: namePart, port: fc.integer({ min: 1, max: 65535 }), hostKey: fc.constantFrom("", "ssh-rsa AAAA") },
+        ...{ direct: fc.boolean(), jump: way, bastion: way, knownHosts: namePart },
+      },
+      { ...optional, requiredKeys: ["user", "port", "hostKey", "direct", "knownHosts"] },
+    ),
+    prefix: namePart.map((name) => `/opt/${name}`),
+    releaseDigest: fc.stringMatching(/^[0-9a-f]{64}$/).map((hex) => `sha256:${hex}`),
+    capability: fc.constantFrom("ready" as const, "absent" as const),
+    status: fc.constantFrom("ok" as const, "absent" as const),
+    evidenceDir: fc.string(),
+    runId: fc.string(),
+  },
+  optional,
+);

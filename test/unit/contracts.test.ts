@@ -12,6 +12,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { type Contract, consume, produce } from "../../components/contracts/contract.ts";
 import { fleetContract } from "../../components/contracts/fleet.ts";
+import { runnerContract } from "../../components/contracts/runner.ts";
 import { type Site, siteContract } from "../../components/contracts/site.ts";
 import { templatesContract } from "../../components/contracts/templates.ts";
 import * as arbitrary from "./contracts.arbitrary.ts";
@@ -50,10 +51,27 @@ const sampleTemplates = {
   },
 } as const;
 
+const sampleRunner = {
+  contract: "runner@1",
+  env: "dev",
+  place: "onprem",
+  failureDomain: "lab-1",
+  direction: "failback",
+  vm: { key: "runner-01", name: "platform-shared-runner-01", address: "192.0.2.15", identity: "sha256:0b1e" },
+  access: { user: "opsadmin", port: 22, hostKey: "", direct: true, knownHosts: "platform-vm/dev-runner" },
+  prefix: "/opt/hybridops/core",
+  releaseDigest: "",
+  capability: "absent",
+  status: "absent",
+  evidenceDir: "",
+  runId: "",
+} as const;
+
 const pairs = [
   ["site@1", siteContract, arbitrary.site, sampleSite],
   ["fleet@1", fleetContract, arbitrary.fleet, sampleFleet],
   ["templates@1", templatesContract, arbitrary.templates, sampleTemplates],
+  ["runner@1", runnerContract, arbitrary.runner, sampleRunner],
 ] as unknown as [string, Contract<z.ZodType<object, object>>, fc.Arbitrary<object>, Record<string, unknown>][];
 
 test.each(pairs)("%s: what the producer makes is what the consumer reads", async (_name, contract, values) => {
