@@ -3,6 +3,7 @@
  * into the toolchain's inputs is the same on every workstation: a digest, never a path.
  */
 import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
 import { fetchPinned } from "../components/download.ts";
 import { ProgramError } from "../components/program-error.ts";
 import { releaseSuffix } from "../components/release/format.ts";
@@ -26,6 +27,8 @@ export async function readyRelease(source: ReleaseSource): Promise<ReadyRelease>
   // Read only where something is built: an archive needs neither the bundler nor the toolchain.
   const { ensureRelease } = await import("../components/release/release.ts");
   const root = source.root ?? join(import.meta.dirname, "..");
-  const { sha256 } = await ensureRelease(root, source.tools).catch(ProgramError.rethrow);
+  const building = () =>
+    void pulumi.log.info(`building the release of ${source.root ?? "this checkout"}: half a minute`);
+  const { sha256 } = await ensureRelease(root, source.tools, building).catch(ProgramError.rethrow);
   return { sha256 };
 }

@@ -41,9 +41,14 @@ const keptReleases = 3;
 /**
  * The release of a checkout, built unless the cache has it.
  * @param tools plugins beside the engine, which every release has.
+ * @param building told before it is built, which takes half a minute.
  * @throws Failure where packages are missing, or a tool is not to be had.
  */
-export async function ensureRelease(checkout: string, tools: readonly ReleaseTool[]): Promise<Release> {
+export async function ensureRelease(
+  checkout: string,
+  tools: readonly ReleaseTool[],
+  building: () => void = () => {},
+): Promise<Release> {
   refuseOtherPins(checkout);
   const toolchain = await ensureToolchain(["pulumi", ...tools]);
   const home = cacheDirectory("releases");
@@ -53,6 +58,7 @@ export async function ensureRelease(checkout: string, tools: readonly ReleaseToo
     (await withLock(home, async () => {
       const meanwhile = builtRelease(record);
       if (meanwhile) return meanwhile;
+      building();
       const release = await buildRelease(checkout, toolchain);
       await writeFile(record, `${JSON.stringify({ sha256: release.sha256, size: release.size })}\n`);
       sweep(home, record);
