@@ -155,3 +155,9 @@ test("a tool that no release holds is named with those that one may", () => {
   expect(toolsOf(["libvirt", "proxmoxve"])).toEqual(["proxmoxve", "libvirt"]);
   expect(() => toolsOf(["gitea"])).toThrow(/a release holds no gitea\n.*--tool proxmoxve \| --tool libvirt/);
 });
+
+test("the command says its version, which is how a runner proves its release", async () => {
+  const command = join(import.meta.dirname, "../../cli/holdfast.js");
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8"));
+  expect((await execa("node", [command, "--version"])).stdout).toBe(`holdfast ${version}`);
+});

@@ -1,5 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import {
+  cpSync,
   existsSync,
   mkdtempSync,
   readdirSync,
@@ -169,4 +170,26 @@ test("a killed maker leaves nothing that is believed, and the next one sweeps up
   expect(readFileSync(join(directory, "tool"), "utf8")).toBe("whole");
   expect(existsSync(join(home, leftover))).toBe(false);
   expect(readdirSync(home)).toHaveLength(1);
+});
+
+test("a component that a release brings along is used where it lies, and nothing is made; one that does not fit is made", async () => {
+  const build = builder();
+  const component = example(way("built", build));
+  const { directory } = await ensureMade(component);
+  const release = join(mkdtempSync(join(tmpdir(), "holdfast-release-")), "toolchain");
+  // As a release has it: whole seconds, and a record that says them.
+  cpSync(join(cache, "toolchain"), release, { recursive: true });
+  const there = directory.replace(join(cache, "toolchain"), release);
+  const time = new Date("2020-01-01T00:00:00Z");
+  utimesSync(join(there, "tool"), time, time);
+  const files = [{ path: "tool", size: "whole".length, modified: time.getTime() }];
+  writeFileSync(join(there, "made.json"), JSON.stringify({ way: "part of a release", detail: "", seconds: 0, files }));
+  vi.stubEnv("HOLDFAST_TOOLCHAIN", release);
+  vi.stubEnv("HOLDFAST_CACHE", join(cache, "another"));
+  const brought = await ensureMade(component);
+  expect(brought.directory).toBe(there);
+  expect(build).toHaveBeenCalledTimes(1);
+  truncateSync(join(brought.directory, "tool"), 1);
+  expect((await ensureMade(component)).directory).toContain(join(cache, "another"));
+  expect(build).toHaveBeenCalledTimes(2);
 });
