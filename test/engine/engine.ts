@@ -43,6 +43,7 @@ export class Engine {
       "foundation",
       "components",
       "provider",
+      "ops-runner",
       "platform-vm",
       "runners",
       "template-image",
@@ -52,7 +53,7 @@ export class Engine {
       cpSync(join(checkout, part), join(directory, part), { recursive: true, preserveTimestamps: true });
     }
     // The checkout's own stack files stay where they are: they may be those of a real site.
-    for (const project of ["platform-vm", "runners", "template-image"])
+    for (const project of ["ops-runner", "platform-vm", "runners", "template-image"])
       mkdirSync(join(directory, "stacks", project), { recursive: true });
     symlinkSync(join(checkout, "node_modules"), join(directory, "node_modules"));
     for (const part of ["state", "home"]) mkdirSync(join(root, part));
