@@ -16,6 +16,7 @@ const marks = {
   failed: { mark: "✗", word: "FAILED", colour: "red" },
   warning: { mark: "!", word: "warning", colour: "yellow" },
   skipped: { mark: "?", word: "unknown", colour: "yellow" },
+  deferred: { mark: "…", word: "deferred", colour: "yellow" },
 } as const satisfies Record<CheckStatus, { mark: string; word: string; colour: string }>;
 
 const statusWidth = 9;
@@ -46,8 +47,8 @@ function row(check: Check, whatWidth: number, style: TableStyle): string {
 function sum(checks: readonly Check[], style: TableStyle): string {
   const parts = (Object.keys(marks) as CheckStatus[]).flatMap((status) => {
     const count = checks.filter((check) => check.status === status).length;
-    // Not every command has checks that only warn.
-    if (status === "warning" && count === 0) return [];
+    // Not every command has checks that only warn, or that wait.
+    if ((status === "warning" || status === "deferred") && count === 0) return [];
     const text = `${count} ${marks[status].word.toLowerCase()}`;
     return count > 0 && status !== "ok" ? painted(text, marks[status].colour, style) : text;
   });

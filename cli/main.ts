@@ -22,12 +22,27 @@ const usage = `usage: holdfast doctor host <stack>             is everything the
                                                   asks for the secrets that a stack lacks; --stdin: key=value lines
        holdfast release build [--file F] [--tool proxmoxve|libvirt ...]
                                                   packs this checkout and its pinned tools for an operations runner
+       holdfast blueprint init --env E --ref REF [--dest-name NAME] [--dest-dir DIRECTORY] [--force]
+                                                  copies a blueprint for an environment, to be filled in
+       holdfast blueprint validate --ref REF | --file FILE
+                                                  is it a blueprint, with nothing left to fill in?
+       holdfast blueprint preflight --env E --file FILE
+                                                  everything about it that can be looked at without a change
+       holdfast blueprint deploy --env E --file FILE [--execute]
+                                                  the plan; --execute: its steps one after another, from where it stopped
+       holdfast blueprint destroy --env E --file FILE [--execute]
+       holdfast blueprint status --env E --file FILE
+                                                  each step's last run, and who is at work
+       holdfast state show [--env E] <project>#<stack>
+                                                  status, outputs without secrets, evidence, last run
        holdfast evidence list <project> <stack>   what changed something, and how it ended
        holdfast evidence verify <directory>       is the evidence of a run as it was written?
        holdfast evidence verify --latest <project> <stack>
 
   --json   for machines; --version says the version
   exit code: 0 all is well, 1 something failed or differs, 2 could not look, or did not begin
+  --json   for machines
+  exit code: 0 all is well, 1 something failed or differs, 2 could not look, or did not begin, 130 interrupted
 `;
 
 /** Exit code of a command that could not look, or was not understood. */
@@ -51,7 +66,17 @@ const options = {
   url: { type: "string" },
   file: { type: "string" },
   tool: { type: "string", multiple: true },
+  env: { type: "string" },
+  ref: { type: "string" },
+  "dest-name": { type: "string" },
+  "dest-dir": { type: "string" },
+  force: { type: "boolean", default: false },
+  execute: { type: "boolean", default: false },
+  module: { type: "string" },
 } as const;
+
+/** Options that say which blueprint, and where. */
+const blueprint = ["json", "env", "ref", "file"] as const;
 
 type Values = ReturnType<typeof parsed>["values"];
 
@@ -112,6 +137,54 @@ const commands: readonly Command[] = [
     names: 0,
     options: ["json", "file", "tool"],
     run: async (values) => (await import("./release-build.ts")).releaseBuild(values),
+  },
+  {
+    words: "blueprint init",
+    names: 0,
+    options: ["json", "env", "ref", "dest-name", "dest-dir", "force"],
+    run: async (values) => (await import("./blueprint.ts")).initBlueprint(values),
+  },
+  {
+    words: "blueprint validate",
+    names: 0,
+    options: blueprint,
+    run: async (values) => (await import("./blueprint.ts")).validateBlueprint(values),
+  },
+  {
+    words: "blueprint preflight",
+    names: 0,
+    options: blueprint,
+    run: async (values) => (await import("./blueprint.ts")).preflightVerb(values),
+  },
+  {
+    words: "blueprint deploy",
+    names: 0,
+    options: [...blueprint, "execute"],
+    run: async (values) => (await import("./blueprint.ts")).deployVerb(values),
+  },
+  {
+    words: "blueprint destroy",
+    names: 0,
+    options: [...blueprint, "execute"],
+    run: async (values) => (await import("./blueprint.ts")).destroyVerb(values),
+  },
+  {
+    words: "blueprint status",
+    names: 0,
+    options: blueprint,
+    run: async (values) => (await import("./blueprint.ts")).statusVerb(values),
+  },
+  {
+    words: "state show",
+    names: 1,
+    options: ["json", "env"],
+    run: async (values, stack) => (await import("./state-show.ts")).showState(stack, values),
+  },
+  {
+    words: "state show",
+    names: 0,
+    options: ["json", "env", "module"],
+    run: async (values) => (await import("./state-show.ts")).showState(values.module ?? "", values),
   },
   {
     words: "evidence list",

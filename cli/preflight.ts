@@ -14,7 +14,7 @@ import { Pulumi, type StackPlace, stackPlace } from "./pulumi.ts";
 import { readTemplateStack, templateProject } from "./template-stack.ts";
 
 /** What an update depends on, and what it may do without. */
-interface Looked {
+export interface Looked {
   required: Check[];
   optional: Check[];
 }
@@ -23,13 +23,18 @@ interface Looked {
 export async function preflight(name: string, options: { strict: boolean; json: boolean }): Promise<number> {
   const place = stackPlace(name, [poolProject, templateProject], poolProject);
   const pulumi = await Pulumi.open();
-  const { required, optional } =
-    place.project === poolProject ? await pool(pulumi, place) : await templates(pulumi, place);
+  const { required, optional } = (await ownChecks(pulumi, place)) ?? { required: [], optional: [] };
   const checks = [...required, ...(options.strict ? optional : optional.map(onlyWarns))];
   const stack = `${place.project}/${place.stack}`;
   if (options.json) process.stdout.write(`${JSON.stringify({ stack, strict: options.strict, checks }, null, 2)}\n`);
   else printTable(stack, checks);
   return exitCode(checks);
+}
+
+/** What a project has to look at beside its configuration; undefined for one that has nothing. */
+export async function ownChecks(pulumi: Pulumi, place: StackPlace): Promise<Looked | undefined> {
+  if (place.project === poolProject) return pool(pulumi, place);
+  return place.project === templateProject ? templates(pulumi, place) : undefined;
 }
 
 /** What is not satisfied is shown and does not fail. */

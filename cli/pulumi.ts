@@ -19,6 +19,15 @@ export interface StackPlace {
   stack: string;
 }
 
+/** A stack as a list of stacks shows it. */
+export interface StackSummary {
+  name: string;
+  /** UTC, ISO 8601; absent where it was never updated. */
+  lastUpdate?: string;
+  /** Resources in its state. */
+  resourceCount?: number;
+}
+
 /** Where the `Pulumi.yaml` of a project is, from the top folder. */
 export function folderOf(project: string): string {
   return project === "foundation" ? "." : project;
@@ -47,7 +56,11 @@ export function stackPlace(text: string, projects: readonly string[], fallback: 
 
 /** The pinned engine, ready to be asked. */
 export class Pulumi {
-  private constructor(private readonly env: Readonly<Record<string, string>>) {}
+  private constructor(
+    private readonly env: Readonly<Record<string, string>>,
+    /** Files in place of stacks' own configuration, by `<project>/<stack>`. */
+    private readonly files: ReadonlyMap<string, string> = new Map(),
+  ) {}
 
   /** @throws Failure when there is no engine to be had. */
   static async open(): Promise<Pulumi> {
@@ -55,19 +68,45 @@ export class Pulumi {
     return new Pulumi(env);
   }
 
+  /** The same engine, which finds the configuration of one stack in another file. */
+  withConfig({ project, stack }: StackPlace, file: string): Pulumi {
+    return new Pulumi(this.env, new Map([...this.files, [`${project}/${stack}`, file]]));
+  }
+
+  /** Arguments that name a stack, and the file with its configuration. */
+  stackArgs({ project, stack }: StackPlace): string[] {
+    const file = this.files.get(`${project}/${stack}`);
+    return ["--stack", stack, ...(file === undefined ? [] : ["--config-file", file])];
+  }
+
   /**
    * Asks something of a stack and gives the answer. It may hold secrets where they were asked for: no error repeats it.
    * @param stdin what must not stand in the arguments.
    * @throws Failure with Pulumi's own words.
    */
-  ask({ project, stack }: StackPlace, args: readonly string[], stdin?: string): Promise<string> {
-    return this.answer(project, [...args, "--stack", stack], stdin);
+  ask(place: StackPlace, args: readonly string[], stdin?: string): Promise<string> {
+    return this.answer(place.project, [...args, ...this.stackArgs(place)], stdin);
   }
 
   /** Names of a project's stacks in this backend. @throws Failure with Pulumi's own words. */
   async stacks(project: string): Promise<string[]> {
-    const stacks = JSON.parse(await this.answer(project, ["stack", "ls", "--json"])) as { name: string }[];
-    return stacks.map(({ name }) => name.split("/").at(-1) ?? name);
+    return (await this.stackList(project)).map(({ name }) => name);
+  }
+
+  /** A project's stacks in this backend. @throws Failure with Pulumi's own words. */
+  async stackList(project: string): Promise<StackSummary[]> {
+    const stacks = JSON.parse(await this.answer(project, ["stack", "ls", "--json"])) as StackSummary[];
+    return stacks.map((stack) => ({ ...stack, name: stack.name.split("/").at(-1) ?? stack.name }));
+  }
+
+  /** Makes a stack, without selecting it. @throws Failure with Pulumi's own words. */
+  async make(place: StackPlace): Promise<void> {
+    await this.ask(place, ["stack", "init", "--no-select"]);
+  }
+
+  /** This process's environment with the pinned engine first in the path; backend, home and passphrase are the operator's. */
+  environment(): NodeJS.ProcessEnv {
+    return { ...process.env, ...pathOf(this.env) };
   }
 
   private answer(project: string, args: readonly string[], stdin?: string): Promise<string> {
@@ -95,7 +134,7 @@ export class Pulumi {
         [...args, "--stack", stack, ...(process.stdin.isTTY ? [] : ["--non-interactive"])],
         {
           cwd: join(checkout, folderOf(project)),
-          env: { ...process.env, ...pathOf(this.env) },
+          env: this.environment(),
           // A passphrase may be asked for there.
           stdio: [process.stdin.isTTY ? "inherit" : "ignore", out, 2],
         },

@@ -15,7 +15,8 @@ import { ask } from "./prompt.ts";
 import { Pulumi, type StackPlace, stackPlace } from "./pulumi.ts";
 import { ownValues } from "./stack.ts";
 
-const shapes: Record<string, ConfigShape> = {
+/** Configuration of every project that has a schema. */
+export const shapes: Readonly<Record<string, ConfigShape>> = {
   foundation: foundationConfig,
   "ops-runner": opsRunnerConfig,
   "platform-vm": platformVmConfig,

@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { blueprintSchema } from "../components/blueprint/spec.ts";
 import { keyTable, stackFileSchema } from "../components/config/describe.ts";
 import type { ConfigShape } from "../components/config/strict.ts";
 import { foundationConfig } from "../foundation/config.ts";
@@ -31,6 +32,7 @@ await runMain(async () => {
     const readme = join(top, project, "README.md");
     wanted.set(readme, withTable(readme, keyTable(shape)));
   }
+  wanted.set(join(top, "stacks", "schemas", "blueprint.json"), `${JSON.stringify(blueprintSchema(), null, 2)}\n`);
   const stale = [...wanted].filter(([path, text]) => !existsSync(path) || readFileSync(path, "utf8") !== text);
   if (process.argv.includes("--check")) {
     const names = stale.map(([path]) => path.slice(top.length + 1)).join(", ");

@@ -5,9 +5,9 @@
 
 /**
  * What became of a check. `skipped` means that nothing was observed, and is never shown as good; `warning` is one that nothing
- * depends on for certain, and that is not satisfied.
+ * depends on for certain, and that is not satisfied; `deferred` is one that can only be looked at once something else is done.
  */
-export type CheckStatus = "ok" | "failed" | "warning" | "skipped";
+export type CheckStatus = "ok" | "failed" | "warning" | "skipped" | "deferred";
 
 /** One check and its result. */
 export interface Check {

@@ -39,6 +39,7 @@ export class Engine {
     for (const part of [
       "Pulumi.yaml",
       "package.json",
+      "blueprints",
       "cli",
       "foundation",
       "components",

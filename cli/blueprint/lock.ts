@@ -1,0 +1,141 @@
+/**
+ * One run at a time of a blueprint in an environment. A second one is told who is at work, and does not wait. What a dead
+ * process of this host left behind is taken over; as long as the Pulumi that it started is at work, it is not dead.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, userInfo } from "node:os";
+import { dirname } from "node:path";
+import { z } from "zod";
+import { Failure } from "../../toolchain/failure.ts";
+import { withLock } from "../../toolchain/lock.ts";
+import { placeOf } from "./record.ts";
+
+const processSchema = z.object({
+  pid: z.int(),
+  /** What tells it from a later process of the same number; empty where the system does not say. */
+  started: z.string(),
+});
+
+const lockSchema = z.object({
+  run: z.string(),
+  verb: z.string(),
+  owner: z.string(),
+  host: z.string(),
+  /** UTC, ISO 8601. */
+  began: z.string(),
+  holder: processSchema,
+  /** The Pulumi that is at work, and on which step. */
+  pulumi: processSchema.extend({ step: z.string() }).optional(),
+});
+
+/** Who is at work. */
+export type LockHolder = z.output<typeof lockSchema>;
+
+/** A lock that this process holds. */
+export class BlueprintLock {
+  private constructor(
+    private readonly path: string,
+    private content: LockHolder,
+  ) {}
+
+  /** @throws Failure when somebody else holds it, with who, where and since when. */
+  static async take(ref: string, env: string, run: string, verb: string): Promise<BlueprintLock> {
+    const path = `${placeOf(ref, env)}.lock`;
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    const content: LockHolder = {
+      ...{ run, verb, owner: userInfo().username, host: hostname(), began: new Date().toISOString() },
+      holder: { pid: process.pid, started: startOf(process.pid) },
+    };
+    // Who looks whether a lock is left behind, and who takes it over, must be one.
+    await withLock(dirname(path), async () => {
+      const holder = holderOf(ref, env);
+      if (holder && isAtWork(holder)) throw refusal(holder, ref, env, path);
+      write(path, content);
+    });
+    return new BlueprintLock(path, content);
+  }
+
+  /** Notes the process that is at work on a step. */
+  works(step: string, pid: number): void {
+    this.content = { ...this.content, pulumi: { pid, started: startOf(pid), step } };
+    write(this.path, this.content);
+  }
+
+  release(): void {
+    const current = read(this.path);
+    if (current?.run === this.content.run) rmSync(this.path, { force: true });
+  }
+}
+
+/** Who holds the lock; a dead one too. */
+export function holderOf(ref: string, env: string): LockHolder | undefined {
+  return read(`${placeOf(ref, env)}.lock`);
+}
+
+/** Whether a holder may still change something. Of another host nothing is known: it is taken to be. */
+export function isAtWork({ host, holder, pulumi }: LockHolder): boolean {
+  if (host !== hostname()) return true;
+  return isAlive(holder) || (pulumi !== undefined && isAlive(pulumi));
+}
+
+/** Whether a process lives, and is the one that was meant. */
+export function isAlive({ pid, started }: z.output<typeof processSchema>): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    // One of somebody else is there all the same.
+    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
+  }
+  const now = startOf(pid);
+  return now !== "dead" && (now === started || now === "" || started === "");
+}
+
+function refusal(holder: LockHolder, ref: string, env: string, path: string): Failure {
+  const { verb, owner, host, began, holder: one, pulumi } = holder;
+  const age = ageOf(began);
+  const who = `${owner} on ${host} (pid ${one.pid}, run ${holder.run}), ${age}`;
+  const what = `blueprint ${ref} in ${env} is at work: ${verb} by ${who}; nothing was changed`;
+  if (host !== hostname()) {
+    return new Failure(what, `wait for it, or look there; when nothing runs there any more: rm ${path}`);
+  }
+  if (isAlive(one)) return new Failure(what, `wait for it: holdfast blueprint status --env ${env} --ref ${ref}`);
+  const left = `blueprint ${ref} in ${env}: the ${verb} of ${who} was killed, and its pulumi (pid ${pulumi?.pid}) is still at work on ${pulumi?.step}`;
+  return new Failure(left, "wait for it to end, then the same command goes on from there");
+}
+
+/** How long ago, in words. */
+export function ageOf(began: string): string {
+  const seconds = Math.max(0, Math.round((Date.now() - Date.parse(began)) / 1000));
+  if (seconds < 120) return `for ${seconds} s`;
+  return seconds < 7200 ? `for ${Math.round(seconds / 60)} min` : `for ${Math.round(seconds / 3600)} h`;
+}
+
+/** When a process began, in the system's own count; `dead` for one that only waits to be buried. */
+function startOf(pid: number): string {
+  const file = `/proc/${pid}/stat`;
+  if (!existsSync(file)) return "";
+  try {
+    // Behind the name, which may hold anything.
+    const fields = readFileSync(file, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ");
+    return fields[0] === "Z" ? "dead" : (fields[19] ?? "");
+  } catch {
+    return "";
+  }
+}
+
+function read(path: string): LockHolder | undefined {
+  if (!existsSync(path)) return undefined;
+  try {
+    return lockSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch {
+    throw new Failure(`${path} is no lock of a blueprint`, `when nothing runs: rm ${path}`);
+  }
+}
+
+function write(path: string, content: LockHolder): void {
+  const partial = `${path}.${process.pid}.partial`;
+  writeFileSync(partial, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  renameSync(partial, path);
+}

@@ -1,0 +1,34 @@
+/**
+ * How people name a stack: `<project>#<stack>`, `<project>/<stack>`, or the runbook's `platform/onprem/platform-vm#instance`.
+ * Pure.
+ */
+
+/** Module names of the runbook, by the project that does what they did. */
+const modules: Readonly<Record<string, string>> = {
+  "core/onprem/template-image": "template-image",
+  "platform/onprem/platform-vm": "platform-vm",
+  "platform/linux/ops-runner": "ops-runner",
+};
+
+/** The stack of an environment that an instance names: `onprem_ops_runner` in `dev` is `dev-onprem-ops-runner`. */
+export function stackOf(instance: string, env: string): string {
+  // A stack's own name, as `pulumi stack ls` shows it, is taken as it is.
+  if (env === "" || instance === env || instance.startsWith(`${env}-`)) return instance;
+  return `${env}-${instance.replaceAll("_", "-")}`;
+}
+
+/**
+ * Reads a reference.
+ * @param env environment, for names without one; empty: names are taken as they are.
+ * @returns undefined for text that names no stack.
+ */
+export function parseReference(text: string, env: string): { project: string; stack: string } | undefined {
+  const [module = "", instance, ...more] = text.split("#");
+  if (more.length > 0) return undefined;
+  const at = instance === undefined ? module.lastIndexOf("/") : -1;
+  const project = instance === undefined ? module.slice(0, at) : module;
+  const name = instance ?? module.slice(at + 1);
+  const known = modules[project] ?? project;
+  if (!/^[a-z][a-z0-9-]*$/.test(known) || !/^\w[\w.-]*$/.test(name)) return undefined;
+  return { project: known, stack: stackOf(name, env) };
+}

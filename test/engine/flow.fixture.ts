@@ -1,0 +1,109 @@
+/**
+ * A checkout with two small projects, `first` and `second`, and blueprints that lead through them: for everything about
+ * blueprints that is not about what their steps do.
+ */
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { execa, type ResultPromise } from "execa";
+import { stringify } from "yaml";
+import { until } from "../../lab/wait.ts";
+import { cacheDirectory } from "../../toolchain/cache.ts";
+import { Engine, type EngineResult } from "./engine.ts";
+
+/** What a test changes about a step. */
+export type StepChange = Record<string, unknown> & { config?: object };
+
+/** A checkout with the projects; everything ends with `close`. */
+export class Flow {
+  private constructor(readonly engine: Engine) {}
+
+  static async open(): Promise<Flow> {
+    const engine = await Engine.open();
+    for (const name of ["first", "second"]) {
+      const folder = join(engine.directory, name);
+      cpSync(join(engine.directory, "test/engine/programs/step"), folder, { recursive: true });
+      const file = join(folder, "Pulumi.yaml");
+      writeFileSync(file, readFileSync(file, "utf8").replaceAll(/(?<=name: |stacks\/)step/g, name));
+    }
+    return new Flow(engine);
+  }
+
+  /**
+   * Writes the blueprint `test/<name>@v1`: `one` in `first/dev-<name>`, then `two`, which reads it, in `second/dev-<name>`.
+   * @returns its path.
+   */
+  blueprint(name: string, one: StepChange = {}, two: StepChange = {}): string {
+    const stack = `\${env}-${name}`;
+    const steps = [
+      { id: "one", project: "first", stack, skip_if_state_ok: true, ...one, config: { value: "a", ...one.config } },
+      {
+        ...{ id: "two", project: "second", stack, requires: ["one"], skip_if_state_ok: true, ...two },
+        config: { value: "b", upstream: `first/\${steps.one.stack}`, ...two.config },
+      },
+    ];
+    const path = this.at(`${name}.yml`);
+    writeFileSync(path, stringify({ kind: "Blueprint", ref: `test/${name}@v1`, steps }));
+    return path;
+  }
+
+  /** A verb on a file in the environment `dev`. */
+  verb(verb: string, file: string, ...more: string[]): Promise<EngineResult> {
+    return this.engine.holdfast("blueprint", verb, "--env", "dev", "--file", file, ...more);
+  }
+
+  deploy(file: string): Promise<EngineResult> {
+    return this.verb("deploy", file, "--execute");
+  }
+
+  /** How the last run of each step stands, by id. */
+  async statuses(file: string): Promise<Record<string, string>> {
+    const { stdout } = await this.verb("status", file, "--json");
+    const { steps } = JSON.parse(stdout) as { steps: { id: string; status: string }[] };
+    return Object.fromEntries(steps.map(({ id, status }) => [id, status]));
+  }
+
+  /** A deploy that runs beside the test. */
+  begin(file: string): ResultPromise<{ reject: false; stdin: "ignore" }> {
+    const args = ["cli/holdfast.js", "blueprint", "deploy", "--env", "dev", "--file", file, "--execute"];
+    return execa("node", args, {
+      cwd: this.engine.directory,
+      env: { ...process.env, ...this.engine.env, HOLDFAST_CACHE: cacheDirectory() },
+      reject: false,
+      stdin: "ignore",
+    });
+  }
+
+  /** A place in the clone. */
+  at(name: string): string {
+    return join(this.engine.directory, name);
+  }
+
+  /** Waits until a file is there. */
+  async there(path: string): Promise<void> {
+    const wait = { what: `the file ${path}`, boundMs: 60_000, everyMs: 20, lookAt: path };
+    await until(wait, () => existsSync(path));
+  }
+
+  /** The process of Pulumi that a deploy which was killed left at work. */
+  pulumiOf(name: string): number {
+    const state = join(this.engine.env.XDG_STATE_HOME ?? "", "holdfast/blueprints/dev", `test.${name}.v1.lock`);
+    return JSON.parse(readFileSync(state, "utf8")).pulumi.pid;
+  }
+
+  close(): void {
+    this.engine.close();
+  }
+}
+
+/** Waits until a process is gone. */
+export async function gone(pid: number): Promise<void> {
+  const wait = { what: `the end of process ${pid}`, boundMs: 60_000, everyMs: 20, lookAt: "ps" };
+  await until(wait, () => {
+    try {
+      // One that nobody has buried yet is as good as gone.
+      return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+    } catch {
+      return true;
+    }
+  });
+}

@@ -1,0 +1,24 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import * as pulumi from "@pulumi/pulumi";
+
+const config = new pulumi.Config();
+const upstream = config.get("upstream");
+const read = upstream ? new pulumi.StackReference(`organization/${upstream}`).requireOutput("value") : undefined;
+const kept = new pulumi.Stash("kept", {
+  input: pulumi.output(read).apply((more) => [config.get("value"), more].join()),
+});
+
+// Says that it is there, and stays until it is let go, where a test asks for that.
+const wait = config.get("wait");
+if (wait && !pulumi.runtime.isDryRun()) {
+  writeFileSync(`${wait}.began`, "");
+  while (!existsSync(wait)) await setTimeout(20);
+}
+if (existsSync(`${config.get("broken")}`))
+  throw new pulumi.RunError(`asked to fail, with ${config.get("token")} in its words`);
+
+export const value = kept.output;
+export const environment = process.env.HYOPS_ENV ?? "";
+export const forced = process.env.HOLDFAST_FORCE_RUN ?? "";
+export const token = config.getSecret("token");
