@@ -25,7 +25,8 @@ export function stackOf(instance: string, env: string): string {
 export function parseReference(text: string, env: string): { project: string; stack: string } | undefined {
   const [module = "", instance, ...more] = text.split("#");
   if (more.length > 0) return undefined;
-  const at = instance === undefined ? module.lastIndexOf("/") : -1;
+  const at = module.lastIndexOf("/");
+  if (instance === undefined && at < 0) return undefined;
   const project = instance === undefined ? module.slice(0, at) : module;
   const name = instance ?? module.slice(at + 1);
   const known = modules[project] ?? project;

@@ -50,8 +50,6 @@ test("a step without its secret, then one that fails, then the rest: it goes on 
   expect(readFileSync(stackFile, "utf8")).toContain("# set by hand");
   expect(parse(readFileSync(stackFile, "utf8")).config).toMatchObject({ "second:own": "kept", "second:value": "b" });
 
-  writeFileSync(flow.at("stacks/second/before"), readFileSync(stackFile));
-  await flow.engine.must("second", "config", "set", "broken", "nothing", "--stack", "dev-resume");
   const fixed = flow.blueprint("resume", one, { ...two, config: { broken: "nothing" } });
   const done = await flow.deploy(fixed);
   expect(done.exitCode, done.stderr).toBe(0);
@@ -105,7 +103,7 @@ test("a second deploy is refused while one is at work, and an interrupt ends the
   );
   expect(second.stderr).toContain("nothing was changed");
   expect((await flow.verb("status", file)).stdout).toMatch(
-    /at work: deploy by .*, at one\n[^]*one +first\/dev-lock +running/,
+    /at work: deploy by .*, at one\n(?:.*\n)*one +first\/dev-lock +running/,
   );
   expect((await shown("first#lock")).status).toBe("running");
 

@@ -4,7 +4,7 @@
  */
 import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { execa, type ResultPromise } from "execa";
+import { execa } from "execa";
 import { stringify } from "yaml";
 import { until } from "../../lab/wait.ts";
 import { cacheDirectory } from "../../toolchain/cache.ts";
@@ -63,7 +63,7 @@ export class Flow {
   }
 
   /** A deploy that runs beside the test. */
-  begin(file: string): ResultPromise<{ reject: false; stdin: "ignore" }> {
+  begin(file: string) {
     const args = ["cli/holdfast.js", "blueprint", "deploy", "--env", "dev", "--file", file, "--execute"];
     return execa("node", args, {
       cwd: this.engine.directory,
