@@ -73,9 +73,9 @@ export class Pulumi {
     return new Pulumi(this.env, new Map([...this.files, [`${project}/${stack}`, file]]));
   }
 
-  /** Arguments that name a stack, and the file with its configuration. */
-  stackArgs({ project, stack }: StackPlace): string[] {
-    const file = this.files.get(`${project}/${stack}`);
+  /** Arguments by which a command finds a stack, and the file with its configuration where the command reads one. */
+  stackArgs({ project, stack }: StackPlace, [command]: readonly string[]): string[] {
+    const file = command === "stack" ? undefined : this.files.get(`${project}/${stack}`);
     return ["--stack", stack, ...(file === undefined ? [] : ["--config-file", file])];
   }
 
@@ -85,7 +85,7 @@ export class Pulumi {
    * @throws Failure with Pulumi's own words.
    */
   ask(place: StackPlace, args: readonly string[], stdin?: string): Promise<string> {
-    return this.answer(place.project, [...args, ...this.stackArgs(place)], stdin);
+    return this.answer(place.project, [...args, ...this.stackArgs(place, args)], stdin);
   }
 
   /** Names of a project's stacks in this backend. @throws Failure with Pulumi's own words. */

@@ -69,7 +69,7 @@ export class Interrupt {
 export async function runPulumi(pulumi: Pulumi, operation: Operation, interrupt: Interrupt): Promise<Ended> {
   const { place, args, env, forceRun, log, began } = operation;
   const out = openSync(log, "a", 0o600);
-  const child = spawn("pulumi", [...args, "--non-interactive", "--color", "never", ...pulumi.stackArgs(place)], {
+  const child = spawn("pulumi", [...args, "--non-interactive", "--color", "never", ...pulumi.stackArgs(place, args)], {
     cwd: join(checkout, folderOf(place.project)),
     env: {
       ...pulumi.environment(),

@@ -87,7 +87,7 @@ async function stepChecks(
     const file = join(directory, "stack.yaml");
     writeStackFile(step, step.config, file);
     const configured = pulumi.withConfig(step, file);
-    const own = await ownChecks(configured, step);
+    const own = await ownChecks(configured, { project, stack });
     checks.push(...(own?.required ?? []), ...(own?.optional ?? []).map(onlyWarns));
     const preview = await previewCheck(configured, step, join(directory, "log"), interrupt);
     return [...checks, preview];
