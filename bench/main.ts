@@ -11,6 +11,8 @@ import { siteDown } from "../lab/site.ts";
 import type { Workspace } from "../lab/workspace.ts";
 import { Failure, runMain } from "../toolchain/failure.ts";
 import { step } from "../toolchain/progress.ts";
+import { measureBlueprint } from "./blueprint.ts";
+import { blueprintMarkdown, blueprintTable } from "./blueprint-report.ts";
 import { measureNetbox } from "./netbox.ts";
 import { type NetboxMeasured, netboxMarkdown, netboxTable } from "./netbox-report.ts";
 import { picture } from "./picture.ts";
@@ -19,20 +21,20 @@ import { measurePools } from "./pools.ts";
 import { previewPairs, tracedPreviews } from "./previews.ts";
 import { type Measured, markdown, partSpreads, plainTable } from "./report.ts";
 import { writeBareProgram } from "./site.ts";
-import { compare } from "./spread.ts";
+import { type Comparison, compare } from "./spread.ts";
 import { ups } from "./ups.ts";
 
 const siteName = "b-bench";
 const docs = join(import.meta.dirname, "..", "docs");
 const marks = (name: string) => [`<!-- ${name}: written by npm run bench -- --write -->`, `<!-- /${name} -->`] as const;
 
-const parts = ["runners", "pools", "netbox"] as const;
+const parts = ["runners", "pools", "netbox", "blueprint"] as const;
 type Part = (typeof parts)[number];
 
 const usage = `usage: npm run bench [-- options]
   --runs N     how often every preview is measured (default 5)
   --quick      the same as --runs 1 --pools 1,10
-  --only WHAT  runners, pools or netbox: not the others
+  --only WHAT  runners, pools, netbox or blueprint: not the others
   --pools N,…  sizes of the pools (default 1,10,100)
   --pairs N    how often a runner is made, by hand and with holdfast (default 1; 0: with holdfast alone)
   --json FILE  also writes what was measured as JSON
@@ -42,13 +44,21 @@ await runMain(async () => {
   const options = readOptions();
   const isAsked = (part: Part) => options.only === undefined || options.only === part;
   const netbox = isAsked("netbox") ? await measureNetbox() : undefined;
+  const blueprint = isAsked("blueprint") ? await measureBlueprint(options.runs) : undefined;
   const pools = isAsked("pools") ? await measurePools(options.pools, options.runs) : undefined;
   const measured = isAsked("runners") ? await measure(options.runs, options.pairs) : undefined;
-  if (options.json) writeFileSync(options.json, `${JSON.stringify({ ...measured, pools, netbox }, null, 2)}\n`);
+  if (options.json)
+    writeFileSync(options.json, `${JSON.stringify({ ...measured, pools, netbox, blueprint }, null, 2)}\n`);
   if (options.write && measured) writeDocs(measured);
   if (options.write && pools) writePoolDocs(pools);
   if (options.write && netbox) writeNetboxDocs(netbox);
-  const tables = [measured && plainTable(measured), pools && poolsTable(pools), netbox && netboxTable(netbox)];
+  if (options.write && blueprint) writeBlueprintDocs(blueprint);
+  const tables = [
+    measured && plainTable(measured),
+    pools && poolsTable(pools),
+    netbox && netboxTable(netbox),
+    blueprint && blueprintTable(blueprint),
+  ];
   process.stdout.write(`\n${tables.filter(Boolean).join("\n")}`);
 });
 
@@ -136,6 +146,10 @@ function writePoolDocs(pools: PoolsMeasured): void {
 
 function writeNetboxDocs(netbox: NetboxMeasured): void {
   writeSection("netbox", netboxMarkdown(netbox, new Date().toISOString().slice(0, 10), machine()));
+}
+
+function writeBlueprintDocs(blueprint: readonly Comparison[]): void {
+  writeSection("blueprint", blueprintMarkdown(blueprint, new Date().toISOString().slice(0, 10), machine()));
 }
 
 /** Replaces what stands between a section's marks in docs/performance.md. */

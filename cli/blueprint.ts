@@ -9,7 +9,6 @@ import { Interrupt } from "./blueprint/engine.ts";
 import { environmentOf, environmentVariable } from "./blueprint/environment.ts";
 import { copyBlueprint } from "./blueprint/file.ts";
 import { type LoadedBlueprint, loadBlueprint, refuse, soundBlueprint } from "./blueprint/load.ts";
-import { preflightBlueprint } from "./blueprint/preflight.ts";
 import type { RunResult } from "./blueprint/run.ts";
 import { statusOfBlueprint, statusText } from "./blueprint/status.ts";
 import { exitCode, printTable } from "./check-table.ts";
@@ -72,6 +71,8 @@ export function validateBlueprint(options: BlueprintOptions): number {
 /** Looks at everything that can be looked at without a change. Exit code 0 ready or deferred, 1 blocked, 2 not all seen. */
 export async function preflightVerb(options: BlueprintOptions): Promise<number> {
   const { loaded } = sound(options);
+  // Alone needs the clients of every project's preflight, which take most of a second to load.
+  const { preflightBlueprint } = await import("./blueprint/preflight.ts");
   const pulumi = await Pulumi.open();
   const report = await interruptible((interrupt) => preflightBlueprint(pulumi, loaded, interrupt));
   if (options.json) out({ ref: loaded.plan.ref, env: loaded.plan.env, ...report });

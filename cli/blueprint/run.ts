@@ -2,15 +2,14 @@
  * One run of a blueprint: its lock, its record, its evidence, and its steps one after another, each as one line with its
  * seconds. What deploy and destroy have in common.
  */
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { PlannedStep } from "../../components/blueprint/plan.ts";
-import { catalogue } from "../../provider/catalogue.ts";
 import { runsOf } from "../../provider/evidence/directory.ts";
 import { versions } from "../../toolchain/pins.ts";
 import { step as progress } from "../../toolchain/progress.ts";
-import type { Pulumi } from "../pulumi.ts";
+import { checkout, type Pulumi } from "../pulumi.ts";
 import { changesIn, type Ended, failureIn, type Interrupt, isLockOf, runPulumi } from "./engine.ts";
 import { newRun, RunEvidence, type StepEvidence, type StepOutcome } from "./evidence.ts";
 import type { LoadedBlueprint } from "./load.ts";
@@ -52,7 +51,7 @@ export class BlueprintRun {
     this.id = id;
     const { ref, env } = loaded.plan;
     this.record = cutOff(readRecord(ref, env));
-    const all = { holdfast: catalogue.version, pulumi: versions.pulumi, node: process.versions.node };
+    const all = { holdfast: ownVersion(), pulumi: versions.pulumi, node: process.versions.node };
     this.evidence = new RunEvidence({ run: id, ref, env, verb, versions: all });
   }
 
@@ -239,6 +238,10 @@ export class BlueprintRun {
     const { ref, env } = this.loaded.plan;
     return `${placeOf(ref, env)}.logs`;
   }
+}
+
+function ownVersion(): string {
+  return (JSON.parse(readFileSync(join(checkout, "package.json"), "utf8")) as { version: string }).version;
 }
 
 /** Ends the line of a step that did not succeed. */

@@ -17,9 +17,11 @@ afterAll(() => site?.close());
 
 const ref = "test/pools@v1";
 
-async function preflight(disk: number): Promise<{ exitCode: number; steps: BlueprintReport["steps"]; text: string }> {
+async function preflight(
+  more: object = {},
+): Promise<{ exitCode: number; steps: BlueprintReport["steps"]; text: string }> {
   const file = join(site.engine.directory, "pools.yml");
-  const apps = { env: `\${env}`, disk_size_gb: disk, vms: { "app-01": vm(12) } };
+  const apps = { env: `\${env}`, ...more, vms: { "app-01": vm(12) } };
   const steps = [
     { id: "apps", project: "platform-vm", secrets: ["proxmox.token"], config: apps },
     { id: "more", project: "platform-vm", requires: ["apps"], config: { env: `\${env}`, require_ipam: false } },
@@ -44,7 +46,7 @@ test("a step is looked at with the blueprint's configuration; what needs it is d
   const stackFile = join(site.engine.directory, "stacks/platform-vm/Pulumi.dev-apps.yaml");
   const [before, writes] = [readFileSync(stackFile, "utf8"), site.writes()];
 
-  const ready = await preflight(8);
+  const ready = await preflight();
   expect(ready.exitCode, ready.text).toBe(0);
   expect(ready.steps.map(({ id, status }) => `${id} ${status}`)).toEqual(["apps ready", "more deferred"]);
   const of = (id: string) => ready.steps.find((step) => step.id === id)?.checks ?? [];
@@ -59,10 +61,10 @@ test("a step is looked at with the blueprint's configuration; what needs it is d
     expect.objectContaining({ status: "deferred", found: "apps, which it needs, is not deployed yet" }),
   );
 
-  // Smaller than the template's disk.
-  const blocked = await preflight(2);
+  const blocked = await preflight({ datastore_id: "gold" });
   expect(blocked.exitCode).toBe(1);
   expect(blocked.steps[0]).toMatchObject({ id: "apps", status: "blocked" });
+  expect(blocked.text).toContain("node pve1 shows the token no storage gold");
 
   expect(readFileSync(stackFile, "utf8")).toBe(before);
   expect(site.writes()).toBe(writes);
@@ -71,7 +73,7 @@ test("a step is looked at with the blueprint's configuration; what needs it is d
 
 test("a secret that is missing is named with the command that gives it", async () => {
   await site.engine.must("platform-vm", "config", "rm", "proxmox.token", "--stack", "dev-apps");
-  const { steps, exitCode } = await preflight(8);
+  const { steps, exitCode } = await preflight();
   await site.renewToken();
   expect(exitCode).toBe(1);
   expect(steps[0]?.checks).toContainEqual({

@@ -15,6 +15,8 @@ if (wait && !pulumi.runtime.isDryRun()) {
   writeFileSync(`${wait}.began`, "");
   while (!existsSync(wait)) await setTimeout(20);
 }
+// Seconds: work as long as that of a step that waits for machines.
+await setTimeout(Number(config.get("takes") ?? 0) * 1000);
 if (existsSync(`${config.get("broken")}`))
   throw new pulumi.RunError(`asked to fail, with ${config.get("token")} in its words`);
 
