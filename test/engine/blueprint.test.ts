@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
-import { Flow, gone } from "./flow.fixture.ts";
+import { Flow, gone, killSession } from "./flow.fixture.ts";
 
 const secret = "planted-Secret/42";
 let flow: Flow;
@@ -149,7 +149,7 @@ test("a deploy that is killed together with its Pulumi goes on, although that st
   await flow.there(`${wait}.began`);
   const pid = flow.pulumiOf("killed");
   first.kill("SIGKILL");
-  process.kill(pid, "SIGKILL");
+  killSession(pid);
   await first;
   await gone(pid);
   writeFileSync(wait, "");
