@@ -4,9 +4,9 @@
  */
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { netboxKeys } from "../components/config/netbox-keys.ts";
 import { netboxContract, netboxUrl } from "../components/contracts/netbox.ts";
 import type { SshTarget } from "../components/ssh/dial.ts";
-import { platformVmConfig } from "../platform-vm/config.ts";
 import { netboxApi } from "../provider/netbox/access.ts";
 import { bootstrapNetbox } from "../provider/netbox/bootstrap.ts";
 import { Failure } from "../toolchain/failure.ts";
@@ -74,6 +74,6 @@ function jumpsFrom(bastion: string | undefined): SshTarget[] {
 async function tokenOf(): Promise<string> {
   const otherwise = `export ${tokenVariable}=<token of NetBox>`;
   const token = process.env[tokenVariable] || (await ask("API token (not shown): ", { echo: false, otherwise }));
-  if (platformVmConfig["netbox.token"].safeParse(token).success) return token;
+  if (netboxKeys["netbox.token"].safeParse(token).success) return token;
   throw new Failure("nothing was changed: the token is none of NetBox's: 40 characters, or nbt_<key>.<40>", otherwise);
 }

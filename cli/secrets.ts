@@ -83,7 +83,11 @@ export function missingSecrets(
     // Without a token a runner is registered over SSH: only who said how needs none.
     if (project === "runners" && key === "forge.token") return !overSsh;
     if (project === "platform-vm" && key === "proxmox.token") return values.placement !== "libvirt";
-    if (project === "platform-vm" && key === "netbox.token") return /"mode":\s*"ipam"/.test(values.addressing ?? "");
+    if (project === "platform-vm" && key === "netbox.token") {
+      // A structure that cannot be used is the program's to say.
+      const { data } = platformVmConfig.addressing.safeParse(values.addressing || undefined);
+      return data?.mode === "ipam";
+    }
     return shape[key]?.safeParse(undefined).success === false;
   });
 }

@@ -2,7 +2,8 @@
  * Configuration of an operations runner, in the terms of its runbook: every key with its unit, its default and an example.
  */
 import { z } from "zod";
-import { choice, hostName, list, optional, textField, wholeNumber, withDefault } from "../components/config/fields.ts";
+import { choice, list, optional, textField, wholeNumber, withDefault } from "../components/config/fields.ts";
+import { jumpKeys } from "../components/config/jump-keys.ts";
 import { siteKeys } from "../components/config/site-keys.ts";
 import { releaseTools } from "../components/release/tools.ts";
 
@@ -109,23 +110,7 @@ export const opsRunnerConfig = {
       "false",
     ),
   ),
-  ssh_proxy_jump_host: optional(
-    hostName({ description: "Jump host that leads to the VM.", example: "bastion.example.org" }),
-  ),
-  ssh_proxy_jump_user: withDefault(
-    textField({ description: "Login on the jump host.", example: "ops" }, /^[a-z_][a-z0-9_-]*$/, "a login name"),
-    "root",
-  ),
-  ssh_proxy_jump_port: withDefault(
-    wholeNumber({ description: "SSH port of the jump host.", example: "2222" }, 1, 65535),
-    "22",
-  ),
-  "bastion.address": optional(
-    hostName({
-      description: "Address of the Proxmox host for SSH. Default: the site contract's.",
-      example: "192.168.1.5",
-    }),
-  ),
+  ...jumpKeys,
   connectivity_timeout_s: withDefault(
     wholeNumber({ description: "Seconds that one stage of one attempt to log in may take.", example: "10" }, 1, 600),
     "5",

@@ -5,17 +5,17 @@
 import { z } from "zod";
 import {
   choice,
-  hostName,
   ipv4,
   list,
   optional,
-  secret,
   structure,
   textField,
   wholeNumber,
   withDefault,
 } from "../components/config/fields.ts";
+import { jumpKeys } from "../components/config/jump-keys.ts";
 import { libvirtHostKeys, libvirtVmKeys } from "../components/config/libvirt-keys.ts";
+import { netboxKeys } from "../components/config/netbox-keys.ts";
 import { proxmoxKeys } from "../components/config/proxmox-keys.ts";
 import { siteKeys } from "../components/config/site-keys.ts";
 import { addressingInput, readinessInput, vmInput } from "../components/pool/inputs.ts";
@@ -206,32 +206,7 @@ export const platformVmConfig = {
       addressingInput,
     ),
   ),
-  "netbox.file": optional(
-    textField(
-      {
-        description: "File with the netbox@1 contract that `holdfast netbox bootstrap` wrote; required with IPAM.",
-        example: "../netbox.json",
-      },
-      /./,
-      "a path",
-    ),
-  ),
-  "netbox.token": optional(
-    secret(
-      textField(
-        { description: "API token for NetBox, v1 or v2.", example: "(pulumi config set --secret netbox.token)" },
-        /^(nbt_[A-Za-z0-9]+\.)?[A-Za-z0-9]{40}$/,
-        "a token of NetBox: 40 characters, or nbt_<key>.<40 characters>",
-      ),
-    ),
-  ),
-  "netbox.cluster": optional(
-    textField(
-      { description: "Cluster of the VMs' records in NetBox. Default: <zone>-<environment>.", example: "onprem-core" },
-      /^\S.{0,98}\S$/,
-      "2 to 100 characters",
-    ),
-  ),
+  ...netboxKeys,
   allow_vm_set_replace: withDefault(
     textField(
       {
@@ -297,23 +272,7 @@ export const platformVmConfig = {
     ),
     "",
   ),
-  ssh_proxy_jump_host: optional(
-    hostName({ description: "Jump host that leads to the VMs.", example: "bastion.example.org" }),
-  ),
-  ssh_proxy_jump_user: withDefault(
-    textField({ description: "Login on the jump host.", example: "ops" }, /^[a-z_][a-z0-9_-]*$/, "a login name"),
-    "root",
-  ),
-  ssh_proxy_jump_port: withDefault(
-    wholeNumber({ description: "SSH port of the jump host.", example: "2222" }, 1, 65535),
-    "22",
-  ),
-  "bastion.address": optional(
-    hostName({
-      description: "Address of the Proxmox host for SSH, the last way to the VMs. Default: the site contract's.",
-      example: "192.168.1.5",
-    }),
-  ),
+  ...jumpKeys,
   post_apply_ssh_readiness: withDefault(
     structure(
       { description: "The readiness gate behind every update: a mapping, or false for none.", example: inStackFile },

@@ -42,13 +42,14 @@ export async function makePool(
   const image = { path: imagePath(plan.image), sha256: plan.image.sha256 };
   const dns = { domain: config.dns_domain, servers: config.dns_servers };
   const vms = plan.vms.map((planned): MadeVm => {
-    const { key, name, role: _, tags: __, cards: ___, cidr = "", ...vm } = planned;
+    const { key, name, role: _, tags: __, cards: ___, cidr: ____, ...vm } = planned;
     const [card] = addressedCards(planned, plan, config.dns_domain, holdfast);
     const made = new LibvirtPoolVm(
       componentName(key),
       {
         ...vm,
-        cidr: card?.addressId ? (card.address ?? cidr) : cidr,
+        // Static or reserved: the plan has seen that there is one.
+        cidr: card?.address ?? "",
         ...{ vmName: name, owner, node: host.host, pool, domainType, image, dns },
         user: { name: config.ssh_username, keys },
       },

@@ -5,8 +5,9 @@
 import { isCidr } from "../components/config/fields.ts";
 import type { Netbox } from "../components/contracts/netbox.ts";
 import type { Site, SiteNetwork } from "../components/contracts/site.ts";
-import { contains, networkOf } from "../components/ipv4.ts";
+import { contains } from "../components/ipv4.ts";
 import type { IpIdentity } from "../components/netbox/identity.ts";
+import { customFields } from "../components/netbox/names.ts";
 import { type StaticPool, staticPool } from "../components/netbox/static-pool.ts";
 import type { SshTarget } from "../components/ssh/dial.ts";
 import { bastionOf } from "../components/ssh/ways.ts";
@@ -84,6 +85,13 @@ export function planIpam(
     report(
       "netbox.token",
       `inputs.addressing.mode=ipam requires NETBOX_API_TOKEN. Run: holdfast secrets ensure ${stack}, which stores it as netbox.token`,
+    );
+  }
+  const lacks = customFields.map(({ name }) => name).filter((name) => netbox && !netbox.customFields.includes(name));
+  if (lacks.length > 0) {
+    report(
+      "netbox.file",
+      `is of a NetBox that was made ready for an older holdfast, without ${lacks.join(", ")}; run again: holdfast netbox bootstrap --url ${netbox?.url} --file <file>`,
     );
   }
   const stated = site?.authorities.netbox?.url.replace(/\/+$/, "");
@@ -172,7 +180,7 @@ function cardProblems({ address, gateway, bridge }: PlannedCard, index: number, 
   if (address === "dhcp") problems.push(`ipv4.address must not be dhcp when inputs.addressing.mode=ipam. ${remove}`);
   else if (address !== undefined && isCidr(address)) {
     const [host = "", length] = address.split("/");
-    if (!contains(pool.subnet, host) || networkOf(pool.subnet).split("/")[1] !== length) {
+    if (!contains(pool.subnet, host) || pool.subnet.split("/")[1] !== length) {
       problems.push(
         `ipv4.address: explicit IPAM address ${address} is outside the authoritative subnet ${pool.subnet}. ${remove}`,
       );

@@ -230,7 +230,7 @@ rm -f ${archive}`;
         `${systemLink} on ${vm} is a file that holdfast did not make; move it away, or set runner_system_link to false`,
       );
     await this.connection.must(`ln -sfn ${shellQuote(linkTarget(prefix))} ${next}\nmv -fT ${next} ${path}`);
-    return link === "" ? "made" : `made; it led to ${link}`;
+    return "made";
   }
 
   private async sshd(seen: Observation): Promise<string | Skipped> {

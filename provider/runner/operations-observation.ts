@@ -76,7 +76,18 @@ export function objection(inputs: OperationsInputs, seen: Observation): string |
     const found = osName || "something without /etc/os-release";
     return `the runner path is pinned to Ubuntu LTS, and ${inputs.vm} runs ${found}; build it from an Ubuntu LTS template (template_key: ubuntu-22.04 or ubuntu-24.04)`;
   }
-  return foreign(inputs, seen);
+  return foreign(inputs, seen) ?? foreignPath(inputs, seen);
+}
+
+/** Says which of the paths outside the prefix is somebody else's; undefined where none is in the way. Pure. */
+function foreignPath({ owner, prefix, vm, ...wants }: OperationsInputs, seen: Observation): string | undefined {
+  if (wants.systemLink && seen.link !== "" && seen.link !== linkTarget(prefix)) {
+    return `${systemLink} on ${vm} leads to ${seen.link}, and this stack did not make it; remove it, or set runner_system_link to false`;
+  }
+  if (wants.gatewayPorts && seen.dropIn !== "" && !isOurDropIn(owner, seen)) {
+    return `${dropInPath} on ${vm} is not this stack's; move it away, or set runner_sshd_gateway_ports to false`;
+  }
+  return undefined;
 }
 
 /** Says whose the prefix is, where it is not this stack's. Pure. */

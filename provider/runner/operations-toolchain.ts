@@ -49,15 +49,23 @@ export const operationsToolchain: ResourceKind<OperationsInputs, OperationsState
     const inputs = inputsOf(state);
     const steps = new Steps((text) => operation.log("status", text));
     const patience = { waitSeconds: destroyWaitSeconds, signal: operation.signal, lastRoute: state.route };
+    let reached = false;
+    let failure: Error | undefined;
     try {
-      await withRunner(inputs, patience, ({ connection }) =>
-        new RunnerWork(connection, inputs, steps, operation.log).remove(),
-      );
+      await withRunner(inputs, patience, ({ connection }) => {
+        reached = true;
+        return new RunnerWork(connection, inputs, steps, operation.log).remove();
+      });
     } catch (error) {
-      // A VM that is gone took the toolchain along, and must not hold up a destroy.
-      operation.log("warning", `the toolchain was not removed from ${inputs.vm}: ${(error as Error).message}`);
+      failure = error as Error;
     }
-    operation.attach(evidenceOf(inputs, steps, "absent"));
+    operation.attach(evidenceOf(inputs, steps, failure ? "error" : "absent", failure));
+    if (!failure) return;
+    const text = `the toolchain was not removed from ${inputs.vm}: ${failure.message}`;
+    // What is still there must not be forgotten: the same command goes on.
+    if (reached) throw new Error(`${text}; run the same command again`, { cause: failure });
+    // A VM that is gone took the toolchain along, and must not hold up a destroy.
+    operation.log("warning", text);
   },
 };
 

@@ -9,6 +9,7 @@ import type { Netbox } from "../../components/contracts/netbox.ts";
 import type { Site, SiteNetwork } from "../../components/contracts/site.ts";
 import { contains, ipv4Number, ipv4Text } from "../../components/ipv4.ts";
 import { identityDigest, identityText } from "../../components/netbox/identity.ts";
+import { customFields } from "../../components/netbox/names.ts";
 import { poolSize, staticPool } from "../../components/netbox/static-pool.ts";
 import { platformVmConfig } from "../../platform-vm/config.ts";
 import { planPool } from "../../platform-vm/plan.ts";
@@ -42,7 +43,7 @@ const netbox: Netbox = {
   contract: "netbox@1",
   url: "https://netbox.example.org",
   version: "4.7.3",
-  customFields: [],
+  customFields: customFields.map(({ name }) => name),
   tags: [],
   secretKey: "netbox.token",
 };
@@ -59,11 +60,16 @@ const base: Record<string, string> = {
 
 const two = { interfaces: [{ bridge: "vnetenv" }, { bridge: "vnetenvdata", ipv4: {} }] };
 
-function plan(vms: object, changes: Record<string, string | undefined> = {}, from: Site | undefined = site) {
+function plan(
+  vms: object,
+  changes: Record<string, string | undefined> = {},
+  from: Site | undefined = site,
+  ready = netbox,
+) {
   const raw = Object.entries({ ...base, vms: JSON.stringify(vms), ...changes });
   const given = raw.filter((entry): entry is [string, string] => entry[1] !== undefined);
   const config = parseConfig("platform-vm", "dev-apps", platformVmConfig, Object.fromEntries(given));
-  return planPool(config, from, { project: "platform-vm", stack: "dev-apps" }, "", netbox);
+  return planPool(config, from, { project: "platform-vm", stack: "dev-apps" }, "", ready);
 }
 
 function problems(...args: Parameters<typeof plan>): string {
@@ -148,6 +154,14 @@ describe("a pool under IPAM", () => {
     expect(text).toMatch(/netbox\.token.*/);
     expect(text).toMatch(/netbox\.file.*/);
     expect(text).toMatch(/ipam cannot map bridge='vnetdev' to a subnet from the site contract\. Known vnets: \[\]/);
+  });
+
+  it("does not take the contract of a NetBox that lacks one of our fields", () => {
+    const [first = "", ...others] = netbox.customFields;
+    const older = { ...netbox, customFields: others };
+    expect(problems({ "pgha-01": two }, {}, site, older)).toContain(
+      `without ${first}; run again: holdfast netbox bootstrap`,
+    );
   });
 
   it("does not take the contract of another NetBox than the site's", () => {

@@ -88,6 +88,18 @@ test.each([
     { ...healthy, marker: { owner: "home.ops-runner.other" } },
     /belongs to home\.ops-runner\.other/,
   ],
+  [
+    "somebody's command",
+    "ubuntu-lts",
+    { ...empty, link: "/opt/theirs/holdfast" },
+    /holdfast on runner-01 leads to \/opt\/theirs\/holdfast, and this stack did not make it; remove it/,
+  ],
+  [
+    "somebody's drop-in",
+    "ubuntu-lts",
+    { ...empty, dropIn: digestOf("GatewayPorts no\n"), dropInHead: "GatewayPorts no" },
+    /90-holdfast-runner\.conf on runner-01 is not this stack's; move it away/,
+  ],
   ["somebody's files", "ubuntu-lts", { ...empty, filled: true }, /something in it that holdfast did not put there/],
 ] as const)("%s: refused or not", (_what, os, seen, words) => {
   const found = objection({ ...inputs, os }, seen);
@@ -143,4 +155,19 @@ test("a VM that cannot be reached fails the update with the gate's words, keeps 
   const read = raw((await engine.read(type, failed.id, failed.properties, there)).getProperties());
   expect(read.drift).toEqual([expect.stringMatching(/^not observed: connectivity check failed/)]);
   await expect(engine.delete(type, failed.id, failed.properties)).resolves.toBeDefined();
+});
+
+test("a destroy that reached the VM and could not remove all of it fails: what is left is not forgotten", async () => {
+  const { key } = operatorHome();
+  const answer = (command: string) => {
+    if (command.includes("say link")) return { stdout: `link=${healthy.link}\n` };
+    return command.includes("rm -f") ? { code: 1, stderr: "Read-only file system" } : { stdout: "status: done\n" };
+  };
+  const server = await sshHost({ allowed: key.public, answer });
+  const engine = await engineFor(catalogue);
+  const state = { ...inputs, target: { ...target, port: server.port }, route: "direct", status: "ok" };
+  const removed = engine.delete(type, "runner", state);
+  await expect(removed).rejects.toThrow(
+    /was not removed from runner-01: .*Read-only file system.*run the same command again/s,
+  );
 });
