@@ -26,6 +26,7 @@ mount -t tmpfs -o mode=755 run "$root/run"
 mount -t tmpfs -o mode=1777 tmp "$root/tmp"
 mount -t tmpfs -o mode=755 dev "$root/dev"
 mkdir -p "$root"/dev/{pts,shm,net,mqueue} "$root/run/sshd" # sshd alone, without systemd, does not make its own
+mount -t tmpfs -o mode=1777,nosuid,nodev shm "$root/dev/shm"
 
 # Nodes of its own: a bind mount of the machine's would let systemd-tmpfiles change their owners outside, too.
 node() { mknod -m "$2" "$root/dev/$1" c "$3" "$4"; }

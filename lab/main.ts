@@ -10,9 +10,12 @@ import { step } from "../toolchain/progress.ts";
 import { deployFoundation, deployRunner, openSite, type Proof, proveFencedJob, runnerVm } from "./demo.ts";
 import { network } from "./layout.ts";
 import { netboxAlone } from "./netbox/alone.ts";
+import type { OperatorSite } from "./operator-site.ts";
 import { openProxmoxSite } from "./pool/demo.ts";
 import { poolJob, poolSiteName } from "./pool/job.ts";
 import { proxmoxSiteStatus } from "./pool/site.ts";
+import { flow, openRunnerSite, runner } from "./runner/demo.ts";
+import { runnerJob, runnerSiteName } from "./runner/job.ts";
 import { type SiteStatus, siteDown, siteStatus } from "./site.ts";
 import type { Workspace } from "./workspace.ts";
 
@@ -21,15 +24,54 @@ const siteName = "lab";
 const usage = `npm run lab                     a whole site on this machine, and a green job on it
 npm run lab -- proxmox          a pool of VMs on a simulated Proxmox VE, made, looked at and destroyed
 npm run lab -- proxmox --keep   the same, left standing
+npm run lab -- runner           an operations runner by its blueprint, with the whole release, made and destroyed
+npm run lab -- runner --keep    the same, left standing
 npm run lab -- netbox           a real NetBox on loopback, until Ctrl-C
 npm run lab -- shell            a shell on the site's workstation
 npm run lab -- status           what stands
 npm run lab -- down             take everything away
-npm run lab -- shell|status|down proxmox   the same for the site that --keep left`;
+npm run lab -- shell|status|down proxmox|runner   the same for the site that --keep left`;
+
+/** A site that may be left standing: what a person does with it. */
+interface NamedSite {
+  /** What makes it, behind `npm run lab`. */
+  made: string;
+  status(): Promise<SiteStatus>;
+  open(): Promise<Workspace<OperatorSite>>;
+  /** Commands to try on its workstation. */
+  hints: string[];
+}
+
+const toProxmox = `ssh -i $RUNNER_SSH_KEY_PATH root@${network.proxmox}`;
+
+const sites: Record<string, NamedSite> = {
+  [siteName]: {
+    made: "",
+    status: () => siteStatus(siteName),
+    open: () => openSite(siteName),
+    hints: ["cd runners; pulumi preview", `ssh -i $RUNNER_SSH_KEY_PATH root@${runnerVm.address}`],
+  },
+  [poolSiteName]: {
+    made: " -- proxmox --keep",
+    status: () => proxmoxSiteStatus({ name: poolSiteName }),
+    open: () => openProxmoxSite(poolSiteName),
+    hints: ["cd platform-vm; pulumi preview --stack dev-apps", toProxmox],
+  },
+  [runnerSiteName]: {
+    made: " -- runner --keep",
+    status: () => proxmoxSiteStatus({ name: runnerSiteName, netbox: false }),
+    open: () => openRunnerSite(runnerSiteName),
+    hints: [
+      `node cli/holdfast.js blueprint status --env ${flow.env} --ref ${flow.ref}`,
+      `ssh -i $RUNNER_SSH_KEY_PATH -J root@${network.proxmox} ${runner.user}@${runner.address}`,
+    ],
+  },
+};
 
 await runMain(async () => {
   const { verb, site, keep } = readArguments();
   if (verb === "proxmox") return poolJob({ keep });
+  if (verb === "runner") return runnerJob({ keep });
   if (verb === "netbox") return netboxAlone();
   const verbs: Record<string, (site: string) => Promise<void>> = { up, shell, status, down };
   await verbs[verb]?.(site);
@@ -43,12 +85,12 @@ function readArguments(): { verb: string; site: string; keep: boolean } {
     const { values, positionals } = parseArgs({ options: { keep: { type: "boolean" } }, allowPositionals: true });
     const [verb = "up", site, ...rest] = positionals;
     const [known, named] = [
-      ["up", "proxmox", "netbox", "shell", "status", "down"],
+      ["up", "proxmox", "runner", "netbox", "shell", "status", "down"],
       ["shell", "status", "down"].includes(verb),
     ];
-    const sites = named ? [undefined, siteName, poolSiteName] : [undefined];
-    if (!known.includes(verb) || !sites.includes(site) || rest.length > 0) throw unknown("");
-    if (values.keep && verb !== "proxmox") throw unknown(": --keep belongs to proxmox");
+    const places = named ? [undefined, ...Object.keys(sites)] : [undefined];
+    if (!known.includes(verb) || !places.includes(site) || rest.length > 0) throw unknown("");
+    if (values.keep && !["proxmox", "runner"].includes(verb)) throw unknown(": --keep belongs to proxmox and runner");
     return { verb, site: site ?? siteName, keep: values.keep ?? false };
   } catch (error) {
     throw error instanceof Failure ? error : unknown(`: ${(error as Error).message}`);
@@ -81,17 +123,11 @@ ${lines.map((line) => `    ${line.trim()}`).join("\n")}
 }
 
 async function shell(name: string): Promise<void> {
-  const pools = name === poolSiteName;
-  const { state } = await statusOf(name);
+  const { open, made, hints } = siteOf(name);
+  const { state } = await siteOf(name).status();
   if (state !== "up")
-    throw new Failure(
-      `the site ${name} is ${state === "partial" ? "half made" : "down"}`,
-      `npm run lab${pools ? " -- proxmox --keep" : ""}`,
-    );
-  const { site, directory, env } = pools ? await openProxmoxSite(name) : await openSite(name);
-  const hints = pools
-    ? ["cd platform-vm; pulumi preview --stack dev-apps", `ssh -i $RUNNER_SSH_KEY_PATH root@${network.proxmox}`]
-    : ["cd runners; pulumi preview", `ssh -i $RUNNER_SSH_KEY_PATH root@${runnerVm.address}`];
+    throw new Failure(`the site ${name} is ${state === "partial" ? "half made" : "down"}`, `npm run lab${made}`);
+  const { site, directory, env } = await open();
   process.stderr.write(`workstation of the lab; try: ${hints.join("; ")}; exit\n`);
   const bash = spawn("ip", ["netns", "exec", site.workstation.netns, "bash"], {
     stdio: "inherit",
@@ -101,12 +137,14 @@ async function shell(name: string): Promise<void> {
   await once(bash, "close");
 }
 
-function statusOf(name: string): Promise<SiteStatus> {
-  return name === poolSiteName ? proxmoxSiteStatus(name) : siteStatus(name);
+function siteOf(name: string): NamedSite {
+  const site = sites[name];
+  if (!site) throw new Failure(`the lab has no site ${name}`, usage);
+  return site;
 }
 
 async function status(name: string): Promise<void> {
-  const { state, directory, parts } = await statusOf(name);
+  const { state, directory, parts } = await siteOf(name).status();
   const lines = Object.entries(parts).map(([part, stands]) => `  ${stands ? "✓" : "✗"} ${part}`);
   process.stdout.write(`${name}: ${state}${state === "down" ? "" : `, in ${directory}`}\n${lines.join("\n")}\n`);
 }

@@ -4,6 +4,9 @@
 import { readFileSync } from "node:fs";
 import type { RootSystem, SeedFile } from "./root-system.ts";
 
+/** The search path of sessions, for `SetEnv`. */
+export const searchPath = "PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 const config = [
   "Port 22",
   "HostKey /etc/ssh/ssh_host_ed25519_key",
@@ -13,7 +16,7 @@ const config = [
   "PermitRootLogin prohibit-password",
   "UsePAM no",
   "PidFile none",
-  "SetEnv PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  `SetEnv ${searchPath}`,
   "Subsystem sftp internal-sftp",
 ];
 
@@ -23,10 +26,14 @@ export const sshdProcess: Pick<RootSystem, "command" | "processName"> = {
   processName: "sshd",
 };
 
-/** The server's files. `hostKey` is the path of its private key on this machine. */
-export function sshdFiles(hostKey: string): SeedFile[] {
+/**
+ * The server's files.
+ * @param hostKey path of its private key on this machine.
+ * @param more lines behind the server's own configuration, for example a `Match`.
+ */
+export function sshdFiles(hostKey: string, more: readonly string[] = []): SeedFile[] {
   return [
-    { path: "etc/ssh/sshd_config_lab", text: `${config.join("\n")}\n` },
+    { path: "etc/ssh/sshd_config_lab", text: `${[...config, ...more].join("\n")}\n` },
     { path: "etc/ssh/ssh_host_ed25519_key", text: readFileSync(hostKey, "utf8"), mode: 0o600 },
   ];
 }

@@ -19,9 +19,14 @@ export interface PackedRelease {
   size: number;
 }
 
-/** Packs the entries, in the order of their paths, whoever listed them. */
+/**
+ * Packs the entries, in the order of their paths, whoever listed them.
+ * @throws where a path is listed twice: which of the two would be unpacked is nobody's guess.
+ */
 export async function packRelease(entries: readonly ReleaseEntry[], file: string): Promise<PackedRelease> {
   const sorted = [...entries].sort((a, b) => (a.path < b.path ? -1 : 1));
+  const twice = sorted.find(({ path }, index) => sorted[index + 1]?.path === path);
+  if (twice) throw new Error(`${twice.path} is in the release twice`);
   const archive = pack();
   const hash = createHash("sha256");
   let size = 0;

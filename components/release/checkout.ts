@@ -12,6 +12,7 @@ export const programParts = [
   "Pulumi.yaml",
   "package.json",
   "tsconfig.json",
+  "blueprints",
   "cli",
   "foundation",
   "components",
@@ -36,6 +37,9 @@ export function isProgramSource(path: string): boolean {
 const code =
   /\.(ts|js|mjs|cjs|go|patch|md)$|^(package|tsconfig)\.json$|^Pulumi(\.[a-z]+)?\.yaml$|^go\.(mod|sum)$|^LICENSE$|^pulumi-resource-holdfast$/;
 
+/** What is no code and belongs to it all the same, by its path. */
+const data = /^(stacks\/schemas\/[\w-]+\.json|blueprints\/([\w-]+\/)*[\w@-]+\.yml)$/;
+
 /** The checkout's own files, in the folder `into` of a release. */
 export function sourceEntries(checkout: string, into: string): ReleaseEntry[] {
   const parts = [...programParts, "sdks", "LICENSE"];
@@ -44,7 +48,7 @@ export function sourceEntries(checkout: string, into: string): ReleaseEntry[] {
     const path = relative(checkout, from).split(sep).join("/");
     const name = path.split("/").at(-1) ?? "";
     const hidden = path.split("/").some((segment) => segment.startsWith("."));
-    const wanted = code.test(name) || /^stacks\/schemas\/[\w-]+\.json$/.test(path);
+    const wanted = code.test(name) || data.test(path);
     if (hidden || !wanted || !isProgramSource(path)) return [];
     return [{ path: `${into}/${path}`, from, executable: isExecutable(from) }];
   });
@@ -75,7 +79,8 @@ export function packageEntries(checkout: string, into: string): ReleaseEntry[] {
       return [{ path: `${into}/${place}`, linkTo: [...up, locked.resolved ?? ""].join("/") }];
     }
     const directory = join(checkout, place);
-    if (!existsSync(directory)) return [];
+    // A workspace itself is listed, too: of the checkout's own folders only code goes in.
+    if (!place.split("/").includes("node_modules") || !existsSync(directory)) return [];
     return filesBelow(directory)
       .filter((from) => !relative(directory, from).split(sep).includes("node_modules") && !unused.test(from))
       .map((from) => {

@@ -14,35 +14,36 @@ import { ip, makeNamespace, removeNamespace } from "../namespaces.ts";
 import { parseNet } from "../proxmox/nets.ts";
 import { parseProperties } from "../proxmox/property-string.ts";
 import type { SimulatedVm } from "../proxmox/state.ts";
-import { bootRoot, isSeeded, type RootSystem, type SeedFile, seedRoot } from "../root-system.ts";
+import { bootRoot, execInRoot, isSeeded, type RootSystem, type SeedFile, seedRoot } from "../root-system.ts";
 import { writePrivately } from "../secrets.ts";
-import { sshdFiles, sshdProcess } from "../sshd.ts";
+import { searchPath, sshdFiles, sshdProcess } from "../sshd.ts";
 import { until } from "../wait.ts";
 
 /** The VMs of one site. Its methods are the hooks of the simulation. */
 export class Guests {
   /**
    * @param image root file system below each VM's own.
-   * @param storage directory of the storage with snippets.
+   * @param files directory of the storage with snippets, and the certificate of the API, which VMs trust.
    */
   constructor(
     private readonly layout: Layout,
     private readonly image: string,
-    private readonly storage: string,
+    private readonly files: { local: string; certificate: string },
   ) {}
 
   /** Starts a VM and waits until its sshd answers on the host's side of the bridge: about half a second. */
   async start(vm: SimulatedVm): Promise<void> {
     const { layout } = this;
-    const told = userDataOf(vm, this.storage);
+    const told = userDataOf(vm, this.files.local);
     const system = { ...this.system(vm), hostname: told.name };
     const key = layout.path(system.part, "ssh_host_ed25519_key");
     mkdirSync(layout.path(system.part), { recursive: true, mode: 0o700 });
     if (told.hostKey === undefined) await ensureKey(key, `root@${system.hostname}`);
     else writePrivately(key, told.hostKey);
-    if (!isSeeded(system)) seedRoot(system, [...cloudInitFiles(told, this.image), ...sshdFiles(key)]);
+    if (!isSeeded(system)) seedRoot(system, this.firstFiles(told, key));
     await this.plug(vm, system);
     await bootRoot(system);
+    if (told.user !== undefined) await execInRoot(system, "sh", ["-ec", ownPlaces(told.user)]);
     const [host] = Object.values(vm.addresses).flat();
     if (host === undefined) return;
     const target = { host: host.split("/")[0] ?? "", port: 22, user: "", stack: "" };
@@ -50,6 +51,19 @@ export class Guests {
     await until({ what: `sshd of VM ${vm.vmid} on ${target.host}`, boundMs: 20_000, lookAt }, () =>
       portOpens(target, 1_000),
     );
+  }
+
+  private firstFiles(told: Told, key: string): SeedFile[] {
+    const authority = readFileSync(this.files.certificate, "utf8");
+    const known = readFileSync(join(this.image, authorities), "utf8");
+    return [
+      ...cloudInitFiles(told, this.image),
+      ...sshdFiles(key, told.user === undefined ? [] : sessionOf(told.user)),
+      // Nobody answers names on the private bridges: a question is refused at once, and not waited for.
+      { path: "etc/resolv.conf", text: "search lab\n" },
+      { path: "usr/local/share/ca-certificates/proxmox.crt", text: authority },
+      { path: authorities, text: `${known}${authority}` },
+    ];
   }
 
   /** Ends everything that runs in a VM, at once. Its disk stays. */
@@ -101,6 +115,28 @@ export class Guests {
   }
 }
 
+/** Whom a machine's programs trust, as update-ca-certificates writes it. */
+const authorities = "etc/ssl/certs/ca-certificates.crt";
+
+/** Number of a VM's user and group. */
+const userId = 1000;
+
+/** Where a user's session keeps what must not outlive the machine. */
+const runtimeDirectory = `/run/user/${userId}`;
+
+/** What a boot and a login give a user on a real machine: a home that is its own, and a tmpfs that nobody else can read. */
+function ownPlaces(user: string): string {
+  return `chown -R ${userId}:${userId} /home/${user}
+mkdir -p -m 755 /run/user
+mkdir ${runtimeDirectory}
+mount -t tmpfs -o mode=700,uid=${userId},gid=${userId},nosuid,nodev,size=10% tmpfs ${runtimeDirectory}`;
+}
+
+/** The environment of a user's session, which PAM would have made. */
+function sessionOf(user: string): string[] {
+  return [`Match User ${user}`, `SetEnv ${searchPath} XDG_RUNTIME_DIR=${runtimeDirectory}`];
+}
+
 const cloudInit = `#!/bin/sh
 # A stand-in for cloud-init, which does not run here: the lab has done what it would have done.
 [ "$1" = status ] && { echo 'status: done'; exit; }
@@ -148,8 +184,8 @@ function cloudInitFiles({ name, user, keys }: Told, image: string): SeedFile[] {
   const and = (file: string, line: string) => `${readFileSync(join(image, file), "utf8")}${line}\n`;
   return [
     ...files,
-    { path: "etc/passwd", text: and("etc/passwd", `${user}:x:1000:1000::/home/${user}:/bin/bash`) },
-    { path: "etc/group", text: and("etc/group", `${user}:x:1000:`) },
+    { path: "etc/passwd", text: and("etc/passwd", `${user}:x:${userId}:${userId}::/home/${user}:/bin/bash`) },
+    { path: "etc/group", text: and("etc/group", `${user}:x:${userId}:`) },
     // A star has no password either, yet is not locked: sshd without PAM lets nobody in whose account is.
     { path: "etc/shadow", text: and("etc/shadow", `${user}:*:20000:0:99999:7:::`), mode: 0o640 },
     { path: "etc/sudoers.d/90-cloud-init-users", text: `${user} ALL=(ALL) NOPASSWD:ALL\n`, mode: 0o440 },

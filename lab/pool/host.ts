@@ -1,6 +1,6 @@
 /**
  * The Proxmox host of a site, simulated: bridges and a real sshd in a network namespace, and in the same network the
- * simulated API. It forwards nothing: whoever wants to its private bridge logs in on it.
+ * simulated API. It forwards nothing: whoever wants to its private bridges logs in on it; VMs on them reach it, API included.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -24,6 +24,9 @@ export const apiPort = 8006;
 
 /** The private bridge of the VMs: nobody but the host itself has a way to it. */
 export const privateBridge = { name: "vnetdev", address: "10.10.10.1", prefix: 24 } as const;
+
+/** The management network, as private: of those who work on the site from inside. */
+export const managementBridge = { name: "vnetmgmt", address: "10.10.0.1", prefix: 24 } as const;
 
 /** The bridge that the host's own card is in. */
 export const lanBridge = "vmbr0";
@@ -68,7 +71,6 @@ export async function startProxmoxHost(layout: Layout, image: string): Promise<v
   mkdirSync(local, { mode: 0o755 });
   seedRoot(root, [...identityFiles(layout, "pve"), ...sshdFiles(key)]);
   await plugIn(layout, "pve");
-  const { name, address, prefix } = privateBridge;
   await ip(
     [
       `link add ${lanBridge} address ${macOf("pve")} type bridge stp_state 0 forward_delay 0`,
@@ -76,9 +78,11 @@ export async function startProxmoxHost(layout: Layout, image: string): Promise<v
       `addr add ${network.proxmox}/24 dev ${lanBridge}`,
       `link set ${lanBridge} up`,
       `route add default via ${network.gateway}`,
-      `link add ${name} type bridge stp_state 0 forward_delay 0`,
-      `addr add ${address}/${prefix} dev ${name}`,
-      `link set ${name} up`,
+      ...[privateBridge, managementBridge].flatMap(({ name, address, prefix }) => [
+        `link add ${name} type bridge stp_state 0 forward_delay 0`,
+        `addr add ${address}/${prefix} dev ${name}`,
+        `link set ${name} up`,
+      ]),
     ],
     layout.netns("pve"),
   );

@@ -31,7 +31,7 @@ export const poolSiteName = "proxmox";
 export async function poolJob({ keep }: { keep: boolean }): Promise<void> {
   const began = performance.now();
   announce();
-  const { state } = await proxmoxSiteStatus(poolSiteName);
+  const { state } = await proxmoxSiteStatus({ name: poolSiteName });
   if (state !== "down") await takeAway("what an earlier run left");
   try {
     const workspace = await openProxmoxSite(poolSiteName);

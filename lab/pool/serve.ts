@@ -7,20 +7,20 @@ import { leases } from "../proxmox/addresses.ts";
 import { startProxmox } from "../proxmox/simulator.ts";
 import { writePrivately } from "../secrets.ts";
 import { Guests } from "./guests.ts";
-import { apiPort, lanBridge, privateBridge, proxmoxFiles } from "./host.ts";
+import { apiPort, lanBridge, managementBridge, privateBridge, proxmoxFiles } from "./host.ts";
 import { pretendImage } from "./pretend-image.ts";
 
 const [name = "", image = ""] = process.argv.slice(2);
 const layout = layoutOf(name);
 const files = proxmoxFiles(layout);
-const guests = new Guests(layout, image, files.local);
+const guests = new Guests(layout, image, files);
 /** Outside the range of the site's DHCP server, which nobody asks here: the simulation gives addresses itself. */
 const lease = leases(`${network.prefix}.60/24`);
 
 const proxmox = await startProxmox({
   address: network.proxmox,
   port: apiPort,
-  bridges: [lanBridge, privateBridge.name],
+  bridges: [lanBridge, privateBridge.name, managementBridge.name],
   storages: [
     { id: "local", type: "dir", path: files.local, content: ["import", "iso", "snippets"] },
     { id: "local-lvm", type: "lvmthin", content: ["images"] },

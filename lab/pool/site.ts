@@ -29,15 +29,22 @@ export interface ProxmoxSite extends OperatorSite {
   netbox?: SiteNetbox;
 }
 
+/** What a site for pools is to have. */
+export interface ProxmoxSiteOptions {
+  name: string;
+  /** Whether there is an authority over addresses, where this machine can run one. Default true. */
+  netbox?: boolean;
+}
+
 /**
  * Brings the site up, or attaches to it when it stands. A simulation keeps its VMs in memory: a site whose Proxmox host is
  * gone is taken away first and made anew, its Pulumi state included.
  */
-export async function proxmoxSiteUp({ name }: { name: string }): Promise<ProxmoxSite> {
+export async function proxmoxSiteUp({ name, netbox = true }: ProxmoxSiteOptions): Promise<ProxmoxSite> {
   const layout = layoutOf(name);
   await ensurePrerequisites();
-  const [image, software] = [await ensureHostImage(), await netboxSoftware()];
-  const { state } = await proxmoxSiteStatus(name);
+  const [image, software] = [await ensureHostImage(), netbox ? await netboxSoftware() : undefined];
+  const { state } = await proxmoxSiteStatus({ name, netbox });
   if (state === "partial") await step(`Taking away what is left of site ${name}`, () => siteDown(name));
   mkdirSync(layout.directory, { recursive: true, mode: 0o700 });
   await withLock(layout.directory, async () => {
@@ -73,12 +80,12 @@ function describe(layout: Layout, hasNetbox: boolean): ProxmoxSite {
 }
 
 /** What is there of a site for pools. Changes nothing. */
-export async function proxmoxSiteStatus(name: string): Promise<SiteStatus> {
+export async function proxmoxSiteStatus({ name, netbox = true }: ProxmoxSiteOptions): Promise<SiteStatus> {
   const layout = layoutOf(name);
   return statusOf(layout, {
     lan: lanStands(layout),
     ws: await isPluggedIn(layout, "ws"),
     pve: await proxmoxStands(layout),
-    ...((await missingForNetbox()).length === 0 ? { netbox: await netboxStands(layout) } : {}),
+    ...(netbox && (await missingForNetbox()).length === 0 ? { netbox: await netboxStands(layout) } : {}),
   });
 }

@@ -69,12 +69,6 @@ export class RunnerSite {
   }
 
   private async guest(action: "start" | "stop"): Promise<void> {
-    await this.inHostNetwork(action);
-    // A seed owns all as root; cloud-init gives its user a home.
-    if (action === "start") await this.on("chown -R opsadmin: /home/opsadmin");
-  }
-
-  private async inHostNetwork(action: "start" | "stop"): Promise<void> {
     const network = `--net=/run/netns/${this.layout.netns("pve")}`;
     const program = join(import.meta.dirname, "programs", "guest.ts");
     const args = [program, this.layout.name, this.image, action, JSON.stringify(this.vm)];

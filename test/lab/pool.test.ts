@@ -162,12 +162,12 @@ describe.skipIf(missing.length > 0)("a pool on a simulated Proxmox VE", () => {
     expect(isAlive(api)).toBe(true);
     process.kill(api?.pid ?? 0, "SIGKILL");
     await until({ what: "the end of the API", boundMs: 10_000, lookAt: "its process" }, () => !isAlive(api));
-    expect(await proxmoxSiteStatus(siteName)).toMatchObject({ state: "partial" });
+    expect(await proxmoxSiteStatus({ name: siteName })).toMatchObject({ state: "partial" });
     expect(await listVms(await openProxmoxSite(siteName))).toEqual([]);
-    expect(await proxmoxSiteStatus(siteName)).toMatchObject({ state: "up" });
+    expect(await proxmoxSiteStatus({ name: siteName })).toMatchObject({ state: "up" });
     expect(traces(siteName)).not.toEqual([]);
     await siteDown(siteName);
     expect(traces(siteName)).toEqual([]);
-    expect(await proxmoxSiteStatus(siteName)).toMatchObject({ state: "down" });
+    expect(await proxmoxSiteStatus({ name: siteName })).toMatchObject({ state: "down" });
   });
 });

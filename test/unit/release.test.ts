@@ -66,6 +66,11 @@ test("the same content gives the same bytes, in whatever order and at whatever t
   expect((await packRelease(entries, join(directory, "third"))).sha256).not.toBe(digest);
 });
 
+test("a path goes in once", async () => {
+  const entries = ["1", "2"].map((text) => ({ path: "bin/run", text, executable: true }));
+  await expect(packRelease(entries, join(directory, "twice"))).rejects.toThrow("bin/run is in the release twice");
+});
+
 test("an archive lists its files, keeps what can be run, and hides no time or owner of the workstation", async () => {
   const long = `deep/${"long-name/".repeat(20)}file`;
   const entries: ReleaseEntry[] = [
@@ -83,6 +88,7 @@ test("a checkout's code goes in, and nothing that is not known to be code", () =
   for (const path of ["Pulumi.yaml", "package.json", "cli/main.ts", "toolchain/go/engine/go.sum", "LICENSE"])
     file(path, "");
   file("provider/pulumi-resource-holdfast", "", 0o755);
+  for (const path of ["blueprints/networking/runner@v1.yml", "blueprints/networking/own.json"]) file(path, "");
   for (const path of ["stacks/runners/Pulumi.example.yaml", "stacks/schemas/runners.json"]) file(path, "");
   const secret = [
     "stacks/runners/Pulumi.crunchy.yaml",
@@ -94,7 +100,8 @@ test("a checkout's code goes in, and nothing that is not known to be code", () =
   for (const path of [...secret, "components/node_modules/x/index.js", "test/main.ts", ".git/config"]) file(path, "");
   const entries = sourceEntries(directory, "holdfast");
   expect(entries.map(({ path }) => path).sort()).toEqual([
-    ...["holdfast/LICENSE", "holdfast/Pulumi.yaml", "holdfast/cli/main.ts", "holdfast/package.json"],
+    ...["holdfast/LICENSE", "holdfast/Pulumi.yaml", "holdfast/blueprints/networking/runner@v1.yml"],
+    ...["holdfast/cli/main.ts", "holdfast/package.json"],
     ...["holdfast/provider/pulumi-resource-holdfast", "holdfast/stacks/runners/Pulumi.example.yaml"],
     ...["holdfast/stacks/schemas/runners.json", "holdfast/toolchain/go/engine/go.sum"],
   ]);
@@ -107,7 +114,11 @@ test("packages of the programs go in, those for development stay, workspaces bec
     "node_modules/vitest": { dev: true },
     "node_modules/typescript": { devOptional: true },
     "node_modules/@holdfast/cli": { link: true, resolved: "cli" },
+    // Workspaces are listed by their own folders, too; what lies about there may be of a real site.
+    cli: {},
+    "cli/node_modules/zod": {},
   };
+  for (const path of ["cli/netbox.json", "cli/main.ts", "cli/node_modules/zod/index.js"]) file(path, "");
   file("node_modules/.package-lock.json", JSON.stringify({ packages }));
   for (const path of ["zod/index.js", "zod/index.d.ts", "zod/index.js.map", "zod/LICENSE", "zod/node_modules/y/a.js"])
     file(`node_modules/${path}`, "");
@@ -117,6 +128,7 @@ test("packages of the programs go in, those for development stay, workspaces bec
       ["holdfast/node_modules/zod/LICENSE", false],
       ["holdfast/node_modules/zod/index.js", false],
       ["holdfast/node_modules/@holdfast/cli", "../../cli"],
+      ["holdfast/cli/node_modules/zod/index.js", false],
     ],
   );
 });

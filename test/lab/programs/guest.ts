@@ -9,5 +9,5 @@ import type { SimulatedVm } from "../../../lab/proxmox/state.ts";
 
 const [name = "", image = "", action, vm = ""] = process.argv.slice(2);
 const layout = layoutOf(name);
-const guests = new Guests(layout, image, proxmoxFiles(layout).local);
+const guests = new Guests(layout, image, proxmoxFiles(layout));
 await (action === "start" ? guests.start : guests.stop).call(guests, JSON.parse(vm) as SimulatedVm);

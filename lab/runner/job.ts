@@ -1,0 +1,79 @@
+/**
+ * `npm run lab -- runner`: the operations runner by its blueprint, from nothing to nothing, and what of it is shown.
+ */
+import { Failure } from "../../toolchain/failure.ts";
+import { step } from "../../toolchain/progress.ts";
+import { announce, listVms, type PoolWorkspace } from "../pool/demo.ts";
+import { proxmoxSiteStatus } from "../pool/site.ts";
+import { siteDown } from "../site.ts";
+import {
+  blueprint,
+  copyBlueprint,
+  fillIn,
+  flow,
+  giveSecrets,
+  modules,
+  onRunner,
+  openRunnerSite,
+  recordCluster,
+  runner,
+  statusOf,
+} from "./demo.ts";
+
+/** The site of `npm run lab -- runner`. */
+export const runnerSiteName = "runner";
+
+/**
+ * Runs the flow on a site of its own. What an earlier run left of that site goes first.
+ * @param keep whether site and runner are left standing; otherwise both go, after a failure too.
+ */
+export async function runnerJob({ keep }: { keep: boolean }): Promise<void> {
+  const began = performance.now();
+  announce();
+  const { state } = await proxmoxSiteStatus({ name: runnerSiteName, netbox: false });
+  if (state !== "down") await takeAway("what an earlier run left");
+  try {
+    const workspace = await openRunnerSite(runnerSiteName);
+    await recordCluster(workspace);
+    await copyBlueprint(workspace);
+    fillIn(workspace);
+    await giveSecrets(workspace);
+    for (const verb of ["validate", "preflight"]) await shown(workspace, verb);
+    await shown(workspace, "deploy", "--execute");
+    process.stdout.write(await summary(workspace));
+    if (keep) return void process.stdout.write(lookAround);
+    await shown(workspace, "destroy", "--execute");
+    await refuseLeftovers(workspace);
+  } finally {
+    if (!keep) await takeAway(`site ${runnerSiteName}`);
+    process.stderr.write(`${((performance.now() - began) / 1000).toFixed(0)} s in all\n`);
+  }
+}
+
+/** A verb with its own words and progress, as the operator sees them. */
+async function shown(workspace: PoolWorkspace, verb: string, ...more: string[]): Promise<void> {
+  process.stderr.write(`\n$ ${["holdfast blueprint", verb, "--env", flow.env, "--file …", ...more].join(" ")}\n`);
+  await blueprint(workspace, verb, more, { stream: true });
+  process.stderr.write("\n");
+}
+
+async function summary(workspace: PoolWorkspace): Promise<string> {
+  const states = await Promise.all(modules.map(async (name) => `  ${name} is ${await statusOf(workspace, name)}\n`));
+  const version = await onRunner(workspace, "holdfast --version", { user: runner.user });
+  return `
+✓ the runner stands
+${states.join("")}  ${runner.name}  ${runner.address}, ${version.stdout.trim()} in ${runner.prefix}
+`;
+}
+
+async function refuseLeftovers(workspace: PoolWorkspace): Promise<void> {
+  const left = (await listVms(workspace)).filter(({ template }) => template === 0).map(({ name }) => name);
+  if (left.length > 0) throw new Failure(`the cluster still has ${left.join(", ")} after the destroy.`);
+  process.stdout.write("✓ the cluster has no VM left, and its template\n");
+}
+
+function takeAway(what: string): Promise<void> {
+  return step(`Taking away ${what}`, () => siteDown(runnerSiteName));
+}
+
+const lookAround = "\n  look around: npm run lab -- shell runner | status runner | down runner\n";
