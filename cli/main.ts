@@ -5,45 +5,7 @@ import { parseArgs } from "node:util";
 import manifest from "../package.json" with { type: "json" };
 import { Failure } from "../toolchain/failure.ts";
 import { latestRun, listEvidence, verifyEvidence } from "./evidence.ts";
-
-const usage = `usage: holdfast doctor host <stack>             is everything there that a runner stack needs? changes nothing
-       holdfast preflight [--strict] <stack>      the same of VMs (<stack> of platform-vm) or template-image/<stack>;
-                                                  --strict: what an update may do without counts, too
-       holdfast rebuild <stack> --confirm <stack> [--yes]
-                                                  destroys the VMs of a stack of platform-vm and makes them anew
-       holdfast init proxmox --endpoint URL --node N [--storage S ...] [--bastion ADDRESS[:PORT]] [--stack shared]
-                                                  checks a cluster, and records it in the foundation's configuration
-       holdfast netbox bootstrap --url URL [--file netbox.json] [--bastion ADDRESS[:PORT]]
-                                                  makes a NetBox ready to give out addresses, and writes its contract
-       holdfast netbox audit [--stack <stack> ...] [--stale-days 30]
-                                                  what the stacks of platform-vm believe against what NetBox says;
-                                                  --stale-days: how old records of VMs that are gone may be
-       holdfast secrets ensure [--stdin] <project>/<stack>
-                                                  asks for the secrets that a stack lacks; --stdin: key=value lines
-       holdfast release build [--file F] [--tool proxmoxve|libvirt ...]
-                                                  packs this checkout and its pinned tools for an operations runner
-       holdfast blueprint init --env E --ref REF [--dest-name NAME] [--dest-dir DIRECTORY] [--force]
-                                                  copies a blueprint for an environment, to be filled in
-       holdfast blueprint validate --ref REF | --file FILE
-                                                  is it a blueprint, with nothing left to fill in?
-       holdfast blueprint preflight --env E --file FILE
-                                                  everything about it that can be looked at without a change
-       holdfast blueprint deploy --env E --file FILE [--execute]
-                                                  the plan; --execute: its steps one after another, from where it stopped
-       holdfast blueprint destroy --env E --file FILE [--execute]
-       holdfast blueprint status --env E --file FILE
-                                                  each step's last run, and who is at work
-       holdfast state show [--env E] <project>#<stack>
-                                                  status, outputs without secrets, evidence, last run
-       holdfast evidence list <project> <stack>   what changed something, and how it ended
-       holdfast evidence verify <directory>       is the evidence of a run as it was written?
-       holdfast evidence verify --latest <project> <stack>
-
-  --json   for machines; --version says the version
-  exit code: 0 all is well, 1 something failed or differs, 2 could not look, or did not begin
-  --json   for machines
-  exit code: 0 all is well, 1 something failed or differs, 2 could not look, or did not begin, 130 interrupted
-`;
+import { usage } from "./usage.ts";
 
 /** Exit code of a command that could not look, or was not understood. */
 const couldNotLook = 2;
@@ -73,6 +35,10 @@ const options = {
   force: { type: "boolean", default: false },
   execute: { type: "boolean", default: false },
   module: { type: "string" },
+  runner: { type: "string" },
+  detach: { type: "boolean", default: false },
+  "pass-env": { type: "string", multiple: true },
+  "any-release": { type: "boolean", default: false },
 } as const;
 
 /** Options that say which blueprint, and where. */
@@ -85,7 +51,9 @@ interface Command {
   words: string;
   names: number;
   options: readonly (keyof typeof options)[];
-  run(values: Values, first: string, second: string): Promise<number> | number;
+  /** Whether a command of its own stands behind a `--`. */
+  takesCommand?: true;
+  run(values: Values, first: string, second: string, command: readonly string[]): Promise<number> | number;
 }
 
 // Loaded when asked for: most commands need Pulumi's SDK, which takes a second.
@@ -175,6 +143,43 @@ const commands: readonly Command[] = [
     run: async (values) => (await import("./blueprint.ts")).statusVerb(values),
   },
   {
+    words: "dispatch",
+    names: 0,
+    options: ["env", "runner", "detach", "pass-env", "any-release"],
+    takesCommand: true,
+    run: async (values, _first, _second, command) => (await import("./dispatch.ts")).dispatchVerb(values, command),
+  },
+  {
+    words: "dispatch attach",
+    names: 0,
+    options: [],
+    run: async () => (await import("./dispatch.ts")).attachVerb(undefined),
+  },
+  {
+    words: "dispatch attach",
+    names: 1,
+    options: [],
+    run: async (_values, job) => (await import("./dispatch.ts")).attachVerb(job),
+  },
+  {
+    words: "dispatch status",
+    names: 0,
+    options: ["json"],
+    run: async ({ json }) => (await import("./dispatch.ts")).statusOfJobs(json),
+  },
+  {
+    words: "dispatch cancel",
+    names: 1,
+    options: [],
+    run: async (_values, job) => (await import("./dispatch.ts")).cancelVerb(job),
+  },
+  {
+    words: "dispatch abandon",
+    names: 1,
+    options: ["confirm"],
+    run: async ({ confirm }, job) => (await import("./dispatch.ts")).abandonVerb(job, confirm),
+  },
+  {
     words: "state show",
     names: 1,
     options: ["json", "env"],
@@ -214,7 +219,9 @@ try {
 }
 
 async function main(argv: string[]): Promise<number> {
-  const { values, positionals, tokens } = parsed(argv);
+  const end = argv.indexOf("--");
+  const behind = end < 0 ? undefined : argv.slice(end + 1);
+  const { values, positionals, tokens } = parsed(end < 0 ? argv : argv.slice(0, end));
   if (values.help) {
     process.stdout.write(usage);
     return 0;
@@ -224,9 +231,10 @@ async function main(argv: string[]): Promise<number> {
     return 0;
   }
   const given = tokens.flatMap((token) => (token.kind === "option" ? [token.name] : []));
-  const command = commands.find(({ words, names, options }) => {
+  const command = commands.find(({ words, names, options, takesCommand = false }) => {
     const all = words.split(" ");
     return (
+      takesCommand === (behind !== undefined) &&
       positionals.length === all.length + names &&
       all.every((word, index) => positionals[index] === word) &&
       given.every((name) => (options as readonly string[]).includes(name)) &&
@@ -236,7 +244,7 @@ async function main(argv: string[]): Promise<number> {
   });
   if (!command) throw new Failure(`there is no command \`holdfast ${argv.join(" ")}\``, `one of these:\n\n${usage}`);
   const [first = "", second = ""] = positionals.slice(command.words.split(" ").length);
-  return command.run(values, first, second);
+  return command.run(values, first, second, behind ?? []);
 }
 
 function parsed(argv: string[]) {

@@ -99,6 +99,11 @@ export class Pulumi {
     return stacks.map((stack) => ({ ...stack, name: stack.name.split("/").at(-1) ?? stack.name }));
   }
 
+  /** Where the operator's Pulumi keeps its states, as a URL. @throws Failure with Pulumi's own words. */
+  async backendUrl(): Promise<string> {
+    return (JSON.parse(await this.answer("foundation", ["whoami", "--json"])) as { url: string }).url;
+  }
+
   /** Makes a stack, without selecting it. @throws Failure with Pulumi's own words. */
   async make(place: StackPlace): Promise<void> {
     await this.ask(place, ["stack", "init", "--no-select"]);

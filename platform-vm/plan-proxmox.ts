@@ -98,7 +98,16 @@ function onProxmox(vm: PlannedVm, inputs: VmInputs, config: PlatformVmConfig): P
   };
 }
 
-/** The stack with the templates' contract. `core/onprem/template-image#x` is the stack x, else that of the environment. */
+/**
+ * The stack with the templates' contract. `core/onprem/template-image#x` is the stack x, else that of the environment, which
+ * may be empty.
+ */
+export function templateStack(reference: string, env: string): string {
+  const [module = "", instance] = reference.split("#");
+  if (module === "core/onprem/template-image") return instance ?? env;
+  return module.replace(/^template-image\//, "");
+}
+
 function templateStackOf(config: PlatformVmConfig, env: string, report: Report): string | undefined {
   if (config.template_vm_id !== undefined) return undefined;
   const reference = config.template_state_ref;
@@ -109,17 +118,14 @@ function templateStackOf(config: PlatformVmConfig, env: string, report: Report):
     );
     return undefined;
   }
-  const [module = "", instance] = reference.split("#");
-  if (module === "core/onprem/template-image") {
-    if (!instance && env === "") {
-      report(
-        "template_state_ref",
-        "means the stack named after the environment, and there is none; pulumi config set env <environment>",
-      );
-    }
-    return instance ?? env;
+  const stack = templateStack(reference, env);
+  if (stack === "") {
+    report(
+      "template_state_ref",
+      "means the stack named after the environment, and there is none; pulumi config set env <environment>",
+    );
   }
-  return module.replace(/^template-image\//, "");
+  return stack;
 }
 
 function checkIds(vms: VmInputs, report: Report): void {

@@ -107,7 +107,7 @@ export class RunEvidence {
 }
 
 /** Secrets that a program may get from its environment. */
-function secretsOfEnvironment(): string[] {
+export function secretsOfEnvironment(): string[] {
   return Object.entries(process.env).flatMap(([name, value]) => {
     return /(TOKEN|SECRET|PASSWORD|PASSPHRASE|_KEY)$/.test(name) && value ? [value] : [];
   });

@@ -8,6 +8,7 @@ import { dirname } from "node:path";
 import { z } from "zod";
 import { Failure } from "../../toolchain/failure.ts";
 import { withLock } from "../../toolchain/lock.ts";
+import { isOpen } from "../dispatch/job.ts";
 import { placeOf } from "./record.ts";
 
 const processSchema = z.object({
@@ -26,6 +27,8 @@ const lockSchema = z.object({
   holder: processSchema,
   /** The Pulumi that is at work, and on which step. */
   pulumi: processSchema.extend({ step: z.string() }).optional(),
+  /** Job on a runner, which goes on without the process that dispatched it. */
+  job: z.string().optional(),
 });
 
 /** Who is at work. */
@@ -38,13 +41,17 @@ export class BlueprintLock {
     private content: LockHolder,
   ) {}
 
-  /** @throws Failure when somebody else holds it, with who, where and since when. */
-  static async take(ref: string, env: string, run: string, verb: string): Promise<BlueprintLock> {
-    const path = `${placeOf(ref, env)}.lock`;
+  /**
+   * @param isJob whether the run is a job on a runner: it is at work as long as its record is there.
+   * @throws Failure when somebody else holds it, with who, where and since when.
+   */
+  static async take(ref: string, env: string, run: string, verb: string, isJob = false): Promise<BlueprintLock> {
+    const path = lockPath(ref, env);
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const content: LockHolder = {
       ...{ run, verb, owner: userInfo().username, host: hostname(), began: new Date().toISOString() },
       holder: { pid: process.pid, started: startOf(process.pid) },
+      ...(isJob ? { job: run } : {}),
     };
     // Who looks whether a lock is left behind, and who takes it over, must be one.
     await withLock(dirname(path), async () => {
@@ -62,18 +69,31 @@ export class BlueprintLock {
   }
 
   release(): void {
-    const current = read(this.path);
-    if (current?.run === this.content.run) rmSync(this.path, { force: true });
+    BlueprintLock.releaseOf(this.path, this.content.run);
+  }
+
+  /** Lets go of a lock that a job holds, from whatever process. */
+  static releaseJob(ref: string, env: string, job: string): void {
+    BlueprintLock.releaseOf(lockPath(ref, env), job);
+  }
+
+  private static releaseOf(path: string, run: string): void {
+    if (read(path)?.run === run) rmSync(path, { force: true });
   }
 }
 
 /** Who holds the lock; a dead one too. */
 export function holderOf(ref: string, env: string): LockHolder | undefined {
-  return read(`${placeOf(ref, env)}.lock`);
+  return read(lockPath(ref, env));
+}
+
+function lockPath(ref: string, env: string): string {
+  return `${placeOf(ref, env)}.lock`;
 }
 
 /** Whether a holder may still change something. Of another host nothing is known: it is taken to be. */
-export function isAtWork({ host, holder, pulumi }: LockHolder): boolean {
+export function isAtWork({ host, holder, pulumi, job }: LockHolder): boolean {
+  if (job !== undefined && isOpen(job)) return true;
   if (host !== hostname()) return true;
   return isAlive(holder) || (pulumi !== undefined && isAlive(pulumi));
 }
@@ -97,6 +117,9 @@ function refusal(holder: LockHolder, ref: string, env: string, path: string): Fa
   const what = `blueprint ${ref} in ${env} is at work: ${verb} by ${who}; nothing was changed`;
   if (host !== hostname()) {
     return new Failure(what, `wait for it, or look there; when nothing runs there any more: rm ${path}`);
+  }
+  if (holder.job !== undefined && isOpen(holder.job)) {
+    return new Failure(`${what}, as a job on a runner`, `holdfast dispatch attach ${holder.job}`);
   }
   if (isAlive(one)) return new Failure(what, `wait for it: holdfast blueprint status --env ${env} --ref ${ref}`);
   const left = `blueprint ${ref} in ${env}: the ${verb} of ${who} was killed, and its pulumi (pid ${pulumi?.pid}) is still at work on ${pulumi?.step}`;

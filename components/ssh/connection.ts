@@ -155,6 +155,35 @@ export class SshConnection {
     });
   }
 
+  /**
+   * Runs a shell command as whoever logged in, and hands on what it says as it comes. There is no bound: the caller ends it
+   * with the connection.
+   * @param stdin in full; default: none.
+   * @returns its exit code, 255 where a signal ended it.
+   * @throws where the connection is lost before it ended.
+   */
+  stream(command: string, onData: (chunk: Buffer) => void, stdin: Buffer | string = ""): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const start: ClientCallback = (error, channel) => {
+        if (error) return reject(error);
+        let code: number | undefined;
+        channel.on("data", onData);
+        channel.stderr.resume();
+        channel.on("exit", (exitCode: number | null) => (code = exitCode ?? 255));
+        channel.on("close", () => {
+          if (code !== undefined) return resolve(code);
+          reject(new Error(`connection to ${this.target.host} was lost during: ${firstLine(command)}`));
+        });
+        channel.end(stdin);
+      };
+      try {
+        this.client.exec(command, start);
+      } catch (error) {
+        reject(error);
+      }
+    });
+  }
+
   /** Like `run`, but a non-zero exit code is an error that carries the command's own words. */
   async must(command: string, options: { stdin?: string | Buffer; timeoutSeconds?: number } = {}): Promise<string> {
     const result = await this.run(command, options);

@@ -10,6 +10,9 @@ import { knownHostsFile, recordedKeys } from "../../components/ssh/known-hosts.t
 import { resultMessage } from "../ssh/readiness-report.ts";
 import type { OperationsInputs } from "./operations-inputs.ts";
 
+/** A runner, as far as logging in goes. */
+export type RunnerWays = Pick<OperationsInputs, "vm" | "target" | "direct" | "jump" | "bastion" | "timeoutSeconds">;
+
 /** How long it may take. */
 export interface AccessPatience {
   /** Seconds; 0 is one attempt. */
@@ -34,7 +37,7 @@ export interface Access {
  * @throws what is wrong with the way, in the words of the readiness gate.
  */
 export async function withRunner<T>(
-  inputs: OperationsInputs,
+  inputs: RunnerWays,
   patience: AccessPatience,
   work: (access: Access) => Promise<T>,
 ): Promise<T> {
@@ -63,17 +66,13 @@ export async function withRunner<T>(
   }
 }
 
-async function forward(
-  jumps: JumpHosts,
-  over: Parameters<JumpHosts["to"]>[0],
-  { target, timeoutSeconds }: OperationsInputs,
-) {
+async function forward(jumps: JumpHosts, over: Parameters<JumpHosts["to"]>[0], { target, timeoutSeconds }: RunnerWays) {
   const jump = await jumps.to(over, timeoutSeconds);
   return jump.forward(target.host, target.port);
 }
 
 /** The ways in the order in which they are tried. */
-function routesOf({ direct, jump, bastion }: OperationsInputs, lastRoute: string | undefined): Route[] {
+function routesOf({ direct, jump, bastion }: RunnerWays, lastRoute: string | undefined): Route[] {
   const routes: Route[] = [
     ...(direct ? [{ kind: "direct" } as const] : []),
     ...(jump ? [{ kind: "jump", over: jump } as const] : []),

@@ -1,0 +1,163 @@
+/**
+ * The beginning of a job: everything that can be refused is refused before anything is changed or sent; then the stacks are
+ * held, files and secrets are sent, and it begins. What fails before that leaves nothing behind, here or there.
+ */
+import { hostname, userInfo } from "node:os";
+import { resolve } from "node:path";
+import type { Runner as RunnerContract } from "../../components/contracts/runner.ts";
+import { Failure } from "../../toolchain/failure.ts";
+import { step } from "../../toolchain/progress.ts";
+import type { Interrupt } from "../blueprint/engine.ts";
+import { newRun } from "../blueprint/evidence.ts";
+import type { LoadedBlueprint } from "../blueprint/load.ts";
+import { BlueprintLock } from "../blueprint/lock.ts";
+import { prepareStacks, stacksOf } from "../blueprint/stacks.ts";
+import type { Pulumi } from "../pulumi.ts";
+import { type Backend, backendOf, hasState, takeLease } from "./backend.ts";
+import { certificatesOf, type JobSecrets, jobContent, jobPlaces, jobSecrets } from "./bundle.ts";
+import { forgetJob } from "./follow.ts";
+import { advance, type Job, writeJob } from "./job.ts";
+import { jobScript } from "./job-script.ts";
+import { type Needs, needsOfPlan } from "./needs.ts";
+import type { Runner, RunnerFacts } from "./remote.ts";
+import { atRunner, checkRelease } from "./runner.ts";
+
+/** Bound on logging in, in seconds. */
+const loginSeconds = 60;
+
+/** What is asked for. */
+export interface Order {
+  loaded: LoadedBlueprint;
+  verb: Job["verb"];
+  /** Whether it changes anything. */
+  changes: boolean;
+  json: boolean;
+  /** Stack of ops-runner, and its contract. */
+  runner: { stack: string; contract: RunnerContract };
+  /** Names of environment variables that go along, as secrets. */
+  passed: readonly string[];
+  /** Whether the runner may have other programs than this checkout. */
+  anyRelease: boolean;
+}
+
+/**
+ * Begins a job. @returns it, at work.
+ * @throws Failure when it does not begin; nothing was changed then, but for stacks that were made.
+ */
+export async function beginJob(pulumi: Pulumi, order: Order, interrupt: Interrupt): Promise<Job> {
+  const { loaded, verb, changes, runner } = order;
+  const { ref, env, steps } = loaded.plan;
+  const backend = await backendOf(pulumi);
+  const needs = needsOfPlan(loaded.plan);
+  if (needs.problems.length > 0)
+    throw new Failure(`nothing was sent:${needs.problems.map((line) => `\n  - ${line}`).join("")}`);
+  const secrets = jobSecrets(order.passed);
+  const id = newRun();
+  const lock = changes ? await BlueprintLock.take(ref, env, id, `dispatched ${verb}`, true) : undefined;
+  try {
+    if (changes && verb === "deploy") await prepareStacks(pulumi, steps, await stacksOf(pulumi, steps));
+    return await atRunner(runner.contract, loginSeconds, (there) =>
+      send(there, order, { id, backend, needs, secrets }, interrupt),
+    );
+  } catch (error) {
+    // Whoever began a job that is at work leaves its lock to it.
+    if (!(error instanceof BeganError)) lock?.release();
+    throw error instanceof BeganError ? error.failure : error;
+  }
+}
+
+interface Prepared {
+  id: string;
+  backend: Backend;
+  needs: Needs;
+  secrets: JobSecrets;
+}
+
+async function send(there: Runner, order: Order, prepared: Prepared, interrupt: Interrupt): Promise<Job> {
+  const { contract, stack } = order.runner;
+  const facts = await there.look(contract.prefix);
+  checkRelease(contract, facts, stack, order.anyRelease);
+  const job = hold(order, prepared, facts);
+  let begun = job;
+  try {
+    await step(
+      `Sending the job to ${contract.vm.name} (${contract.place}, ${contract.direction})`,
+      async ({ detail }) => {
+        const files = jobFilesOf(order, prepared, facts, job);
+        await there.send(job, facts.release, files);
+        await there.sendSecrets(job, facts.user, prepared.secrets.files);
+        const held = job.leases.length > 0 ? `, ${job.leases.length} stack(s) held` : "";
+        detail(`${files.size} files${held}`);
+      },
+    );
+    if (interrupt.came) throw new Failure("interrupted before it began; nothing was changed");
+    begun = advance(job, { phase: "sent" });
+    await there.start(begun);
+    return begun;
+  } catch (error) {
+    if (begun.phase === "sent" && !(await neverBegan(there, begun))) throw new BeganError(begun, error as Error);
+    await there.clean(job).catch(() => {});
+    forgetJob(job);
+    throw error;
+  }
+}
+
+/** Whether it is certain that a job did not begin. */
+async function neverBegan(there: Runner, job: Job): Promise<boolean> {
+  const state = await there.state(job).catch(() => undefined);
+  return state?.at === "absent" || state?.at === "waiting";
+}
+
+/** The job, and the stacks held for it. */
+function hold(order: Order, { id, backend }: Prepared, { home, user }: RunnerFacts): Job {
+  const { loaded, verb, changes, json, runner } = order;
+  const { plan, file } = loaded;
+  const remote = { directory: `${home}/.local/state/holdfast/jobs/${id}`, secrets: `/run/holdfast-jobs-${user}/${id}` };
+  const command = ["blueprint", verb, "--env", plan.env, "--file", `${remote.directory}/${jobPlaces.blueprint}`];
+  let job: Job = {
+    ...{ id, runner: runner.stack, vm: runner.contract.vm.name, ref: plan.ref, env: plan.env, verb, changes, remote },
+    ...{ file: resolve(file.path), phase: "prepared", began: new Date().toISOString() },
+    command: [...command, ...(changes ? ["--execute"] : []), ...(json ? ["--json"] : [])],
+    ...{ owner: userInfo().username, host: hostname(), leases: [] },
+    ...(backend.kind === "files" ? { backend: backend.root } : {}),
+    steps: plan.steps.map(({ id, project, stack, config }) => ({ id, project, stack, config })),
+  };
+  writeJob(job);
+  try {
+    for (const place of backend.kind === "files" && changes ? plan.steps : []) {
+      if (backend.kind !== "files" || (verb === "destroy" && !hasState(backend.root, place))) continue;
+      job = advance(job, { leases: [...job.leases, takeLease(backend.root, place, id)] });
+    }
+    return job;
+  } catch (error) {
+    forgetJob(job);
+    throw error;
+  }
+}
+
+function jobFilesOf(order: Order, { backend, needs, secrets }: Prepared, { release }: RunnerFacts, job: Job) {
+  const certificates = certificatesOf();
+  const files = jobContent(order.loaded, needs, backend);
+  for (const [name, content] of certificates.files) files.set(name, content);
+  const script = jobScript({
+    ...{ release, ...job.remote, env: job.env, command: job.command, certificates: certificates.names },
+    backendUrl: backend.kind === "shared" ? backend.url : undefined,
+    ...{ hasKey: secrets.hasKey, hasPassphrase: secrets.hasPassphrase },
+  });
+  return files.set("job.sh", Buffer.from(script));
+}
+
+/** The connection was lost when the job began, or had begun. */
+class BeganError extends Error {
+  constructor(
+    job: Job,
+    cause: Error,
+    readonly failure = new Failure(
+      `whether the job began on ${job.vm} is not known: ${cause.message}. Its stacks stay held`,
+      `holdfast dispatch attach ${job.id}`,
+      { cause },
+    ),
+  ) {
+    super(cause.message);
+  }
+}

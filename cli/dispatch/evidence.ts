@@ -1,0 +1,41 @@
+/**
+ * Evidence of a dispatch: what was asked of which runner, what it said, and how it ended. What the job itself wrote is brought
+ * home beside it.
+ */
+import { join } from "node:path";
+import { stackDirectory, writeEvidence } from "../../provider/evidence/directory.ts";
+import { redact } from "../../provider/evidence/redact.ts";
+import { evidenceName, secretsOfEnvironment } from "../blueprint/evidence.ts";
+import type { Job } from "./job.ts";
+
+/** Stands where a stack's project stands, for `holdfast evidence list`. */
+const evidenceProject = "dispatch";
+
+/**
+ * Writes it.
+ * @param outcome in a word.
+ * @param log what the job said; undefined where it is out of reach.
+ * @returns its directory.
+ */
+export function writeDispatchEvidence(job: Job, outcome: string, log: string | undefined): string {
+  const secrets = secretsOfEnvironment();
+  const { id, runner, vm, ref, env, verb, file, command, owner, host, began, exitCode, steps, backend } = job;
+  const stack = evidenceName(ref, env);
+  const directory = join(stackDirectory(evidenceProject, stack), id);
+  const stacks = steps.map((step) => `${step.project}/${step.stack}`);
+  const state = backend === undefined ? "the backend that both ends reach" : "held by locks here, a copy there";
+  const request = { runner, vm, ref, env, verb, file, command, stacks, state, by: `${owner}@${host}` };
+  const ended = new Date().toISOString();
+  const run = {
+    ...{ run: id, project: evidenceProject, stack, ref, env, verb, runner, vm, began, ended, status: outcome },
+    exitCode: exitCode ?? null,
+    steps: [{ step: verb, began, ended, outcome }],
+  };
+  const text = (content: object) => redact(`${JSON.stringify(content, null, 2)}\n`, secrets);
+  writeEvidence(directory, {
+    "dispatch.request.json": text(request),
+    "run.json": text(run),
+    ...(log === undefined ? {} : { "runner.log": redact(log, secrets) }),
+  });
+  return directory;
+}

@@ -1,0 +1,154 @@
+/**
+ * From the beginning of a job to its end: what it says is shown as it comes, a lost connection is made anew, and when it ended
+ * all that it left is brought home and nothing of it stays on the runner.
+ */
+import type { Runner as RunnerContract } from "../../components/contracts/runner.ts";
+import { Failure } from "../../toolchain/failure.ts";
+import type { Interrupt } from "../blueprint/engine.ts";
+import { BlueprintLock } from "../blueprint/lock.ts";
+import { releaseLease } from "./backend.ts";
+import { writeDispatchEvidence } from "./evidence.ts";
+import { advance, type Job, removeJob } from "./job.ts";
+import { jobFiles } from "./job-script.ts";
+import { merge } from "./merge.ts";
+import type { RemoteState, Runner } from "./remote.ts";
+import { atRunner } from "./runner.ts";
+
+/** How often a lost connection is made anew, each time with patience. */
+const reconnects = 10;
+/** Patience of one, in seconds. */
+const reconnectSeconds = 60;
+
+/** What is told while a job is followed. */
+export interface Listener {
+  /** What the job says. */
+  said(chunk: Buffer): void;
+  /** Something about the connection. */
+  note(text: string): void;
+}
+
+/** How a job ended. */
+export interface JobEnd {
+  exitCode: number;
+  /** What it answers, for standard output. */
+  answer: Buffer;
+  evidence: string;
+}
+
+/**
+ * Follows a job to its end, and brings home what it left.
+ * @throws Failure when the runner is out of reach, or knows nothing of the job; the job stays open then.
+ */
+export async function followJob(
+  job: Job,
+  contract: RunnerContract,
+  interrupt: Interrupt,
+  listener: Listener,
+): Promise<JobEnd> {
+  const progress = { offset: 0, interrupts: 0 };
+  let reason = "";
+  for (let attempt = 0; attempt <= reconnects; attempt++) {
+    const before = progress.offset;
+    try {
+      return await atRunner(contract, attempt === 0 ? 0 : reconnectSeconds, async (runner) => {
+        const state = await untilEnded(runner, job, progress, interrupt, listener);
+        return settle(runner, job, state);
+      });
+    } catch (error) {
+      // What a person has to decide about does not get better by waiting.
+      if (error instanceof Failure) throw error;
+      reason = (error as Error).message;
+      if (progress.offset > before) attempt = 0;
+      listener.note(`${reason}; the job goes on without it, trying to reach it again`);
+    }
+  }
+  throw new Failure(
+    `${contract.vm.name} is out of reach: ${reason}. The job goes on there, and its stacks stay held`,
+    `holdfast dispatch attach ${job.id}`,
+  );
+}
+
+async function untilEnded(
+  runner: Runner,
+  job: Job,
+  progress: { offset: number; interrupts: number },
+  interrupt: Interrupt,
+  { said }: Listener,
+): Promise<RemoteState> {
+  const take = (chunk: Buffer) => {
+    progress.offset += chunk.length;
+    said(chunk);
+  };
+  const pass = async () => {
+    while (progress.interrupts < interrupt.count) {
+      progress.interrupts += 1;
+      await runner.interrupt(job);
+    }
+  };
+  // A signal that cannot be passed on is lost with the connection, and passed on with the next.
+  const forget = interrupt.listen(() => void pass().catch(() => {}));
+  try {
+    for (;;) {
+      const state = await runner.state(job);
+      if (state.at === "running") {
+        await pass();
+        await runner.follow(job, progress.offset, take);
+        continue;
+      }
+      if (state.at !== "absent") take(await runner.rest(job, progress.offset));
+      return state;
+    }
+  } finally {
+    forget();
+  }
+}
+
+/** What comes of a job that does not run any more. */
+async function settle(runner: Runner, job: Job, state: RemoteState): Promise<JobEnd> {
+  if (job.phase === "prepared") {
+    await runner.clean(job);
+    forgetJob(job);
+    throw new Failure(`job ${job.id} never began; nothing was changed`, "dispatch it again");
+  }
+  if (state.at === "absent") {
+    if (job.phase === "merged") return close(runner, job, new Map());
+    throw new Failure(
+      `${job.vm} knows nothing of job ${job.id}: it was rebuilt, or somebody removed ${job.remote.directory}. What the job changed there is not in the state here`,
+      `look there first; then holdfast dispatch abandon ${job.id} --confirm ${job.id}, and pulumi refresh of ${job.steps.map(({ project, stack }) => `${project}/${stack}`).join(", ")}`,
+    );
+  }
+  const exitCode = state.at === "ended" ? state.exitCode : 1;
+  const files = await runner.fetch(job);
+  const ended = job.phase === "merged" ? job : bringHome(advance(job, { phase: "ended", exitCode }), files);
+  const end = await close(runner, ended, files);
+  if (state.at === "ended") return end;
+  const why = state.at === "waiting" ? "did not begin" : "was killed there";
+  throw new Failure(
+    `the job ${why}; what it left is here, and nothing of it is on ${job.vm}. evidence: ${end.evidence}`,
+    "the same dispatch goes on from there",
+  );
+}
+
+function bringHome(job: Job, files: ReadonlyMap<string, Buffer>): Job {
+  const conflicts = merge(job, files);
+  const merged = advance(job, { phase: "merged" });
+  for (const lease of job.leases) releaseLease(lease);
+  for (const conflict of conflicts) process.stderr.write(`! ${conflict}\n`);
+  return conflicts.length > 0 ? advance(merged, { exitCode: Math.max(1, job.exitCode ?? 1) }) : merged;
+}
+
+async function close(runner: Runner, job: Job, files: ReadonlyMap<string, Buffer>): Promise<JobEnd> {
+  await runner.clean(job);
+  const { exitCode = 1 } = job;
+  const outcome = exitCode === 0 ? "ok" : exitCode === 130 ? "interrupted" : "failed";
+  const evidence = writeDispatchEvidence(job, outcome, files.get(jobFiles.log)?.toString("utf8"));
+  forgetJob(job);
+  return { exitCode, answer: files.get(jobFiles.answer) ?? Buffer.alloc(0), evidence };
+}
+
+/** Lets go of everything that a job holds here. */
+export function forgetJob(job: Job): void {
+  for (const lease of job.leases) releaseLease(lease);
+  removeJob(job.id);
+  BlueprintLock.releaseJob(job.ref, job.env, job.id);
+}

@@ -1,0 +1,152 @@
+/**
+ * A runner, as a job needs it: what is there, the job's files and secrets, its beginning, what it says, its end, and nothing
+ * left of it. Every question can be asked again.
+ */
+import { setTimeout as pause } from "node:timers/promises";
+import { type SshConnection, shellQuote } from "../../components/ssh/connection.ts";
+import { withoutRoom } from "../../provider/runner/operations-delivery.ts";
+import { Failure } from "../../toolchain/failure.ts";
+import type { Job } from "./job.ts";
+import { jobFiles } from "./job-script.ts";
+import { type Files, packFiles, unpackFiles } from "./tarball.ts";
+
+/** Bound on sending or fetching a job's files, in seconds. */
+const transferSeconds = 900;
+/** File system in memory on every machine with systemd; root's, so that nobody else is there first. */
+const memory = "/run";
+
+/** What is on a runner before a job begins. */
+export interface RunnerFacts {
+  /** Home directory of the user. */
+  home: string;
+  user: string;
+  /** Absolute path of the release in use. */
+  release: string;
+  /** The release's own list of its files. */
+  manifest: string;
+}
+
+/** How far a job is on its runner. `lost`: it was killed, and did not say how it ended. */
+export type RemoteState = { at: "absent" | "waiting" | "running" | "lost" } | { at: "ended"; exitCode: number };
+
+/** A connection to a runner, with what jobs ask there. */
+export class Runner {
+  constructor(
+    private readonly connection: SshConnection,
+    private readonly vm: string,
+  ) {}
+
+  /** Looks around. @throws Failure where no job can run. */
+  async look(prefix: string): Promise<RunnerFacts> {
+    const text = await this.asUser(
+      `printf '%s\\n' "$HOME" "$(id -un)" "$(readlink -f ${shellQuote(`${prefix}/current`)})" "$(stat -f -c %T ${memory})"; cat ${shellQuote(`${prefix}/current/MANIFEST`)} 2>/dev/null || true`,
+    );
+    const [home = "", user = "", release = "", kind = "", ...manifest] = text.split("\n");
+    if (manifest.length < 2)
+      throw new Failure(`${this.vm} has no toolchain at ${prefix}`, "pulumi up in ops-runner/ mends it");
+    if (kind !== "tmpfs") {
+      throw new Failure(
+        `${memory} of ${this.vm} is no tmpfs (${kind}): a job's secrets would be on its disk; nothing was sent`,
+      );
+    }
+    return { home, user, release, manifest: manifest.join("\n") };
+  }
+
+  /** Sends a job's files: a copy of the release's programs, and these over it. */
+  async send({ remote: { directory } }: Job, release: string, files: Files): Promise<void> {
+    const [to, from] = [shellQuote(directory), shellQuote(`${release}/holdfast`)];
+    // What an earlier attempt left is not mixed with this one.
+    const script = `set -e
+umask 077
+rm -rf ${to}
+mkdir -p ${to}/holdfast
+tar -C ${from} --exclude=./node_modules -cf - . | tar -C ${to}/holdfast --no-same-permissions -xf -
+ln -s ${from}/node_modules ${to}/holdfast/node_modules
+tar -C ${to} -xzf -`;
+    await this.asUser(script, await packFiles(files, ["job.sh"])).catch((error: Error) => {
+      throw new Failure(withoutRoom(error, this.vm).message);
+    });
+  }
+
+  /** Sends a job's secrets: into memory, for its user alone, by standard input. */
+  async sendSecrets({ remote: { secrets } }: Job, user: string, files: Files): Promise<void> {
+    const [to, parent, who] = [shellQuote(secrets), shellQuote(secrets.replace(/\/[^/]+$/, "")), shellQuote(user)];
+    await this.connection.must(`install -d -m 0700 -o ${who} -g "$(id -gn ${who})" ${parent}`);
+    await this.asUser(`set -e; umask 077; rm -rf ${to}; mkdir ${to}; tar -C ${to} -xzf -`, await packFiles(files));
+  }
+
+  /** Begins. To be told twice does no harm. @throws Failure when it did not. */
+  async start(job: Job): Promise<void> {
+    const directory = shellQuote(job.remote.directory);
+    await this.asUser(`cd ${directory} && { setsid sh ./job.sh </dev/null >/dev/null 2>&1 & }`);
+    for (let look = 0; look < 50; look++) {
+      if ((await this.state(job)).at !== "waiting") return;
+      await pause(200);
+    }
+    throw new Failure(`the job does not begin on ${this.vm}`, `look at ${job.remote.directory} there`);
+  }
+
+  /** How far it is. */
+  async state({ remote: { directory } }: Pick<Job, "remote">): Promise<RemoteState> {
+    const script = `cd ${shellQuote(directory)} 2>/dev/null || { echo absent; exit 0; }
+look() { if [ -e ${jobFiles.exit} ]; then echo "ended $(cat ${jobFiles.exit})"; exit 0; fi; }
+look
+[ -e ${jobFiles.pid} ] || { echo waiting; exit 0; }
+for each in ${jobFiles.pid} ${jobFiles.command}; do
+  [ -e $each ] && kill -0 "$(cat $each)" 2>/dev/null && { echo running; exit 0; }
+done
+look
+echo lost`;
+    const [at = "", code] = (await this.asUser(script)).trim().split(" ");
+    if (at === "ended") return { at, exitCode: Number(code) };
+    if (at === "absent" || at === "waiting" || at === "running" || at === "lost") return { at };
+    throw new Failure(`${this.vm} says ${JSON.stringify(at)} of the job in ${directory}`);
+  }
+
+  /**
+   * Hands on what the job says, from a byte of its log on, until it ends.
+   * @throws where the connection is lost.
+   */
+  async follow({ remote: { directory } }: Job, from: number, said: (chunk: Buffer) => void): Promise<void> {
+    const script = `cd ${shellQuote(directory)} && exec tail -c +${from + 1} -f --pid="$(cat ${jobFiles.pid})" ${jobFiles.log} 2>/dev/null`;
+    await this.connection.stream(script, said);
+  }
+
+  /** What the log has from a byte on. */
+  async rest({ remote: { directory } }: Job, from: number): Promise<Buffer> {
+    return this.bytes(`tail -c +${from + 1} ${shellQuote(`${directory}/${jobFiles.log}`)} 2>/dev/null || true`);
+  }
+
+  /** Interrupts the command, which ends in order; the second time at once. */
+  async interrupt({ remote: { directory } }: Job): Promise<void> {
+    await this.asUser(`kill -INT "$(cat ${shellQuote(`${directory}/${jobFiles.command}`)})" 2>/dev/null || true`);
+  }
+
+  /** Fetches what the job left: its answer, states, records, evidence, host keys. */
+  async fetch({ remote: { directory } }: Job): Promise<Map<string, Buffer>> {
+    const kept = [jobFiles.answer, jobFiles.log, "backend", "home/.config/holdfast", "home/.local/state/holdfast"];
+    const script = `cd ${shellQuote(directory)} && set -- && for each in ${kept.join(" ")}; do [ -e "$each" ] && set -- "$@" "$each"; done; exec tar -czf - "$@"`;
+    return unpackFiles(await this.bytes(script));
+  }
+
+  /** Takes away whatever is left of a job. */
+  async clean({ remote: { directory, secrets } }: Job): Promise<void> {
+    await this.asUser(`rm -rf ${shellQuote(secrets)} ${shellQuote(directory)}`);
+  }
+
+  private async asUser(script: string, stdin?: Buffer): Promise<string> {
+    const options = { asUser: true, timeoutSeconds: transferSeconds, ...(stdin ? { stdin } : {}) };
+    const { code, stdout, stderr } = await this.connection.run(script, options);
+    if (code === 0) return stdout;
+    const words = (stderr.trim() || stdout.trim()).split("\n").slice(-5).join("\n");
+    throw new Error(`on ${this.vm}: ended with ${code}: ${words}`);
+  }
+
+  private async bytes(script: string): Promise<Buffer> {
+    const chunks: Buffer[] = [];
+    const timer = setTimeout(() => this.connection.abort(), transferSeconds * 1000);
+    const code = await this.connection.stream(script, (chunk) => chunks.push(chunk)).finally(() => clearTimeout(timer));
+    if (code !== 0) throw new Error(`on ${this.vm}: what the job left could not be read (${code})`);
+    return Buffer.concat(chunks);
+  }
+}
