@@ -109,10 +109,13 @@ async function neverBegan(there: Runner, job: Job): Promise<boolean> {
 }
 
 /** The job, and the stacks held for it. */
-function hold(order: Order, { id, backend }: Prepared, { home, user }: RunnerFacts): Job {
+function hold(order: Order, { id, backend }: Prepared, { home, user, memory }: RunnerFacts): Job {
   const { loaded, verb, changes, json, runner } = order;
   const { plan, file } = loaded;
-  const remote = { directory: `${home}/.local/state/holdfast/jobs/${id}`, secrets: `/run/holdfast-jobs-${user}/${id}` };
+  const remote = {
+    directory: `${home}/.local/state/holdfast/jobs/${id}`,
+    secrets: `${memory}/holdfast-jobs-${user}/${id}`,
+  };
   const command = ["blueprint", verb, "--env", plan.env, "--file", `${remote.directory}/${jobPlaces.blueprint}`];
   let job: Job = {
     ...{ id, runner: runner.stack, vm: runner.contract.vm.name, ref: plan.ref, env: plan.env, verb, changes, remote },

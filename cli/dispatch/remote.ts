@@ -12,8 +12,11 @@ import { type Files, packFiles, unpackFiles } from "./tarball.ts";
 
 /** Bound on sending or fetching a job's files, in seconds. */
 const transferSeconds = 900;
-/** File system in memory on every machine with systemd; root's, so that nobody else is there first. */
-const memory = "/run";
+/**
+ * Where there may be a file system in memory, the better one first: in /run, which every machine with systemd has, nobody but
+ * root makes anything; from /dev/shm, which containers have, logind may remove what is of a user who logs out.
+ */
+const memories = ["/run", "/dev/shm"];
 
 /** What is on a runner before a job begins. */
 export interface RunnerFacts {
@@ -22,6 +25,8 @@ export interface RunnerFacts {
   user: string;
   /** Absolute path of the release in use. */
   release: string;
+  /** Directory of a file system in memory. */
+  memory: string;
   /** The release's own list of its files. */
   manifest: string;
 }
@@ -39,17 +44,19 @@ export class Runner {
   /** Looks around. @throws Failure where no job can run. */
   async look(prefix: string): Promise<RunnerFacts> {
     const text = await this.asUser(
-      `printf '%s\\n' "$HOME" "$(id -un)" "$(readlink -f ${shellQuote(`${prefix}/current`)})" "$(stat -f -c %T ${memory})"; cat ${shellQuote(`${prefix}/current/MANIFEST`)} 2>/dev/null || true`,
+      `printf '%s\\n' "$HOME" "$(id -un)" "$(readlink -f ${shellQuote(`${prefix}/current`)})"
+printf '%s ' $(for each in ${memories.join(" ")}; do stat -f -c %T $each 2>/dev/null || echo none; done); echo
+cat ${shellQuote(`${prefix}/current/MANIFEST`)} 2>/dev/null || true`,
     );
-    const [home = "", user = "", release = "", kind = "", ...manifest] = text.split("\n");
+    const [home = "", user = "", release = "", kinds = "", ...manifest] = text.split("\n");
     if (manifest.length < 2)
       throw new Failure(`${this.vm} has no toolchain at ${prefix}`, "pulumi up in ops-runner/ mends it");
-    if (kind !== "tmpfs") {
-      throw new Failure(
-        `${memory} of ${this.vm} is no tmpfs (${kind}): a job's secrets would be on its disk; nothing was sent`,
-      );
+    const memory = memories[kinds.trim().split(" ").indexOf("tmpfs")];
+    if (memory === undefined) {
+      const what = `neither ${memories.join(" nor ")} of ${this.vm} is a tmpfs (${kinds.trim()})`;
+      throw new Failure(`${what}: a job's secrets would be on its disk; nothing was sent`);
     }
-    return { home, user, release, manifest: manifest.join("\n") };
+    return { home, user, release, memory, manifest: manifest.join("\n") };
   }
 
   /** Sends a job's files: a copy of the release's programs, and these over it. */
@@ -71,7 +78,10 @@ tar -C ${to} -xzf -`;
   /** Sends a job's secrets: into memory, for its user alone, by standard input. */
   async sendSecrets({ remote: { secrets } }: Job, user: string, files: Files): Promise<void> {
     const [to, parent, who] = [shellQuote(secrets), shellQuote(secrets.replace(/\/[^/]+$/, "")), shellQuote(user)];
-    await this.connection.must(`install -d -m 0700 -o ${who} -g "$(id -gn ${who})" ${parent}`);
+    // Where anybody may make it, it counts only if it is ours.
+    await this.connection.must(
+      `mkdir -m 0700 ${parent} 2>/dev/null && chown ${who}: ${parent} || { [ ! -L ${parent} ] && [ "$(stat -c '%U %a' ${parent})" = ${who}' 700' ]; } || { echo ${parent} is not of ${who} alone >&2; exit 1; }`,
+    );
     await this.asUser(`set -e; umask 077; rm -rf ${to}; mkdir ${to}; tar -C ${to} -xzf -`, await packFiles(files));
   }
 
