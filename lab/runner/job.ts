@@ -1,5 +1,6 @@
 /**
- * `npm run lab -- runner`: the operations runner by its blueprint, from nothing to nothing, and what of it is shown.
+ * `npm run lab -- runner`: the operations runner by its blueprint, from nothing to nothing, work that is
+ * dispatched to it, and what of it is shown.
  */
 import { Failure } from "../../toolchain/failure.ts";
 import { step } from "../../toolchain/progress.ts";
@@ -19,6 +20,7 @@ import {
   runner,
   statusOf,
 } from "./demo.ts";
+import { dispatch, prepareWork, work } from "./dispatch.ts";
 
 /** The site of `npm run lab -- runner`. */
 export const runnerSiteName = "runner";
@@ -41,7 +43,9 @@ export async function runnerJob({ keep }: { keep: boolean }): Promise<void> {
     for (const verb of ["validate", "preflight"]) await shown(workspace, verb);
     await shown(workspace, "deploy", "--execute");
     process.stdout.write(await summary(workspace));
+    await giveWork(workspace);
     if (keep) return void process.stdout.write(lookAround);
+    await shownDispatch(workspace, "destroy");
     await shown(workspace, "destroy", "--execute");
     await refuseLeftovers(workspace);
   } finally {
@@ -54,6 +58,23 @@ export async function runnerJob({ keep }: { keep: boolean }): Promise<void> {
 async function shown(workspace: PoolWorkspace, verb: string, ...more: string[]): Promise<void> {
   process.stderr.write(`\n$ ${["holdfast blueprint", verb, "--env", flow.env, "--file …", ...more].join(" ")}\n`);
   await blueprint(workspace, verb, more, { stream: true });
+  process.stderr.write("\n");
+}
+
+/** A second blueprint is run by the runner: the environment stays in the name of its VM. */
+async function giveWork(workspace: PoolWorkspace): Promise<void> {
+  await step("holdfast secrets ensure", () => prepareWork(workspace));
+  await shownDispatch(workspace, "deploy");
+  const names = (await listVms(workspace)).map(({ name }) => name);
+  if (!names.includes(work.name)) throw new Failure(`the cluster has no ${work.name} after the dispatch.`);
+  process.stdout.write(
+    `✓ ${work.name} was made by the runner, and ${work.stack} is ${await statusOf(workspace, work.stack)}\n`,
+  );
+}
+
+async function shownDispatch(workspace: PoolWorkspace, verb: string): Promise<void> {
+  process.stderr.write(`\n$ holdfast dispatch --runner … -- blueprint ${verb} --env ${flow.env} --file … --execute\n`);
+  await dispatch(workspace, verb, { stream: true });
   process.stderr.write("\n");
 }
 
