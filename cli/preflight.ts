@@ -1,10 +1,11 @@
 /**
- * `holdfast preflight <stack>`: everything about a stack of VMs or of templates that can be looked at without a change. What
- * an update depends on counts; what it may do without only warns, unless `--strict` says that all of it counts.
+ * `holdfast preflight <stack>`: everything about a stack of VMs, of templates or of an operations runner that can be looked at
+ * without a change. What an update depends on counts; what it may do without only warns, unless `--strict` says that all of it counts.
  */
 import type { Check } from "../components/preflight/check.ts";
 import { exitCode, printTable } from "./check-table.ts";
 import { hostKeysIn, standingMachines } from "./machines.ts";
+import { opsRunnerProject, readOpsRunnerStack } from "./ops-runner-stack.ts";
 import { netboxChecks } from "./pool-netbox.ts";
 import { placementChecks } from "./pool-placement.ts";
 import { type PoolStack, poolProject, readPoolStack } from "./pool-stack.ts";
@@ -21,7 +22,7 @@ export interface Looked {
 
 /** Looks, prints, and gives the exit code: 0 all is well, 1 something failed, 2 something could not be looked at. */
 export async function preflight(name: string, options: { strict: boolean; json: boolean }): Promise<number> {
-  const place = stackPlace(name, [poolProject, templateProject], poolProject);
+  const place = stackPlace(name, [poolProject, templateProject, opsRunnerProject], poolProject);
   const pulumi = await Pulumi.open();
   const { required, optional } = (await ownChecks(pulumi, place)) ?? { required: [], optional: [] };
   const checks = [...required, ...(options.strict ? optional : optional.map(onlyWarns))];
@@ -34,6 +35,7 @@ export async function preflight(name: string, options: { strict: boolean; json: 
 /** What a project has to look at beside its configuration; undefined for one that has nothing. */
 export async function ownChecks(pulumi: Pulumi, place: StackPlace): Promise<Looked | undefined> {
   if (place.project === poolProject) return pool(pulumi, place);
+  if (place.project === opsRunnerProject) return operationsRunner(pulumi, place);
   return place.project === templateProject ? templates(pulumi, place) : undefined;
 }
 
@@ -64,6 +66,11 @@ async function accessOf({ place, resources, pool }: PoolStack): Promise<Check[]>
   if (!pool) return [{ what, status: "skipped", found: "not looked at: the configuration cannot be used" }];
   if (!pool.plan.readiness.enabled) return [];
   return accessChecks(`${place.project}/${place.stack}`, pool.plan, standingMachines(resources), hostKeysIn(resources));
+}
+
+async function operationsRunner(pulumi: Pulumi, place: StackPlace): Promise<Looked> {
+  const [{ required, way }, evidence] = await Promise.all([readOpsRunnerStack(pulumi, place), evidenceCheck()]);
+  return { required: [sshKeyCheck(), ...required], optional: [...(way ? [way] : []), evidence] };
 }
 
 async function templates(pulumi: Pulumi, place: StackPlace): Promise<Looked> {

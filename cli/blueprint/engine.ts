@@ -1,20 +1,28 @@
 /**
  * One run of Pulumi for a step: in a session of its own, its output in a file. An interrupt reaches it once, through us, and it
- * ends in order; when we are killed it ends in order as well, since nobody's closed pipe stops it.
+ * ends in order; when we are killed it ends in order as well, since nobody's closed pipe stops it. One that never ends is ended.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { checkout, folderOf, type Pulumi, type StackPlace } from "../pulumi.ts";
 import { environmentVariable } from "./environment.ts";
+import { killSession } from "./session.ts";
 
 /** Makes the plugin do again what it did, on resources that allow it; its value is the run's name. */
 const forceVariable = "HOLDFAST_FORCE_RUN";
 
+/** Bound on one run, in hours: more than the bounds of everything that a stack's resources wait for. */
+const boundHours = 4;
+/** How long Pulumi may take to end in order once it was asked to, in milliseconds. */
+const graceMs = 120_000;
+
 /** What is asked of Pulumi. */
 export interface Operation {
   place: StackPlace;
+  /** The step that it is for. */
+  step: string;
   args: readonly string[];
   env: string;
   /** Name of the run, where what the stack does on its machines is done again. */
@@ -23,6 +31,10 @@ export interface Operation {
   log: string;
   /** Told its process, once. */
   began?(pid: number): void;
+  /** Aborts when it has taken too long; default: after 4 hours. */
+  bound?: AbortSignal;
+  /** How long it may take to end in order then, in milliseconds; default: 2 minutes. */
+  graceMs?: number;
 }
 
 /** How it ended. */
@@ -30,6 +42,8 @@ export interface Ended {
   code: number;
   /** What it said. May hold secrets. */
   text: string;
+  /** That it was ended because it took too long, in words. */
+  late?: string;
 }
 
 /** How often an operator may press Ctrl-C, and what then happens: the first ends in order, the second at once. */
@@ -82,16 +96,47 @@ export async function runPulumi(pulumi: Pulumi, operation: Operation, interrupt:
   });
   closeSync(out);
   const forget = interrupt.listen(() => child.kill("SIGINT"));
+  const watch = watchOver(child, operation);
   try {
     const code = await new Promise<number>((resolve, reject) => {
       child.on("error", reject);
       child.on("spawn", () => child.pid !== undefined && began?.(child.pid));
       child.on("close", (code) => resolve(code ?? 1));
     });
-    return { code, text: readFileSync(log, "utf8") };
+    const text = readFileSync(log, "utf8");
+    return watch.late === undefined ? { code, text } : { code: code || 1, text, late: watch.late };
   } finally {
     forget();
+    watch.end();
   }
+}
+
+/** Ends a Pulumi that takes too long: in order, and where that takes too long as well, at once. */
+function watchOver(
+  child: ChildProcess,
+  { place, step, args, bound = AbortSignal.timeout(boundHours * 3_600_000), graceMs: grace = graceMs }: Operation,
+): { late: string | undefined; end(): void } {
+  let kill: NodeJS.Timeout | undefined;
+  const watch = {
+    late: undefined as string | undefined,
+    end() {
+      bound.removeEventListener("abort", tooLate);
+      clearTimeout(kill);
+    },
+  };
+  const say = (how: string) => {
+    watch.late = `step ${step}: pulumi ${args[0]} of ${place.project}/${place.stack} had not ended after ${boundHours} h, and was ${how}; look at what it waited for, in the log in the evidence, then the same command goes on from there`;
+  };
+  const tooLate = () => {
+    say("ended in order");
+    child.kill("SIGINT");
+    kill = setTimeout(() => {
+      say("killed, for it did not end in order");
+      if (child.pid !== undefined) killSession(child.pid);
+    }, grace);
+  };
+  bound.addEventListener("abort", tooLate, { once: true });
+  return watch;
 }
 
 /** What changed, in the words of Pulumi's own sum: `2 created, 1 unchanged`. */

@@ -58,7 +58,7 @@ export async function preflightBlueprint(
       return other && !isDeployed(there, other);
     });
     const found = await progress(`${id} (${project}/${stack})`, () =>
-      stepChecks(pulumi, step, { there, waits, interrupt }),
+      stepChecks(pulumi, step, { env: plan.env, there, waits, interrupt }),
     );
     steps.push({ id, project, stack, status: statusOf(found), checks: found });
   }
@@ -73,8 +73,9 @@ function statusOf(checks: readonly Check[]): StepReport["status"] {
 async function stepChecks(
   pulumi: Pulumi,
   step: PlannedStep,
-  { there, waits, interrupt }: { there: StacksThere; waits: readonly string[]; interrupt: Interrupt },
+  look: { env: string; there: StacksThere; waits: readonly string[]; interrupt: Interrupt },
 ): Promise<Check[]> {
+  const { there, waits } = look;
   const { project, stack } = step;
   const isThere = there.has(`${project}/${stack}`);
   const checks = [...secretChecks(step, isThere), ...configurationChecks(step)];
@@ -89,7 +90,7 @@ async function stepChecks(
     const configured = pulumi.withConfig(step, file);
     const own = await ownChecks(configured, { project, stack });
     checks.push(...(own?.required ?? []), ...(own?.optional ?? []).map(onlyWarns));
-    const preview = await previewCheck(configured, step, join(directory, "log"), interrupt);
+    const preview = await previewCheck(configured, step, join(directory, "log"), look);
     return [...checks, preview];
   } finally {
     rmSync(directory, { recursive: true, force: true });
@@ -120,16 +121,21 @@ function configurationChecks(step: PlannedStep): Check[] {
   });
 }
 
-async function previewCheck(pulumi: Pulumi, step: PlannedStep, log: string, interrupt: Interrupt): Promise<Check> {
+async function previewCheck(
+  pulumi: Pulumi,
+  step: PlannedStep,
+  log: string,
+  { env, interrupt }: { env: string; interrupt: Interrupt },
+): Promise<Check> {
   const what = "a preview succeeds";
-  const env = process.env.HYOPS_ENV ?? "";
   const hidden = secretValues(pulumi, step);
-  const { code, text } = await runPulumi(pulumi, { place: step, args: ["preview"], env, log }, interrupt);
+  const operation = { place: step, step: step.id, args: ["preview"], env, log };
+  const { code, text, late } = await runPulumi(pulumi, operation, interrupt);
   const clean = redact(text, await hidden);
   if (code === 0) return { what, status: "ok", found: changesIn(clean) ?? "nothing to change" };
   if (interrupt.came) return { what, status: "skipped", found: "interrupted" };
   const fix = `pulumi preview --stack ${step.stack}, in ${folderText(step)}`;
-  return { what, status: "failed", found: failureIn(clean), fix };
+  return { what, status: "failed", found: late ?? failureIn(clean), fix };
 }
 
 function lockChecks(ref: string, env: string): Check[] {

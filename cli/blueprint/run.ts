@@ -157,7 +157,7 @@ export class BlueprintRun {
     const dead = earlier && !isAlive({ pid: earlier.pid, started: "" }) ? earlier : undefined;
     mkdirSync(this.logs, { recursive: true, mode: 0o700 });
     const operation = {
-      ...{ place, args, env: this.loaded.plan.env, log: join(this.logs, `${id}.${what}.log`) },
+      ...{ place, step: id, args, env: this.loaded.plan.env, log: join(this.logs, `${id}.${what}.log`) },
       ...(forceRun === undefined ? {} : { forceRun }),
       began: (pid: number) => this.works(step, pid),
     };
@@ -180,11 +180,11 @@ export class BlueprintRun {
   }
 
   /** What an end of Pulumi means for a step. */
-  endOf({ code, text }: Ended, reason: string): StepEnd {
+  endOf({ code, text, late }: Ended, reason: string): StepEnd {
     const changes = changesIn(text);
     if (code === 0) return { outcome: "ok", reason, ...(changes === undefined ? {} : { changes }) };
     if (this.interrupt.came) return { outcome: "cancelled", reason: "interrupted" };
-    return { outcome: "failed", reason, error: failureIn(text) };
+    return { outcome: "failed", reason, error: [late, failureIn(text)].filter(Boolean).join("\n") };
   }
 
   /** Says that a step is at work, before it is. */

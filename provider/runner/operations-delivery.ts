@@ -111,13 +111,25 @@ export async function checkEgress(connection: SshConnection, vm: string, url: st
   );
 }
 
+/** What an archive of this workstation's cache needs on a VM, packed and unpacked, in bytes; undefined where it has none. */
+export async function roomNeeded(sha256: string): Promise<number | undefined> {
+  const source = pinnedPath({ url: "", sha256 }, releaseSuffix);
+  if (!existsSync(source)) return undefined;
+  const file = await open(source);
+  try {
+    const { size } = await file.stat();
+    return size + (await unpackedSize(file, size));
+  } finally {
+    await file.close();
+  }
+}
+
 /** @throws when the stage's file system has less than so many bytes free. */
 async function roomFor(connection: SshConnection, { vm }: Delivery, stage: string, bytes: number): Promise<void> {
-  const table = await connection.must(`df -Pk ${shellQuote(stage)}`);
-  const [, , , free = "0", , mount = ""] = (table.trim().split("\n").at(-1) ?? "").split(/\s+/);
-  if (Number(free) * 1024 >= bytes) return;
+  const { free, mount } = freeIn(await connection.must(`df -Pk ${shellQuote(stage)}`));
+  if (free >= bytes) return;
   throw new Error(
-    `no room on ${vm}: the release needs ${megabytes(bytes)} MB on ${mount}, which has ${megabytes(Number(free) * 1024)} MB free; free some, or give the VM a larger disk_size_gb, then run the same command again`,
+    `no room on ${vm}: the release needs ${megabytes(bytes)} MB on ${mount}, which has ${megabytes(free)} MB free; free some, or give the VM a larger disk_size_gb, then run the same command again`,
   );
 }
 
@@ -137,6 +149,13 @@ async function unpackedSize(file: FileHandle, size: number): Promise<number> {
   return trailer.readUInt32LE();
 }
 
-function megabytes(bytes: number): string {
+/** What `df -Pk` says of one file system, its free room in bytes. */
+export function freeIn(table: string): { free: number; mount: string } {
+  const [, , , kilobytes = "0", , mount = ""] = (table.trim().split("\n").at(-1) ?? "").split(/\s+/);
+  return { free: Number(kilobytes) * 1024, mount };
+}
+
+/** Bytes in megabytes, as a message has them. */
+export function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(bytes < 1e6 ? 1 : 0);
 }

@@ -70,12 +70,19 @@ function markerOf(text: string): Marker | undefined {
 
 /** What keeps the toolchain off this machine, in words; undefined where nothing does. Pure. */
 export function objection(inputs: OperationsInputs, seen: Observation): string | undefined {
-  const { osId, osVersion, osName } = seen;
+  return wrongSystem(inputs, seen) ?? taken(inputs, seen);
+}
+
+/** Says what the machine runs, where that is not what it has to; undefined otherwise. Pure. */
+export function wrongSystem(inputs: OperationsInputs, { osId, osVersion, osName }: Observation): string | undefined {
   const ubuntu = osId === "ubuntu" && /\bLTS\b/.test(osVersion);
-  if (!ubuntu && !(inputs.os === "debian" && osId === "debian")) {
-    const found = osName || "something without /etc/os-release";
-    return `the runner path is pinned to Ubuntu LTS, and ${inputs.vm} runs ${found}; build it from an Ubuntu LTS template (template_key: ubuntu-22.04 or ubuntu-24.04)`;
-  }
+  if (ubuntu || (inputs.os === "debian" && osId === "debian")) return undefined;
+  const found = osName || "something without /etc/os-release";
+  return `the runner path is pinned to Ubuntu LTS, and ${inputs.vm} runs ${found}; build it from an Ubuntu LTS template (template_key: ubuntu-22.04 or ubuntu-24.04)`;
+}
+
+/** Says which of the places that it needs is somebody else's; undefined where none is. Pure. */
+export function taken(inputs: OperationsInputs, seen: Observation): string | undefined {
   return foreign(inputs, seen) ?? foreignPath(inputs, seen);
 }
 

@@ -6,7 +6,8 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
-import { Flow, gone, killSession } from "./flow.fixture.ts";
+import { killSession } from "../../cli/blueprint/session.ts";
+import { Flow, gone } from "./flow.fixture.ts";
 
 const secret = "planted-Secret/42";
 let flow: Flow;

@@ -2,7 +2,7 @@
  * A checkout with two small projects, `first` and `second`, and blueprints that lead through them: for everything about
  * blueprints that is not about what their steps do.
  */
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { stringify } from "yaml";
@@ -92,21 +92,6 @@ export class Flow {
 
   close(): void {
     this.engine.close();
-  }
-}
-
-/** Kills Pulumi with all that it started: a program of it whose engine alone is killed goes on for ever. */
-export function killSession(leader: number): void {
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      // Behind the command's name: state, parent, group, session.
-      const [, , , session] = readFileSync(`/proc/${pid}/stat`, "utf8")
-        .replace(/^.*\) /s, "")
-        .split(" ");
-      if (Number(session) === leader) process.kill(Number(pid), "SIGKILL");
-    } catch {
-      // It has ended by itself.
-    }
   }
 }
 

@@ -134,6 +134,23 @@ describe.skipIf(missing.length > 0)("the blueprint of the operations runner", ()
     expect(inMemory).toMatchObject({ exitCode: 1, stdout: "" });
   });
 
+  it("is looked at by a preflight, over the Proxmox host, without a change to the VM", async () => {
+    await onRunner(workspace, "touch /run/before");
+    const looked = await holdfast(workspace, ["preflight", "--strict", "--json", stacks.bootstrap], { check: false });
+    const { checks } = JSON.parse(looked.stdout) as StepReport;
+    expect(checks.filter(({ status }) => status !== "ok")).toEqual([]);
+    const found = Object.fromEntries(checks.map(({ what, found }) => [what, found]));
+    expect(found).toMatchObject({
+      "the runner can be planned": `runner-01 is ${runner.name}, ${runner.address}`,
+      [`runner-01 takes the login of ${runner.user}`]: `bastion root@${workspace.site.proxmox.address}:22`,
+      "runner-01 runs what a runner has to": expect.stringMatching(/^Debian .*, which runner_os allows$/),
+      [`${runner.prefix} on runner-01 is free, or this stack's`]: "this stack's",
+      "runner-01 has room for the release": expect.stringMatching(/MB free on \//),
+    });
+    const changed = "find / -xdev -cnewer /run/before -not -path '/proc/*' -not -path '/sys/*'";
+    expect((await onRunner(workspace, changed)).stdout).toBe("");
+  });
+
   it("is deployed again by looking at the first two steps, and by running the bootstrap", async () => {
     const before = await runnerContract();
     const again = await verb("deploy", "--execute");
