@@ -143,21 +143,58 @@ test("a deploy that is killed at the end of a step leaves Pulumi to end in order
   expect(await flow.statuses(file)).toEqual({ one: "ok", two: "ok" });
 });
 
-test("a deploy that is killed together with its Pulumi goes on, although that still holds the stack", async () => {
-  const wait = flow.at("killed.go");
-  const file = flow.blueprint("killed", { config: { wait } });
-  const first = flow.begin(file);
-  await flow.there(`${wait}.began`);
-  const pid = flow.pulumiOf("killed");
-  first.kill("SIGKILL");
-  killSession(pid);
-  await first;
-  await gone(pid);
-  writeFileSync(wait, "");
+test("a deploy that is killed before, in and after each of three steps goes on from there, and repeats nothing", async () => {
+  const [atTwo, atThree] = [flow.at("every.two"), flow.at("every.three")];
+  const trusted = { verify_state_on_skip: false };
+  const file = flow.blueprint(
+    "every",
+    trusted,
+    { ...trusted, config: { wait: atTwo } },
+    { ...trusted, config: { wait: atThree } },
+  );
+  const killed = async (at: string) => {
+    const { exitCode, stderr } = await flow.deployKilledAt(file, at);
+    expect(exitCode, stderr).toBe(-1);
+    return stderr;
+  };
+  /** Kills it with its Pulumi, in the middle of a step, and lets the next one through. */
+  const killedIn = async (wait: string) => {
+    const running = flow.begin(file);
+    await flow.there(`${wait}.began`);
+    const pid = flow.pulumiOf("every");
+    running.kill("SIGKILL");
+    killSession(pid);
+    await running;
+    await gone(pid);
+    writeFileSync(wait, "");
+    return pid;
+  };
 
-  const resumed = await flow.deploy(file);
-  expect(resumed.exitCode, resumed.stderr).toBe(0);
-  expect(resumed.stderr).toContain(`the lock of a pulumi that was killed (pid ${pid}) is taken from first/dev-killed`);
+  await killed("one=running");
+  expect(await flow.statuses(file)).toEqual({ one: "interrupted", two: "never run", three: "never run" });
+  expect((await shown("first#every")).status).toBe("absent");
+  expect(await killed("one=ok")).toMatch(/1\/3 one .*: ok, 2 created, its stack is empty/);
+
+  const two = await killedIn(atTwo);
+  expect(await flow.statuses(file)).toEqual({ one: "ok", two: "interrupted", three: "never run" });
+  const second = await killed("two=ok");
+  expect(second).toContain(`the lock of a pulumi that was killed (pid ${two}) is taken from second/dev-every`);
+  expect(second).toMatch(/1\/3 one .*: skipped/);
+
+  const three = await killedIn(atThree);
+  expect(await flow.statuses(file)).toEqual({ one: "ok", two: "ok", three: "interrupted" });
+  expect(await killed("three=ok")).toContain(`pid ${three}) is taken from first/dev-every-three`);
+
+  const done = await flow.deploy(file);
+  expect(done.exitCode, done.stderr).toBe(0);
+  expect(done.stderr.match(/\d\/3 \w+ .*: skipped, its last run was green/g)).toHaveLength(3);
+  const places = [
+    ["first", "dev-every"] as const,
+    ["second", "dev-every"] as const,
+    ["first", "dev-every-three"] as const,
+  ];
+  const updates = await Promise.all(places.map(([project, stack]) => flow.updatesOf(project, stack)));
+  expect(updates).toEqual([1, 1, 1]);
 });
 
 test("init copies a shipped blueprint for its owner alone, and never over a copy", async () => {

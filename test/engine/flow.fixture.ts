@@ -30,9 +30,10 @@ export class Flow {
 
   /**
    * Writes the blueprint `test/<name>@v1`: `one` in `first/dev-<name>`, then `two`, which reads it, in `second/dev-<name>`.
+   * @param three a third step, which needs nothing, in `first/dev-<name>-three`; default: none.
    * @returns its path.
    */
-  blueprint(name: string, one: StepChange = {}, two: StepChange = {}): string {
+  blueprint(name: string, one: StepChange = {}, two: StepChange = {}, three?: StepChange): string {
     const stack = `\${env}-${name}`;
     const steps = [
       { id: "one", project: "first", stack, skip_if_state_ok: true, ...one, config: { value: "a", ...one.config } },
@@ -40,6 +41,7 @@ export class Flow {
         ...{ id: "two", project: "second", stack, requires: ["one"], skip_if_state_ok: true, ...two },
         config: { value: "b", upstream: `first/\${steps.one.stack}`, ...two.config },
       },
+      ...(three ? [{ id: "three", project: "first", stack: `${stack}-three`, skip_if_state_ok: true, ...three }] : []),
     ];
     const path = this.at(`${name}.yml`);
     writeFileSync(path, stringify({ kind: "Blueprint", ref: `test/${name}@v1`, steps }));
@@ -53,6 +55,19 @@ export class Flow {
 
   deploy(file: string): Promise<EngineResult> {
     return this.verb("deploy", file, "--execute");
+  }
+
+  /** A deploy that is killed as soon as its record says so of a step: `two=ok`. */
+  deployKilledAt(file: string, at: string): Promise<EngineResult> {
+    const hook = this.at("test/engine/programs/kill-at.mjs");
+    const env = { NODE_OPTIONS: `--import=${hook}`, KILL_AT: at };
+    return this.engine.holdfastWith({ env }, "blueprint", "deploy", "--env", "dev", "--file", file, "--execute");
+  }
+
+  /** How many updates of a stack came to their end. */
+  async updatesOf(project: string, stack: string): Promise<number> {
+    const history = await this.engine.must(project, "stack", "history", "--json", "--stack", stack);
+    return (JSON.parse(history) as { result: string }[]).filter(({ result }) => result === "succeeded").length;
   }
 
   /** How the last run of each step stands, by id. */
