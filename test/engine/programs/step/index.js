@@ -12,6 +12,8 @@ const kept = new pulumi.Stash("kept", {
 // Says that it is there, and stays until it is let go, where a test asks for that.
 const wait = config.get("wait");
 if (wait && !pulumi.runtime.isDryRun()) {
+  // A Pulumi that is killed while it writes its state leaves a backend in files that nobody can read until it is mended.
+  await new Promise((resolve) => kept.output.apply(resolve));
   writeFileSync(`${wait}.began`, "");
   while (!existsSync(wait)) await setTimeout(20);
 }
