@@ -28,6 +28,7 @@ import { differences } from "../../provider/evidence/verify.ts";
 import { NotReady } from "../../provider/kind.ts";
 import { engineFor, secret } from "./provider-client.fixture.ts";
 import { toy, toyType } from "./provider-toys.fixture.ts";
+import { operatorHome } from "./ssh-host.fixture.ts";
 
 const password = "correct-horse-battery-staple";
 const token = "planted-api-token-0123456789abcdef";
@@ -256,6 +257,8 @@ test("no name leads out of the evidence's directory", () => {
 });
 
 test("identities are the whitelisted facts, and nothing of a property that is secret", () => {
+  // The home of who runs this may know a machine of that address.
+  operatorHome();
   const uuid = "927d6786-706e-44b5-b3eb-695ed282861a";
   const host = { host: "192.0.2.10", port: 22, user: "root", stack: "runners/crunchy" };
   const properties = {
