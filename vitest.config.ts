@@ -18,7 +18,7 @@ const ring = (name: string, order: number, maxWorkers: number, seconds: number) 
 
 export default defineConfig({
   test: {
-    globalSetup: ["test/temporary-directory.ts", "test/netbox-service.ts"],
+    globalSetup: ["test/temporary-directory.ts", "test/netbox-service.ts", "test/program-bundles.ts"],
     sequence: { sequencer: LongestFirst },
     projects: [
       ring("unit", 0, 2, 30),

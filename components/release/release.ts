@@ -14,8 +14,10 @@ import { ensureToolchain, pluginsOf, type Toolchain } from "../../toolchain/inde
 import { withLock } from "../../toolchain/lock.ts";
 import { recordName } from "../../toolchain/store.ts";
 import { pinnedPath } from "../download.ts";
+import { bundleProgram } from "../program/bundle.ts";
+import { bundleFolder } from "../program/start.js";
 import { packRelease } from "./archive.ts";
-import { filesBelow, installedPackages, packageEntries, sourceEntries } from "./checkout.ts";
+import { filesBelow, installedPackages, packageEntries, programParts, sourceEntries } from "./checkout.ts";
 import { type ReleaseEntry, releaseSuffix, releaseTime } from "./format.ts";
 import { launcherEntries, places } from "./launchers.ts";
 import type { ReleaseTool } from "./tools.ts";
@@ -106,6 +108,7 @@ async function buildRelease(checkout: string, toolchain: Toolchain): Promise<Rel
       ...sourceEntries(checkout, places.checkout),
       ...packageEntries(checkout, places.checkout),
       await bundledPlugin(checkout, work),
+      ...(await bundledPrograms(checkout, work)),
       { path: places.node, from: realpathSync(process.execPath), executable: true },
       ...toolchainEntries(toolchain),
     ];
@@ -125,6 +128,18 @@ async function bundledPlugin(checkout: string, work: string): Promise<ReleaseEnt
   const from = join(work, "main.mjs");
   await build({ ...bundleOptions, absWorkingDir: checkout, entryPoints: ["provider/main.ts"], outfile: from });
   return { path: `${places.checkout}/provider/.bundle/main.mjs`, from, executable: false };
+}
+
+/** The programs as components/program/start.js would make them. */
+async function bundledPrograms(checkout: string, work: string): Promise<ReleaseEntry[]> {
+  const projects = programParts.filter((part) => existsSync(join(checkout, part, "start.js")));
+  const entries = projects.map(async (project) => {
+    const into = join(work, project);
+    await bundleProgram(join(checkout, project), into);
+    const path = (from: string) => `${places.checkout}/${project}/${bundleFolder}/${basename(from)}`;
+    return filesBelow(into).map((from) => ({ path: path(from), from, executable: false }));
+  });
+  return (await Promise.all(entries)).flat();
 }
 
 /** The components as they lie in the cache, their records with the times that their files have here, and the plugins. */

@@ -1,0 +1,97 @@
+/**
+ * Makes one program and what it imports into a few files: reading two hundred modules through tsx takes a second of each
+ * command, reading these a tenth. Packages that other copies of themselves talk to, or that have native code, stay outside;
+ * what is imported only when it is needed stays a file of its own.
+ */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, relative, sep } from "node:path";
+import { build, type Metafile, type Plugin } from "esbuild";
+import { bundleFolder, digestOf, recordName } from "./start.js";
+
+/**
+ * Bundles a program's index.ts into `.bundle` below its folder, whole or not at all: files are named by their content, and
+ * what leads to them is replaced last.
+ * @param directory the program's folder, absolute.
+ * @param into where the files are written, to be taken to `.bundle` then.
+ * @returns path of the bundle's entry.
+ * @throws esbuild's errors: a source that cannot be read as TypeScript, an import that leads nowhere.
+ */
+export async function bundleProgram(directory: string, into = join(directory, bundleFolder)): Promise<string> {
+  const folder = join(directory, bundleFolder);
+  const { outputFiles, metafile } = await build({
+    entryPoints: [join(directory, "index.ts")],
+    absWorkingDir: directory,
+    outdir: folder,
+    entryNames: "[name]-[hash]",
+    chunkNames: "[name]-[hash]",
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    splitting: true,
+    write: false,
+    metafile: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+    external: ["@pulumi/*", "esbuild", "ssh2"],
+    plugins: [places(folder)],
+    // What CommonJS packages ask for in an ES module.
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    logLevel: "silent",
+  });
+  mkdirSync(into, { recursive: true });
+  for (const { path, contents } of outputFiles) replace(join(into, basename(path)), contents);
+  const entry = Object.entries(metafile.outputs).find(([, output]) => output.entryPoint === "index.ts")?.[0];
+  if (entry === undefined) throw new Error(`${directory} has no index.ts`);
+  const sources = sourcesOf(directory, metafile);
+  const record = { entry: basename(entry), sources, digest: digestOf(directory, sources) };
+  replace(join(into, recordName), `${JSON.stringify(record)}\n`);
+  sweep(into, new Set([recordName, ...outputFiles.map(({ path }) => basename(path))]));
+  return join(into, basename(entry));
+}
+
+/** Own files as they are, a package by its package.json: its files do not change without it. Paths from the folder. */
+function sourcesOf(directory: string, { inputs }: Metafile): string[] {
+  const own = relative(directory, import.meta.filename);
+  const files = Object.keys(inputs).map((path) => {
+    const [, packageFolder] = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path) ?? [];
+    return packageFolder === undefined ? path : `${packageFolder}/package.json`;
+  });
+  return [...new Set([...files, own.split(sep).join("/")])].sort();
+}
+
+/** Modules that ask where they are are told where their source is. */
+function places(folder: string): Plugin {
+  return {
+    name: "places",
+    setup({ onLoad }) {
+      onLoad({ filter: /\.ts$/ }, ({ path }) => {
+        const text = readFileSync(path, "utf8");
+        if (!text.includes("import.meta.")) return undefined;
+        const at = (place: string) =>
+          `require("node:path").join(import.meta.dirname, ${JSON.stringify(relative(folder, place))})`;
+        const own: Record<string, string> = {
+          dirname: at(dirname(path)),
+          filename: at(path),
+          url: `require("node:url").pathToFileURL(${at(path)}).href`,
+        };
+        const contents = text.replaceAll(/\bimport\.meta\.(dirname|filename|url)\b/g, (_, name) => own[name] ?? "");
+        return { contents, loader: "ts" };
+      });
+    },
+  };
+}
+
+/** Removes what earlier bundles left, but nothing that a program which still runs may be about to import. */
+function sweep(folder: string, current: ReadonlySet<string>): void {
+  const dayAgo = Date.now() - 24 * 3600 * 1000;
+  for (const path of readdirSync(folder)
+    .filter((name) => !current.has(name))
+    .map((name) => join(folder, name)))
+    if ((statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? dayAgo) < dayAgo) rmSync(path, { force: true });
+}
+
+function replace(path: string, content: string | Uint8Array): void {
+  const half = `${path}.${process.pid}`;
+  writeFileSync(half, content);
+  renameSync(half, path);
+}

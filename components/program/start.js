@@ -1,0 +1,66 @@
+/**
+ * What starts a Pulumi program: its index.ts with all of this repository that it imports as a few files, which bundle.ts makes
+ * anew whenever a source is another, and the SDK without what only closures need. JavaScript, so that nothing has to be
+ * translated before. Where no bundle can be made (a folder that cannot be written to, a source with an error), index.ts is
+ * imported as it is.
+ */
+import { createHash } from "node:crypto";
+import { accessSync, constants, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { deferPackages } from "./deferred.js";
+
+/** Folder of a program's bundle, below the program's own. */
+export const bundleFolder = ".bundle";
+/** In it: which file is the entry, and of which sources it is. */
+export const recordName = "program.json";
+
+/**
+ * Runs the program in a folder.
+ * @param {string} directory the program's folder, absolute.
+ * @returns {Promise<object>} what its index.ts exports: the outputs of the stack.
+ */
+export async function startProgram(directory) {
+  deferPackages(["typescript", "@npmcli/arborist"]);
+  const bundle = freshBundle(directory) ?? (await makeBundle(directory));
+  return import(pathToFileURL(bundle ?? join(directory, "index.ts")).href);
+}
+
+/**
+ * The entry of a program's bundle.
+ * @param {string} directory the program's folder, absolute.
+ * @returns {string | undefined} its path; nothing where there is none, or where it is of other sources.
+ */
+export function freshBundle(directory) {
+  const folder = join(directory, bundleFolder);
+  try {
+    const { entry, sources, digest } = JSON.parse(readFileSync(join(folder, recordName), "utf8"));
+    if (digestOf(directory, sources) !== digest) return undefined;
+    accessSync(join(folder, entry));
+    return join(folder, entry);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Digest of the sources of a bundle. By content: a checkout of another commit and a copy need not have times that tell.
+ * @param {string} directory the program's folder.
+ * @param {string[]} sources paths from there.
+ */
+export function digestOf(directory, sources) {
+  const hash = createHash("sha256");
+  for (const source of sources) hash.update(`\0${source}\0`).update(readFileSync(join(directory, source)));
+  return hash.digest("hex");
+}
+
+/** @param {string} directory */
+async function makeBundle(directory) {
+  try {
+    accessSync(directory, constants.W_OK);
+    const { bundleProgram } = await import("./bundle.ts");
+    return await bundleProgram(directory);
+  } catch {
+    return undefined;
+  }
+}

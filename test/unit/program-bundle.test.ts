@@ -1,0 +1,105 @@
+/**
+ * What starts a program: bundles are of the sources that there are, and give what the sources give; packages that nobody asks
+ * for are not loaded.
+ */
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execa } from "execa";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { bundleProgram } from "../../components/program/bundle.ts";
+import { bundleFolder, freshBundle } from "../../components/program/start.js";
+
+const top = join(import.meta.dirname, "../..");
+let root: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "program-"));
+  writeFileSync(join(root, "package.json"), '{ "type": "module" }');
+  write("shared/place.ts", 'export const place: string = import.meta.dirname; export const value = "first";');
+  write("shared/late.ts", 'export const late: string = "late";');
+  write(
+    "program/index.ts",
+    `import { place, value } from "../shared/place.ts";
+     const { late } = await import("../shared/late.ts");
+     export { late, place, value };`,
+  );
+  write(
+    "program/start.js",
+    `import { startProgram } from ${JSON.stringify(join(top, "components/program/start.js"))};
+     console.log(JSON.stringify(await startProgram(import.meta.dirname)));`,
+  );
+});
+
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+function write(path: string, content: string): void {
+  mkdirSync(join(root, path, ".."), { recursive: true });
+  writeFileSync(join(root, path), content);
+}
+
+/** What the program says, started as the language host starts it. */
+async function started(from = root) {
+  const tsx = join(top, "node_modules/tsx/dist/loader.mjs");
+  const args = ["--import", tsx, join(from, "program/start.js")];
+  const { stdout, stderr, exitCode } = await execa("node", args, { reject: false });
+  return exitCode === 0 ? JSON.parse(stdout) : stderr;
+}
+
+const program = () => join(root, "program");
+
+test("a program is bundled at its first start, gives what its source gives, and is bundled again for another source", async () => {
+  expect(freshBundle(program())).toBeUndefined();
+  expect(await started()).toEqual({ late: "late", place: join(root, "shared"), value: "first" });
+  const first = freshBundle(program());
+  expect(first).toMatch(/index-\w+\.mjs$/);
+  expect(await started()).toMatchObject({ place: join(root, "shared"), value: "first" });
+  expect(freshBundle(program())).toBe(first);
+  write("shared/place.ts", 'export const place: string = import.meta.dirname; export const value = "second";');
+  expect(freshBundle(program())).toBeUndefined();
+  expect(await started()).toMatchObject({ value: "second" });
+});
+
+test("what is imported when it is needed stays a file of its own", async () => {
+  const entry = await bundleProgram(program());
+  expect(readFileSync(entry, "utf8")).not.toContain('"late"');
+  expect(readdirSync(join(program(), bundleFolder)).filter((name) => name.startsWith("late-"))).toHaveLength(1);
+});
+
+test("a copy has its bundle, whatever the times of its files", async () => {
+  await bundleProgram(program());
+  const copy = mkdtempSync(join(tmpdir(), "program-copy-"));
+  cpSync(root, copy, { recursive: true });
+  utimesSync(join(copy, "shared/place.ts"), new Date(), new Date());
+  expect(freshBundle(join(copy, "program"))).toBeDefined();
+  expect(await started(copy)).toMatchObject({ place: join(copy, "shared") });
+  rmSync(copy, { recursive: true });
+});
+
+test("a source with an error is run as it is, so that its own error is seen", async () => {
+  write("shared/place.ts", "export const place = ;");
+  expect(await started()).toMatch(/place\.ts[\s\S]*Unexpected ";"/);
+});
+
+test("the SDK is loaded without what only closures need, which is there when it is asked for", async () => {
+  const file = join(root, "sdk.mjs");
+  writeFileSync(
+    file,
+    `import { createRequire } from "node:module";
+     import { deferPackages } from ${JSON.stringify(join(top, "components/program/deferred.js"))};
+     const names = ["typescript", "@npmcli/arborist"];
+     if (process.argv[2] === "deferred") deferPackages(names);
+     const require = createRequire(${JSON.stringify(join(top, "components/program/start.js"))});
+     const sdk = createRequire(require.resolve("@pulumi/pulumi"));
+     const loaded = () => Object.keys(require.cache).filter((path) => path.includes("/node_modules/pacote/")).length > 0;
+     sdk("@pulumi/pulumi");
+     const before = loaded();
+     const [typescript, arborist] = names.map((name) => sdk(name));
+     const asked = [typeof typescript.version, typeof arborist.Node, "Node" in arborist, Object.keys(arborist).length > 1];
+     console.log(JSON.stringify({ before, asked, after: loaded() }));`,
+  );
+  const run = async (how: string) => JSON.parse((await execa("node", [file, how])).stdout);
+  const asked = ["string", "function", true, true];
+  expect(await run("deferred")).toEqual({ before: false, asked, after: true });
+  expect(await run("plainly")).toEqual({ before: true, asked, after: true });
+});
