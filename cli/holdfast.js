@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 /**
- * The command `holdfast`: lets Node.js read TypeScript, then hands over to main.ts.
+ * The command `holdfast`: main.ts, started as programs are.
  */
-import { register } from "tsx/esm/api";
+import { startProgram } from "../components/program/start.js";
 
-register();
-await import("./main.ts");
+await startProgram(import.meta.dirname, "main.ts", async () => {
+  const { register } = await import("tsx/esm/api");
+  register();
+});

@@ -9,17 +9,22 @@ import { build, type Metafile, type Plugin } from "esbuild";
 import { bundleFolder, digestOf, recordName } from "./start.js";
 
 /**
- * Bundles a program's index.ts into `.bundle` below its folder, whole or not at all: files are named by their content, and
+ * Bundles a program's entry into `.bundle` below its folder, whole or not at all: files are named by their content, and
  * what leads to them is replaced last.
  * @param directory the program's folder, absolute.
+ * @param entry its first module, a name in the folder.
  * @param into where the files are written, to be taken to `.bundle` then.
  * @returns path of the bundle's entry.
  * @throws esbuild's errors: a source that cannot be read as TypeScript, an import that leads nowhere.
  */
-export async function bundleProgram(directory: string, into = join(directory, bundleFolder)): Promise<string> {
+export async function bundleProgram(
+  directory: string,
+  entry = "index.ts",
+  into = join(directory, bundleFolder),
+): Promise<string> {
   const folder = join(directory, bundleFolder);
   const { outputFiles, metafile } = await build({
-    entryPoints: [join(directory, "index.ts")],
+    entryPoints: [join(directory, entry)],
     absWorkingDir: directory,
     outdir: folder,
     entryNames: "[name]-[hash]",
@@ -40,13 +45,13 @@ export async function bundleProgram(directory: string, into = join(directory, bu
   });
   mkdirSync(into, { recursive: true });
   for (const { path, contents } of outputFiles) replace(join(into, basename(path)), contents);
-  const entry = Object.entries(metafile.outputs).find(([, output]) => output.entryPoint === "index.ts")?.[0];
-  if (entry === undefined) throw new Error(`${directory} has no index.ts`);
+  const first = Object.entries(metafile.outputs).find(([, output]) => output.entryPoint === entry)?.[0];
+  if (first === undefined) throw new Error(`${directory} has no ${entry}`);
   const sources = sourcesOf(directory, metafile);
-  const record = { entry: basename(entry), sources, digest: digestOf(directory, sources) };
+  const record = { entry: basename(first), sources, digest: digestOf(directory, sources) };
   replace(join(into, recordName), `${JSON.stringify(record)}\n`);
   sweep(into, new Set([recordName, ...outputFiles.map(({ path }) => basename(path))]));
-  return join(into, basename(entry));
+  return join(into, basename(first));
 }
 
 /** Own files as they are, a package by its package.json: its files do not change without it. Paths from the folder. */

@@ -1,5 +1,5 @@
 /**
- * What starts a Pulumi program: its index.ts with all of this repository that it imports as a few files, which bundle.ts makes
+ * What starts a Pulumi program, or the command `holdfast`: its index.ts with all of this repository that it imports as a few files, which bundle.ts makes
  * anew whenever a source is another, and the SDK without what only closures need. JavaScript, so that nothing has to be
  * translated before. Where no bundle can be made (a folder that cannot be written to, a source with an error), index.ts is
  * imported as it is.
@@ -18,12 +18,16 @@ export const recordName = "program.json";
 /**
  * Runs the program in a folder.
  * @param {string} directory the program's folder, absolute.
- * @returns {Promise<object>} what its index.ts exports: the outputs of the stack.
+ * @param {string} entry its first module; default: that of a Pulumi program.
+ * @param {() => Promise<void>} readTypeScript lets Node.js import TypeScript, which the language host has done already.
+ * @returns {Promise<object>} what the entry exports: of a Pulumi program the outputs of the stack.
  */
-export async function startProgram(directory) {
+export async function startProgram(directory, entry = "index.ts", readTypeScript = async () => {}) {
   deferPackages(["typescript", "@npmcli/arborist"]);
-  const bundle = freshBundle(directory) ?? (await makeBundle(directory));
-  return import(pathToFileURL(bundle ?? join(directory, "index.ts")).href);
+  const fresh = freshBundle(directory);
+  if (fresh === undefined) await readTypeScript();
+  const bundle = fresh ?? (await makeBundle(directory, entry));
+  return import(pathToFileURL(bundle ?? join(directory, entry)).href);
 }
 
 /**
@@ -54,12 +58,15 @@ export function digestOf(directory, sources) {
   return hash.digest("hex");
 }
 
-/** @param {string} directory */
-async function makeBundle(directory) {
+/**
+ * @param {string} directory
+ * @param {string} entry
+ */
+async function makeBundle(directory, entry) {
   try {
     accessSync(directory, constants.W_OK);
     const { bundleProgram } = await import("./bundle.ts");
-    return await bundleProgram(directory);
+    return await bundleProgram(directory, entry);
   } catch {
     return undefined;
   }

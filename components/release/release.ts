@@ -130,12 +130,12 @@ async function bundledPlugin(checkout: string, work: string): Promise<ReleaseEnt
   return { path: `${places.checkout}/provider/.bundle/main.mjs`, from, executable: false };
 }
 
-/** The programs as components/program/start.js would make them. */
+/** The programs and the command as components/program/start.js would make them. */
 async function bundledPrograms(checkout: string, work: string): Promise<ReleaseEntry[]> {
   const projects = programParts.filter((part) => existsSync(join(checkout, part, "start.js")));
-  const entries = projects.map(async (project) => {
+  const entries = [...projects, "cli"].map(async (project) => {
     const into = join(work, project);
-    await bundleProgram(join(checkout, project), into);
+    await bundleProgram(join(checkout, project), project === "cli" ? "main.ts" : "index.ts", into);
     const path = (from: string) => `${places.checkout}/${project}/${bundleFolder}/${basename(from)}`;
     return filesBelow(into).map((from) => ({ path: path(from), from, executable: false }));
   });
