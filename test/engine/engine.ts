@@ -60,6 +60,8 @@ export class Engine {
     for (const part of ["state", "home"]) mkdirSync(join(root, part));
     return new Engine(directory, {
       ...toolchain.env,
+      // The engine lives for seconds: collecting its garbage is a third of what its short commands cost.
+      GOGC: "400",
       HOME: join(root, "home"),
       XDG_STATE_HOME: join(root, "home", ".local", "state"),
       PULUMI_BACKEND_URL: `file://${join(root, "state")}`,
