@@ -69,7 +69,7 @@ export function runnerConfiguration(site: Site): Record<string, string> {
     "vm.name": runnerVm.name,
     "vm.ipCidr": `${runnerVm.address}/24`,
     "vm.type": site.virtType,
-    "vm.vcpus": "2",
+    "vm.vcpus": "1",
     "vm.memoryMb": "1024",
     "vm.diskGb": "8",
     "vm.image.url": pathToFileURL(site.guestImage.path).href,
