@@ -9,6 +9,7 @@ import type { PlannedStep } from "../../components/blueprint/plan.ts";
 import { runsOf } from "../../provider/evidence/directory.ts";
 import { versions } from "../../toolchain/pins.ts";
 import { step as progress } from "../../toolchain/progress.ts";
+import { backendOf, removeEmptyNotes } from "../backend.ts";
 import { checkout, type Pulumi } from "../pulumi.ts";
 import { changesIn, type Ended, failureIn, type Interrupt, isLockOf, runPulumi } from "./engine.ts";
 import { newRun, RunEvidence, type StepEvidence, type StepOutcome } from "./evidence.ts";
@@ -66,7 +67,9 @@ export class BlueprintRun {
     const { ref, env } = loaded.plan;
     const lock = await BlueprintLock.take(ref, env, id, verb);
     try {
-      return new BlueprintRun(pulumi, loaded, verb, lock, interrupt, id);
+      const run = new BlueprintRun(pulumi, loaded, verb, lock, interrupt, id);
+      await mendBackend(pulumi, run.record);
+      return run;
     } catch (error) {
       lock.release();
       throw error;
@@ -246,6 +249,18 @@ function ownVersion(): string {
 
 /** Ends the line of a step that did not succeed. */
 class StepStopped extends Error {}
+
+/** What a Pulumi that was killed in the middle of a write leaves in a backend in files keeps every later one from reading it. */
+async function mendBackend(pulumi: Pulumi, { steps }: BlueprintRecord): Promise<void> {
+  const cut = Object.values(steps).filter(({ status, pulumi }) => status === "interrupted" && pulumi !== undefined);
+  if (cut.length === 0) return;
+  const backend = await backendOf(pulumi).catch(() => undefined);
+  if (backend?.kind !== "files") return;
+  for (const place of cut) {
+    if (removeEmptyNotes(backend.root, place) === 0) continue;
+    process.stderr.write(`· empty notes beside the state of ${place.project}/${place.stack} are removed\n`);
+  }
+}
 
 /** A record whose run was killed: what was at work then was cut off. */
 function cutOff(record: BlueprintRecord): BlueprintRecord {

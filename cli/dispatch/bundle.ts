@@ -9,11 +9,11 @@ import { shellQuote } from "../../components/ssh/connection.ts";
 import { keyPathVariable } from "../../components/ssh/dial.ts";
 import { knownHostsFile } from "../../components/ssh/known-hosts.ts";
 import { Failure } from "../../toolchain/failure.ts";
+import { type Backend, checkpointPath, hasState, outputsAlone, readCheckpoint } from "../backend.ts";
 import type { LoadedBlueprint } from "../blueprint/load.ts";
 import { placeOf } from "../blueprint/record.ts";
 import { readStackFile } from "../blueprint/stack-file.ts";
 import { checkout, type StackPlace } from "../pulumi.ts";
-import { type Backend, checkpointPath, hasState, outputsAlone, readCheckpoint } from "./backend.ts";
 import type { Needs } from "./needs.ts";
 
 /** Environment variables that name a certificate authority's file: what is trusted here is trusted there. */

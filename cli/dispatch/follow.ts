@@ -4,9 +4,9 @@
  */
 import type { Runner as RunnerContract } from "../../components/contracts/runner.ts";
 import { Failure } from "../../toolchain/failure.ts";
+import { releaseLease } from "../backend.ts";
 import type { Interrupt } from "../blueprint/engine.ts";
 import { BlueprintLock } from "../blueprint/lock.ts";
-import { releaseLease } from "./backend.ts";
 import { writeDispatchEvidence } from "./evidence.ts";
 import { advance, type Job, removeJob } from "./job.ts";
 import { jobFiles } from "./job-script.ts";

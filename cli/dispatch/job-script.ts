@@ -56,7 +56,8 @@ export function jobScript(script: JobScript): string {
     "PULUMI_SKIP_UPDATE_CHECK=1 PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true",
     "export PULUMI_SKIP_UPDATE_CHECK PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION",
     set("HYOPS_ENV", env),
-    set("PULUMI_BACKEND_URL", backendUrl ?? `file://${directory}/backend`),
+    // Without notes beside the states: a Pulumi that is killed may leave them empty, and cannot be asked anything then.
+    set("PULUMI_BACKEND_URL", backendUrl ?? `file://${directory}/backend?metadata=skip`),
     set("HOLDFAST_TOOLCHAIN", `${release}/toolchain`),
     `PATH=${shellQuote(`${release}/bin:${release}/node/bin`)}:$PATH; export PATH`,
     ...(hasPassphrase ? [set("PULUMI_CONFIG_PASSPHRASE_FILE", `${secrets}/passphrase`)] : []),

@@ -5,9 +5,9 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { knownHostsFile } from "../../components/ssh/known-hosts.ts";
+import { checkpointPath, historyPath, isHeld, readCheckpoint, writeCheckpoint } from "../backend.ts";
 import { type BlueprintRecord, placeOf } from "../blueprint/record.ts";
 import { writeStackFile } from "../blueprint/stack-file.ts";
-import { checkpointPath, historyPath, isHeld, readCheckpoint, writeCheckpoint } from "./backend.ts";
 import { jobPlaces, stateRoot } from "./bundle.ts";
 import { type Job, type Lease, rescueDirectory } from "./job.ts";
 import type { Files } from "./tarball.ts";

@@ -69,6 +69,11 @@ export class Engine {
     });
   }
 
+  /** Directory of its backend. */
+  get stateDirectory(): string {
+    return (this.env.PULUMI_BACKEND_URL ?? "").slice("file://".length);
+  }
+
   /** Runs Pulumi in a folder of the clone. Never throws for a failing command; bounded by two minutes. */
   async pulumi(project: string, ...args: string[]): Promise<EngineResult> {
     const result = await execa("pulumi", [...args, "--non-interactive", "--color", "never"], {

@@ -5,6 +5,7 @@
  */
 import { expect, it } from "vitest";
 import { listVms, type PoolWorkspace } from "../../lab/pool/demo.ts";
+import { sampleProcesses } from "../../lab/process-sampler.ts";
 import { holdfast, onRunner, runner, statusOf } from "../../lab/runner/demo.ts";
 import { dispatch, prepareWork, work } from "../../lab/runner/dispatch.ts";
 import { until } from "../../lab/wait.ts";
@@ -12,7 +13,7 @@ import { pulumi } from "../../lab/workspace.ts";
 
 const jobs = `/home/${runner.user}/.local/state/holdfast/jobs`;
 
-/** Adds its tests to the story that calls it. @param heard told everything that was said. */
+/** Adds its tests to the story that calls it. @param heard told everything that was said, and what process lists showed. */
 export function dispatchStory(site: () => PoolWorkspace, heard: (text: string) => void): void {
   const names = async () => (await listVms(site())).map(({ name }) => name);
   const on = async (command: string) => (await onRunner(site(), command, { check: false })).stdout;
@@ -45,10 +46,12 @@ export function dispatchStory(site: () => PoolWorkspace, heard: (text: string) =
   });
 
   it("makes the VM of a second blueprint, named after its environment, over a connection that is cut off", async () => {
+    const sampler = sampleProcesses();
     const dispatched = told(dispatch(site(), "deploy", { check: false }));
     await begun();
     await on(`kill $(ps -eo pid=,args= | awk '/sshd: ${runner.user}/ {print $1}')`);
     const { exitCode, stderr } = await dispatched;
+    for (const commandLine of sampler.stop()) heard(commandLine);
     expect(exitCode, stderr).toBe(0);
     expect(stderr).toContain("the job goes on without it, trying to reach it again");
     expect(stderr).toMatch(/1\/1 pgha \(platform-vm\/dev-pgha\): ok, 7 created/);

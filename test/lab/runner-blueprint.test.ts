@@ -1,6 +1,6 @@
 /**
  * The shipped blueprint of the operations runner, end to end by the runbook's own commands: from a copy with placeholders to a
- * VM with the whole release of this checkout, deployed again, and destroyed. The real engine, providers and plugin, real OpenSSH
+ * VM with the whole release of this checkout, given work, deployed again, and destroyed. The real engine, providers and plugin, real OpenSSH
  * servers and networks; Proxmox VE is simulated, and the VM is a Debian without systemd, which `runner_os` allows.
  */
 import { readFileSync } from "node:fs";
@@ -29,6 +29,7 @@ import {
 } from "../../lab/runner/demo.ts";
 import { siteDown } from "../../lab/site.ts";
 import { pulumi } from "../../lab/workspace.ts";
+import { dispatchStory } from "./dispatch.story.ts";
 
 const siteName = "t-runner";
 const missing = missingPrerequisites().filter((what) => !what.startsWith("package "));
@@ -110,6 +111,11 @@ describe.skipIf(missing.length > 0)("the blueprint of the operations runner", ()
     const place = await onRunner(workspace, "stat --format '%a %U' /run/user/1000; stat -f -c %T /run/user/1000");
     expect(place.stdout).toBe(`700 ${runner.user}\ntmpfs`);
   });
+
+  dispatchStory(
+    () => workspace,
+    (text) => said.push(text),
+  );
 
   it("left no secret in process lists, in words, logs, evidence and states, or on the runner", async () => {
     const { directory, workstation, pulumi: state } = workspace.site;

@@ -12,15 +12,16 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { homedir, hostname, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { parse } from "yaml";
-import { Failure } from "../../toolchain/failure.ts";
-import type { Pulumi, StackPlace } from "../pulumi.ts";
-import type { Lease } from "./job.ts";
+import { Failure } from "../toolchain/failure.ts";
+import type { Lease } from "./dispatch/job.ts";
+import type { Pulumi, StackPlace } from "./pulumi.ts";
 
 /** Where the states are: in files below `root`, or at a URL that both ends reach. */
 export type Backend = { kind: "files"; root: string } | { kind: "shared"; url: string };
@@ -93,6 +94,23 @@ export function writeCheckpoint(root: string, place: StackPlace, text: string): 
   renameSync(partial, path);
   // What the store noted of the old one: size and digest.
   rmSync(`${path}.attrs`, { force: true });
+}
+
+/**
+ * Removes the notes beside a stack's files that a Pulumi left empty which was killed while it wrote them: the store cannot be
+ * read with them, and says no more than EOF. Nothing but notes is in them, and none has to be there.
+ * @returns how many there were.
+ */
+export function removeEmptyNotes(root: string, place: StackPlace): number {
+  const folders = [dirname(checkpointPath(place)), historyPath(place)].map((path) => join(root, path));
+  const own = [`${place.stack}.`, `${place.stack}-`];
+  const notes = folders.flatMap((folder, index) => {
+    const names = existsSync(folder) ? readdirSync(folder) : [];
+    const noted = names.filter((name) => name.startsWith(own[index] ?? "") && name.endsWith(".attrs"));
+    return noted.map((name) => join(folder, name)).filter((path) => statSync(path).size === 0);
+  });
+  for (const path of notes) rmSync(path, { force: true });
+  return notes.length;
 }
 
 /** A checkpoint as far as others may read it: the stack's outputs, without secrets, and nothing that is in it. */
