@@ -2,6 +2,7 @@
  * How the plugin and what it imports become one file; for bundle.ts, and for releases, which bring the file along.
  */
 import type { BuildOptions } from "esbuild";
+import { requireBanner } from "../components/program/banner.js";
 
 export const bundleOptions = {
   bundle: true,
@@ -10,7 +11,6 @@ export const bundleOptions = {
   target: "node20",
   // It looks for native code of its own beside itself.
   external: ["ssh2"],
-  // What CommonJS packages ask for in an ES module.
-  banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+  banner: { js: requireBanner },
   logLevel: "error",
 } as const satisfies BuildOptions;

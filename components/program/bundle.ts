@@ -6,6 +6,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative, sep } from "node:path";
 import { build, type Metafile, type Plugin } from "esbuild";
+import { requireBanner } from "./banner.js";
 import { bundleFolder, digestOf, recordName } from "./start.js";
 
 /**
@@ -39,8 +40,7 @@ export async function bundleProgram(
     target: "node20",
     external: ["@pulumi/*", "esbuild", "ssh2"],
     plugins: [places(folder)],
-    // What CommonJS packages ask for in an ES module.
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    banner: { js: requireBanner },
     logLevel: "silent",
   });
   mkdirSync(into, { recursive: true });

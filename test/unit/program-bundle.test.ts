@@ -2,7 +2,17 @@
  * What starts a program: bundles are of the sources that there are, and give what the sources give; packages that nobody asks
  * for are not loaded.
  */
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -74,6 +84,23 @@ test("a copy has its bundle, whatever the times of its files", async () => {
   expect(freshBundle(join(copy, "program"))).toBeDefined();
   expect(await started(copy)).toMatchObject({ place: join(copy, "shared") });
   rmSync(copy, { recursive: true });
+});
+
+test("a program that makes bundles makes good ones, though it is a bundle itself", async () => {
+  const maker = join(root, "maker");
+  symlinkSync(join(top, "node_modules"), join(root, "node_modules"));
+  write(
+    "maker/index.ts",
+    `import { bundleProgram } from ${JSON.stringify(join(top, "components/program/bundle.ts"))};
+     export const made = await bundleProgram(${JSON.stringify(program())});`,
+  );
+  write("maker/start.js", readFileSync(join(program(), "start.js"), "utf8"));
+  const tsx = join(top, "node_modules/tsx/dist/loader.mjs");
+  await bundleProgram(maker);
+  const { stdout } = await execa("node", ["--import", tsx, join(maker, "start.js")]);
+  const { made } = JSON.parse(stdout) as { made: string };
+  expect((await execa("node", [made])).exitCode).toBe(0);
+  expect(await started()).toMatchObject({ place: join(root, "shared") });
 });
 
 test("a source with an error is run as it is, so that its own error is seen", async () => {
