@@ -1,6 +1,11 @@
 /**
- * What CommonJS packages ask for in an ES module: the first line of each bundle. JavaScript, because what TypeScript here says
- * of its place is filled in when it is bundled, in texts as well, and this is to be filled in by whoever runs the bundle.
+ * Texts for bundles that speak of the place of whoever runs them. JavaScript, because in TypeScript such words are filled in
+ * when it is bundled, in texts as well.
  */
+
+/** What CommonJS packages ask for in an ES module: the first line of each bundle. */
 export const requireBanner =
   'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
+
+/** The directory of the running file, as code. */
+export const ownDirectory = "import.meta.dirname";

@@ -3,10 +3,10 @@
  * command, reading these a tenth. Packages that other copies of themselves talk to, or that have native code, stay outside;
  * what is imported only when it is needed stays a file of its own.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative, sep } from "node:path";
 import { build, type Metafile, type Plugin } from "esbuild";
-import { requireBanner } from "./banner.js";
+import { ownDirectory, requireBanner } from "./banner.js";
 import { bundleFolder, digestOf, recordName } from "./start.js";
 
 /**
@@ -54,12 +54,18 @@ export async function bundleProgram(
   return join(into, basename(first));
 }
 
-/** Own files as they are, a package by its package.json: its files do not change without it. Paths from the folder. */
+/**
+ * Own files as they are, a package by its package.json: its files do not change without it. Paths from the folder; packages
+ * as those beside it, wherever a link led to them: a copy has its own.
+ */
 function sourcesOf(directory: string, { inputs }: Metafile): string[] {
   const own = relative(directory, import.meta.filename);
   const files = Object.keys(inputs).map((path) => {
-    const [, packageFolder] = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path) ?? [];
-    return packageFolder === undefined ? path : `${packageFolder}/package.json`;
+    const [, above = "", name] = /^(.*?)(node_modules\/.*?)?$/.exec(path) ?? [];
+    const [packageFolder] = /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(name ?? "") ?? [];
+    if (packageFolder === undefined) return path;
+    const manifest = `${packageFolder}/package.json`;
+    return existsSync(join(directory, "..", manifest)) ? `../${manifest}` : `${above}${manifest}`;
   });
   return [...new Set([...files, own.split(sep).join("/")])].sort();
 }
@@ -73,7 +79,7 @@ function places(folder: string): Plugin {
         const text = readFileSync(path, "utf8");
         if (!text.includes("import.meta.")) return undefined;
         const at = (place: string) =>
-          `require("node:path").join(import.meta.dirname, ${JSON.stringify(relative(folder, place))})`;
+          `require("node:path").join(${ownDirectory}, ${JSON.stringify(relative(folder, place))})`;
         const own: Record<string, string> = {
           dirname: at(dirname(path)),
           filename: at(path),

@@ -157,13 +157,15 @@ export class SshConnection {
 
   /**
    * Runs a shell command as whoever logged in, and hands on what it says as it comes. There is no bound: the caller ends it
-   * with the connection.
+   * with the connection, and a connection that is lost ends it.
    * @param stdin in full; default: none.
    * @returns its exit code, 255 where a signal ended it.
    * @throws where the connection is lost before it ended.
    */
   stream(command: string, onData: (chunk: Buffer) => void, stdin: Buffer | string = ""): Promise<number> {
     return new Promise((resolve, reject) => {
+      const lost = () => reject(new Error(`connection to ${this.target.host} was lost during: ${firstLine(command)}`));
+      this.client.once("close", lost);
       const start: ClientCallback = (error, channel) => {
         if (error) return reject(error);
         let code: number | undefined;
@@ -171,8 +173,9 @@ export class SshConnection {
         channel.stderr.resume();
         channel.on("exit", (exitCode: number | null) => (code = exitCode ?? 255));
         channel.on("close", () => {
-          if (code !== undefined) return resolve(code);
-          reject(new Error(`connection to ${this.target.host} was lost during: ${firstLine(command)}`));
+          this.client.off("close", lost);
+          if (code === undefined) lost();
+          else resolve(code);
         });
         channel.end(stdin);
       };

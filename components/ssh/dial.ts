@@ -99,6 +99,8 @@ export function dial(target: SshTarget, timeoutSeconds: number, options: DialOpt
       resolve(client);
     });
     const socket = options.over ?? connectTcp({ host: target.host, port: target.port });
+    // A stream over another machine stays half open when the server behind it is gone: nobody would be told.
+    options.over?.once("end", () => options.over?.destroy());
     client.connect({
       ...login,
       sock: socket,

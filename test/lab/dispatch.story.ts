@@ -49,7 +49,7 @@ export function dispatchStory(site: () => PoolWorkspace, heard: (text: string) =
     const sampler = sampleProcesses();
     const dispatched = told(dispatch(site(), "deploy", { check: false }));
     await begun();
-    await on(`kill $(ps -eo pid=,args= | awk '/sshd: ${runner.user}/ {print $1}')`);
+    await on(`kill $(ps -eo pid=,args= | awk '/sshd[a-z-]*: ${runner.user}@/ {print $1}')`);
     const { exitCode, stderr } = await dispatched;
     for (const commandLine of sampler.stop()) heard(commandLine);
     expect(exitCode, stderr).toBe(0);

@@ -27,6 +27,8 @@ export interface StandIn {
   received: Received[];
   /** How many TCP connections were made. */
   dials(): number;
+  /** The machines behind it are gone, without a word of theirs. */
+  loseForwards(): void;
   stop(): Promise<void>;
 }
 
@@ -80,6 +82,7 @@ export async function sshHost(options: SshHostOptions = {}): Promise<StandIn> {
 export async function sshServer(options: SshHostOptions = {}): Promise<StandIn> {
   const received: Received[] = [];
   const open = new Set<Connection>();
+  const forwards = new Set<() => void>();
   let dials = 0;
   const server = new ssh2.Server({ hostKeys: [(options.hostKey ?? keyPair()).private] }, (client) => {
     dials++;
@@ -101,7 +104,13 @@ export async function sshServer(options: SshHostOptions = {}): Promise<StandIn> 
       if (port === undefined) return refuse();
       const inner = connect(port, "127.0.0.1", () => {
         const outer = acceptStream();
-        outer.pipe(inner).pipe(outer);
+        // As OpenSSH does: when the other side has ended, it says so, and waits for this one.
+        outer.pipe(inner).pipe(outer, { end: false });
+        inner.on("end", () => outer.eof());
+        forwards.add(() => {
+          inner.destroy();
+          outer.eof();
+        });
         outer.on("close", () => inner.destroy());
       });
       inner.on("error", () => refuse());
@@ -130,9 +139,19 @@ export async function sshServer(options: SshHostOptions = {}): Promise<StandIn> 
     );
   });
   await new Promise<void>((resolve) => server.listen(options.port ?? 0, options.address ?? "127.0.0.1", resolve));
+  const loseForwards = () => {
+    for (const lose of forwards) lose();
+  };
   const stop = async () => {
     for (const client of open) client.end();
     await new Promise<void>((resolve) => server.close(() => resolve()));
   };
-  return { host: "127.0.0.1", port: (server.address() as AddressInfo).port, received, dials: () => dials, stop };
+  return {
+    host: "127.0.0.1",
+    port: (server.address() as AddressInfo).port,
+    received,
+    dials: () => dials,
+    loseForwards,
+    stop,
+  };
 }

@@ -11,12 +11,13 @@ import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import ssh2 from "ssh2";
 import { expect, onTestFinished, test } from "vitest";
-import { connect, impatient, shellQuote, withSsh } from "../../components/ssh/connection.ts";
-import { HostKeyMismatch, type SshTarget } from "../../components/ssh/dial.ts";
+import { connect, impatient, SshConnection, shellQuote, withSsh } from "../../components/ssh/connection.ts";
+import { dial, HostKeyMismatch, type SshTarget } from "../../components/ssh/dial.ts";
 import { knownHostKey } from "../../components/ssh/first-contact.ts";
 import { generateKeyPair } from "../../components/ssh/key-pair.ts";
 import { fingerprint, forgetKeys, knownHostsFile, recordedKeys, recordKey } from "../../components/ssh/known-hosts.ts";
 import { operatorPublicKey } from "../../components/ssh/operator-key.ts";
+import { until } from "../../lab/wait.ts";
 import { keyPair, operatorHome, type StandIn, sshHost } from "./ssh-host.fixture.ts";
 
 const stack = "runners/crunchy";
@@ -108,6 +109,19 @@ test("a pinned key is checked on the first contact already", async () => {
   await expect(runs(target(server, { hostKey: `${pinned.public} root@host` }))).rejects.toThrow(
     /and change the pinned key/,
   );
+});
+
+test("a command that is followed over a jump host ends when the machine behind it is gone", async () => {
+  operatorHome();
+  const inner = await sshHost({ answer: () => "silent" });
+  const jump = await sshHost({ reaches: () => inner.port });
+  const over = await (await connect(target(jump), impatient)).forward("192.0.2.77", 22);
+  const machine = target({ host: "192.0.2.77", port: 22 });
+  const connection = new SshConnection(await dial(machine, 5, { over }), machine);
+  const followed = connection.stream("tail -f log", () => {});
+  await until({ what: "the command", boundMs: 10_000, lookAt: "" }, () => inner.received.length > 0);
+  jump.loseForwards();
+  await expect(followed).rejects.toThrow(/192\.0\.2\.77 was lost during: tail -f log/);
 });
 
 test("a pinned key wins over what was recorded before", async () => {
