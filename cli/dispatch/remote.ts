@@ -149,14 +149,14 @@ echo lost`;
     const { code, stdout, stderr } = await this.connection.run(script, options);
     if (code === 0) return stdout;
     const words = (stderr.trim() || stdout.trim()).split("\n").slice(-5).join("\n");
-    throw new Error(`on ${this.vm}: ended with ${code}: ${words}`);
+    throw new Failure(`on ${this.vm}: ended with ${code}: ${words}`);
   }
 
   private async bytes(script: string): Promise<Buffer> {
     const chunks: Buffer[] = [];
     const timer = setTimeout(() => this.connection.abort(), transferSeconds * 1000);
     const code = await this.connection.stream(script, (chunk) => chunks.push(chunk)).finally(() => clearTimeout(timer));
-    if (code !== 0) throw new Error(`on ${this.vm}: what the job left could not be read (${code})`);
+    if (code !== 0) throw new Failure(`on ${this.vm}: what the job left could not be read (${code})`);
     return Buffer.concat(chunks);
   }
 }

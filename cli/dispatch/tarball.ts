@@ -6,6 +6,7 @@ import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { extract, pack } from "tar-stream";
+import { Failure } from "../../toolchain/failure.ts";
 
 /** Files by their path: relative, with `/`. */
 export type Files = ReadonlyMap<string, Buffer>;
@@ -27,16 +28,15 @@ export async function packFiles(files: Files, executable: readonly string[] = []
  */
 export async function unpackFiles(archive: Buffer): Promise<Map<string, Buffer>> {
   const files = new Map<string, Buffer>();
+  const strange: string[] = [];
   const reader = extract();
   reader.on("entry", (header, stream, next) => {
     const name = header.name.replace(/^\.\//, "");
-    if (header.type !== "file") {
+    const leadsOut = name.startsWith("/") || name.split("/").includes("..");
+    if (leadsOut) strange.push(header.name);
+    if (header.type !== "file" || leadsOut) {
       stream.resume();
       stream.on("end", next);
-      return;
-    }
-    if (name.startsWith("/") || name.split("/").includes("..")) {
-      reader.destroy(new Error(`the runner sent a file with the name ${JSON.stringify(header.name)}`));
       return;
     }
     buffer(stream).then((content) => {
@@ -45,5 +45,6 @@ export async function unpackFiles(archive: Buffer): Promise<Map<string, Buffer>>
     }, next);
   });
   await pipeline(Readable.from([archive]), createGunzip(), reader);
+  if (strange.length > 0) throw new Failure(`the runner sent a file with the name ${JSON.stringify(strange[0])}`);
   return files;
 }

@@ -1,0 +1,192 @@
+/**
+ * What of a workstation goes to a runner, and how what comes back is brought home: states, locks, host keys, secrets, names.
+ *
+ * Not proven here: that a job runs (the engine ring has a runner of its own, the lab ring a VM).
+ */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { pack } from "tar-stream";
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import {
+  checkpointPath,
+  outputsAlone,
+  readCheckpoint,
+  removeEmptyNotes,
+  takeLease,
+  writeCheckpoint,
+} from "../../cli/backend.ts";
+import { certificatesOf, jobSecrets } from "../../cli/dispatch/bundle.ts";
+import type { Job } from "../../cli/dispatch/job.ts";
+import { jobScript } from "../../cli/dispatch/job-script.ts";
+import { merge } from "../../cli/dispatch/merge.ts";
+import { runnerStack, waysTo } from "../../cli/dispatch/runner.ts";
+import { packFiles, unpackFiles } from "../../cli/dispatch/tarball.ts";
+import type { Runner } from "../../components/contracts/runner.ts";
+
+const place = { project: "platform-vm", stack: "dev-pgha" };
+const secret = { "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", ciphertext: "v1:abc" };
+let root: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "holdfast-dispatch-"));
+  vi.stubEnv("HOME", join(root, "home"));
+  vi.stubEnv("XDG_STATE_HOME", join(root, "home/.local/state"));
+  onTestFinished(() => void vi.unstubAllEnvs());
+});
+
+function write(path: string, content: string | Buffer): string {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+  return path;
+}
+
+/** A checkpoint as Pulumi's store has it. */
+function checkpoint(outputs: object, more: object[] = []): string {
+  const stack = { urn: "urn:pulumi:dev::p::pulumi:pulumi:Stack::p-dev", type: "pulumi:pulumi:Stack", outputs };
+  return JSON.stringify({
+    version: 3,
+    checkpoint: { latest: { resources: [stack, ...more], pending_operations: [1] } },
+  });
+}
+
+test("of a stack that is only read its outputs go along, without secrets, and nothing that is in it", () => {
+  const inner = { urn: "urn:pulumi:dev::p::a:b:C::c", type: "a:b:C", outputs: { address: "192.0.2.9" } };
+  const text = outputsAlone(checkpoint({ site: { id: "home" }, token: secret, deep: { list: [secret] } }, [inner]));
+  const { latest } = JSON.parse(text).checkpoint;
+  expect(latest.resources).toEqual([expect.objectContaining({ outputs: { site: { id: "home" } } })]);
+  expect(latest).not.toHaveProperty("pending_operations");
+});
+
+test.each([
+  ["plain", "", (text: string) => Buffer.from(text), (bytes: Buffer) => bytes],
+  ["packed", ".gz", gzipSync, gunzipSync],
+])("a %s checkpoint is written as it was, with the one before it beside it", (_how, ending, packed, unpacked) => {
+  const path = write(join(root, checkpointPath(place)) + ending, packed("before"));
+  write(`${path}.attrs`, "{}");
+  writeCheckpoint(root, place, "after");
+  expect(unpacked(readFileSync(path)).toString()).toBe("after");
+  expect(unpacked(readFileSync(`${path}.bak`)).toString()).toBe("before");
+  expect(readCheckpoint(root, place).text).toBe("after");
+  expect(existsSync(`${path}.attrs`)).toBe(false);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+});
+
+test("a stack is held once, by a lock that says how its result comes home; nobody's lock is taken away", () => {
+  write(join(root, checkpointPath(place)), "{}");
+  const lease = takeLease(root, place, "job-1");
+  const lock = JSON.parse(readFileSync(lease.lock, "utf8"));
+  expect(lock).toMatchObject({ username: expect.stringContaining("holdfast dispatch attach job-1"), pid: process.pid });
+  expect(() => takeLease(root, place, "job-2")).toThrow(
+    /platform-vm\/dev-pgha is held by .*: holdfast dispatch attach job-1@.*; nothing was sent/,
+  );
+  expect(readdirSync(dirname(lease.lock))).toHaveLength(1);
+});
+
+test("empty notes beside a stack's own files are removed, and no others", () => {
+  const notes = (stack: string) => `${join(root, ".pulumi/stacks/platform-vm", stack)}.json.attrs`;
+  write(notes("dev-pgha"), "");
+  write(`${join(root, ".pulumi/history/platform-vm/dev-pgha/dev-pgha-1.history.json.attrs")}`, "");
+  for (const [stack, content] of [["dev-pgha.bak", "{}"] as const, ["dev-pgha2", ""] as const])
+    write(notes(stack), content);
+  expect(removeEmptyNotes(root, place)).toBe(2);
+  expect(readdirSync(dirname(notes("any"))).sort()).toEqual(["dev-pgha.bak.json.attrs", "dev-pgha2.json.attrs"]);
+});
+
+test("secrets of a job are files, and what is wrong with them is said at once, without a value", () => {
+  const key = write(join(root, "key"), "PRIVATE");
+  const env = { PULUMI_CONFIG_PASSPHRASE: "it's", RUNNER_SSH_KEY_PATH: key, TOKEN: "a'b" };
+  const { files, ...has } = jobSecrets(["TOKEN"], env);
+  expect(has).toEqual({ hasKey: true, hasPassphrase: true });
+  expect(Object.fromEntries([...files].map(([name, content]) => [name, content.toString()]))).toEqual({
+    ...{ passphrase: "it's", key: "PRIVATE" },
+    environment: "TOKEN='a'\\''b'; export TOKEN\n",
+  });
+  const wrong = { PULUMI_CONFIG_PASSPHRASE_FILE: "/nowhere", RUNNER_SSH_KEY_PATH: "/nowhere/key" };
+  expect(() => jobSecrets(["HOME", "X", "a b"], wrong)).toThrow(
+    /nothing was sent:\n.*PASSPHRASE_FILE names \/nowhere.*\n.*KEY_PATH names.*\n.*HOME: is not for you.*\n.*X: is not set here\n.*a b: is not for you/,
+  );
+  expect(() => certificatesOf({ SSL_CERT_FILE: "/nowhere" })).toThrow(
+    /SSL_CERT_FILE names \/nowhere, which is not there/,
+  );
+});
+
+test("the script of a job holds no secret, quotes what it is told, and takes its secrets away before it says that it ended", () => {
+  const text = jobScript({
+    ...{ release: "/opt/a b", directory: "/home/ops/jobs/1", secrets: "/run/x/1", env: "dev", backendUrl: undefined },
+    ...{ command: ["blueprint", "deploy", "it's"], certificates: { SSL_CERT_FILE: "ca.pem" } },
+    ...{ hasKey: false, hasPassphrase: true },
+  });
+  expect(text).toContain("'/opt/a b/node/bin/node' holdfast/cli/holdfast.js 'blueprint' 'deploy' 'it'\\''s'");
+  expect(text).toContain("SSL_CERT_FILE='/home/ops/jobs/1/ca.pem'; export SSL_CERT_FILE");
+  expect(text).not.toContain("RUNNER_SSH_KEY_PATH");
+  expect(text.indexOf("rm -rf '/run/x/1'")).toBeLessThan(text.indexOf("mv exit.new exit"));
+});
+
+test("a runner's archive is believed no more than it has to be", async () => {
+  const files = new Map([["a/b", Buffer.from([0, 255])]]);
+  expect(await unpackFiles(await packFiles(files))).toEqual(files);
+  const archive = pack();
+  archive.entry({ name: "../../.bashrc" }, "evil");
+  archive.finalize();
+  const chunks: Buffer[] = [];
+  for await (const chunk of archive) chunks.push(chunk as Buffer);
+  await expect(unpackFiles(gzipSync(Buffer.concat(chunks)))).rejects.toThrow(
+    /a file with the name "\.\.\/\.\.\/\.bashrc"/,
+  );
+});
+
+test("what a job left is brought home: paths as they are here, its own stacks' host keys, of others what is new", () => {
+  const directory = "/home/ops/.local/state/holdfast/jobs/1";
+  write(join(root, checkpointPath(place)), checkpoint({}));
+  const known = (name: string) => join(root, "home/.config/holdfast/known_hosts", name);
+  write(known("platform-vm/dev-pgha"), "192.0.2.1 ssh-ed25519 OLD\n");
+  write(known("foundation/shared"), "192.0.2.2 ssh-ed25519 KEPT\n");
+  const job: Job = {
+    ...{ id: "job-1", runner: "dev-runner", vm: "runner", ref: "platform/pgha@v1", env: "dev", verb: "destroy" },
+    ...{ file: "/here/pgha.yml", command: [], changes: true, owner: "ada", host: "here", began: "", phase: "ended" },
+    ...{ backend: root, leases: [takeLease(root, place, "job-1")], steps: [{ id: "pgha", ...place, config: {} }] },
+    remote: { directory, secrets: "/run/x/1" },
+  };
+  const evidence = "home/.local/state/holdfast/evidence/platform-vm/dev-pgha/1/run.json";
+  const texts: [string, string][] = [
+    [`backend/${checkpointPath(place)}`, checkpoint({ evidence_dir: `${directory}/${dirname(evidence)}` })],
+    ["backend/.pulumi/history/platform-vm/dev-pgha/dev-pgha-1.history.json", "{}"],
+    [evidence, "evidence"],
+    [
+      "home/.local/state/holdfast/blueprints/dev/platform.pgha.v1.json",
+      `{ "run": {}, "steps": {}, "file": "${directory}/blueprint.yml" }`,
+    ],
+    ["home/.config/holdfast/known_hosts/platform-vm/dev-pgha", "192.0.2.1 ssh-ed25519 NEW\n"],
+    ["home/.config/holdfast/known_hosts/foundation/shared", "192.0.2.2 ssh-ed25519 OTHER\n192.0.2.3 ssh-ed25519 MET\n"],
+  ];
+  const files = new Map(texts.map(([name, text]) => [name, Buffer.from(text)]));
+  for (const _twice of [1, 2]) {
+    expect(merge(job, files)).toEqual([]);
+    const state = join(root, "home/.local/state/holdfast");
+    expect(readCheckpoint(root, place).text).toContain(`${state}/evidence/platform-vm/dev-pgha/1`);
+    expect(readFileSync(join(state, "evidence/platform-vm/dev-pgha/1/run.json"), "utf8")).toBe("evidence");
+    expect(readFileSync(join(state, "blueprints/dev/platform.pgha.v1.json"), "utf8")).toContain("/here/pgha.yml");
+    expect(readdirSync(join(root, ".pulumi/history/platform-vm/dev-pgha"))).toEqual(["dev-pgha-1.history.json"]);
+    expect(readFileSync(known("platform-vm/dev-pgha"), "utf8")).toBe("192.0.2.1 ssh-ed25519 NEW\n");
+    expect(readFileSync(known("foundation/shared"), "utf8")).toBe(
+      "192.0.2.2 ssh-ed25519 KEPT\n192.0.2.3 ssh-ed25519 MET\n",
+    );
+  }
+});
+
+test("a runner is named by its stack, or as the runbook names it, and reached as its bootstrap reached it", () => {
+  const bootstrap = "dev-onprem-ops-runner-bootstrap";
+  expect(runnerStack(bootstrap, "dev")).toBe(bootstrap);
+  expect(runnerStack("platform/linux/ops-runner#onprem_ops_runner_bootstrap", "dev")).toBe(bootstrap);
+  expect(() => runnerStack("platform-vm#dev-pgha", "dev")).toThrow(/names no operations runner/);
+  const way = { host: "192.0.2.1", port: 22, user: "root" };
+  const access = { user: "ops", port: 2222, hostKey: "", direct: false, bastion: way, knownHosts: "platform-vm/dev" };
+  const contract = { vm: { key: "runner-01", address: "10.0.0.9" }, access } as Runner;
+  expect(waysTo(contract)).toEqual({
+    ...{ vm: "runner-01", direct: false, timeoutSeconds: 10 },
+    target: { host: "10.0.0.9", port: 2222, user: "ops", stack: "platform-vm/dev" },
+    bastion: { ...way, stack: "platform-vm/dev" },
+  });
+});
