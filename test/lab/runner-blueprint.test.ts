@@ -31,7 +31,7 @@ import { siteDown } from "../../lab/site.ts";
 import { pulumi } from "../../lab/workspace.ts";
 import { dispatchStory } from "./dispatch.story.ts";
 
-const siteName = "t-runner";
+const siteName = "t-blueprint";
 const missing = missingPrerequisites().filter((what) => !what.startsWith("package "));
 
 describe.skipIf(missing.length > 0)("the blueprint of the operations runner", () => {
