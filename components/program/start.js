@@ -1,8 +1,8 @@
 /**
- * What starts a Pulumi program, or the command `holdfast`: its index.ts with all of this repository that it imports as a few files, which bundle.ts makes
- * anew whenever a source is another, and the SDK without what only closures need. JavaScript, so that nothing has to be
- * translated before. Where no bundle can be made (a folder that cannot be written to, a source with an error), index.ts is
- * imported as it is.
+ * What starts a Pulumi program, or the command `holdfast`: its first module with all of this repository that it imports as a
+ * few files, which bundle.ts makes anew whenever a source is another, and the SDK without what only closures need. JavaScript,
+ * so that nothing has to be translated before. Where no bundle can be made (a folder that cannot be written to, a source with
+ * an error), the first module is imported as it is.
  */
 import { createHash } from "node:crypto";
 import { accessSync, constants, readFileSync } from "node:fs";
