@@ -1,6 +1,6 @@
 /**
- * The bundles of the programs and of `holdfast`, made before the first test: the clones that tests run Pulumi in are copies of this checkout, and each
- * would make them for itself otherwise.
+ * The bundles of the programs and of `holdfast`, made before the first test: the clones that tests run Pulumi in are copies of
+ * this checkout, and each would make them for itself otherwise.
  */
 import { join } from "node:path";
 import { bundleProgram } from "../components/program/bundle.ts";
