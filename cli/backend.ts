@@ -19,6 +19,7 @@ import { homedir, hostname, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { parse } from "yaml";
+import { signatureKey } from "../provider/signatures.ts";
 import { Failure } from "../toolchain/failure.ts";
 import type { Lease } from "./dispatch/job.ts";
 import type { Pulumi, StackPlace } from "./pulumi.ts";
@@ -136,12 +137,9 @@ interface Resource {
   outputs?: Record<string, unknown>;
 }
 
-/** How Pulumi marks a value that is not what it seems. */
-const special = "4dabf18193072939515e22adb298388d";
-
 function holdsSecret(value: unknown): boolean {
   if (value === null || typeof value !== "object") return false;
-  return special in value || Object.values(value).some(holdsSecret);
+  return signatureKey in value || Object.values(value).some(holdsSecret);
 }
 
 /**

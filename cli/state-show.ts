@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { parseReference } from "../components/blueprint/references.ts";
 import { runsOf } from "../provider/evidence/directory.ts";
+import { signatureKey } from "../provider/signatures.ts";
 import { Failure } from "../toolchain/failure.ts";
 import { environmentOf, environmentVariable } from "./blueprint/environment.ts";
 import { holderOf, isAtWork } from "./blueprint/lock.ts";
@@ -130,14 +131,11 @@ function nameOf(urn: string): string {
   return urn.split("::").at(-1) ?? urn;
 }
 
-/** How Pulumi marks a value that is not what it seems, and which of those is a secret. */
-const special = "4dabf18193072939515e22adb298388d";
-
 /** Outputs without what is secret. */
 function masked(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(masked);
   if (value === null || typeof value !== "object") return value;
-  if (special in value) return "[secret]";
+  if (signatureKey in value) return "[secret]";
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, masked(item)]));
 }
 

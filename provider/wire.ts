@@ -5,9 +5,7 @@
  * The marks are constants of Pulumi's wire format (sdk/nodejs/runtime/rpc.ts).
  */
 import structpb from "google-protobuf/google/protobuf/struct_pb.js";
-
-const signatureKey = "4dabf18193072939515e22adb298388d";
-const secretSignature = "1b47061264138c4ac30d75fd1eb44270";
+import { secretSignature, signatureKey } from "./signatures.ts";
 
 /** Stands for a value that is not known before the update runs. */
 export const UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";

@@ -3,9 +3,9 @@
  * run that is killed is seen, and the next one goes on from there.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { stateRoot } from "../../components/state-root.ts";
 import { Failure } from "../../toolchain/failure.ts";
 
 const step = z.object({
@@ -52,7 +52,7 @@ export type StepRecord = z.output<typeof step>;
 
 /** `$XDG_STATE_HOME/holdfast/blueprints`, else `~/.local/state/holdfast/blueprints`. */
 export function blueprintsRoot(): string {
-  return join(process.env.XDG_STATE_HOME || join(homedir(), ".local", "state"), "holdfast", "blueprints");
+  return join(stateRoot(), "blueprints");
 }
 
 /** A ref as one part of a file's name: `networking.onprem-ops-runner.v1`. */

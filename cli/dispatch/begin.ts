@@ -127,9 +127,11 @@ function hold(order: Order, { id, backend }: Prepared, { home, user, memory }: R
   };
   writeJob(job);
   try {
-    for (const place of backend.kind === "files" && changes ? plan.steps : []) {
-      if (backend.kind !== "files" || (verb === "destroy" && !hasState(backend.root, place))) continue;
-      job = advance(job, { leases: [...job.leases, takeLease(backend.root, place, id)] });
+    const { backend: root } = job;
+    if (root === undefined || !changes) return job;
+    for (const place of plan.steps) {
+      if (verb === "destroy" && !hasState(root, place)) continue;
+      job = advance(job, { leases: [...job.leases, takeLease(root, place, id)] });
     }
     return job;
   } catch (error) {

@@ -8,6 +8,7 @@ import { join, relative } from "node:path";
 import { shellQuote } from "../../components/ssh/connection.ts";
 import { keyPathVariable } from "../../components/ssh/dial.ts";
 import { knownHostsFile } from "../../components/ssh/known-hosts.ts";
+import { stateRoot } from "../../components/state-root.ts";
 import { Failure } from "../../toolchain/failure.ts";
 import { type Backend, checkpointPath, hasState, outputsAlone, readCheckpoint } from "../backend.ts";
 import type { LoadedBlueprint } from "../blueprint/load.ts";
@@ -67,7 +68,7 @@ export function jobContent({ plan, file }: LoadedBlueprint, needs: Needs, backen
     add(join(jobPlaces.knownHosts, name), knownHostsFile(name));
   }
   const record = `${placeOf(plan.ref, plan.env)}.json`;
-  add(join(jobPlaces.state, stateName(record)), record);
+  add(join(jobPlaces.state, relative(stateRoot(), record)), record);
   return files;
 }
 
@@ -81,15 +82,6 @@ function addStates(
   set(".pulumi/meta.yaml", "version: 1\n");
   for (const place of steps) if (hasState(root, place)) set(checkpointPath(place), readCheckpoint(root, place).text);
   for (const place of reads) set(checkpointPath(place), outputsAlone(readCheckpoint(root, place).text));
-}
-
-/** `$XDG_STATE_HOME/holdfast`, else `~/.local/state/holdfast`. */
-export function stateRoot(): string {
-  return join(process.env.XDG_STATE_HOME || join(homedir(), ".local", "state"), "holdfast");
-}
-
-function stateName(path: string): string {
-  return relative(stateRoot(), path);
 }
 
 /** Secrets of a job, as files of its directory in memory. */

@@ -3,9 +3,9 @@
  * attaches later goes on from there. A job whose record is there is not over.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { stateRoot } from "../../components/state-root.ts";
 import { Failure } from "../../toolchain/failure.ts";
 
 const lease = z.object({
@@ -58,7 +58,7 @@ export type Job = z.output<typeof job>;
 export type Lease = z.output<typeof lease>;
 
 function jobsRoot(): string {
-  return join(process.env.XDG_STATE_HOME || join(homedir(), ".local", "state"), "holdfast", "jobs");
+  return join(stateRoot(), "jobs");
 }
 
 function pathOf(id: string): string {

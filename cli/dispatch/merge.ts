@@ -3,12 +3,13 @@
  * that is no longer the one that was sent is never written over.
  */
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { knownHostsFile } from "../../components/ssh/known-hosts.ts";
+import { stateRoot } from "../../components/state-root.ts";
 import { checkpointPath, historyPath, isHeld, readCheckpoint, writeCheckpoint } from "../backend.ts";
 import { type BlueprintRecord, placeOf } from "../blueprint/record.ts";
 import { writeStackFile } from "../blueprint/stack-file.ts";
-import { jobPlaces, stateRoot } from "./bundle.ts";
+import { jobPlaces } from "./bundle.ts";
 import { type Job, type Lease, rescueDirectory } from "./job.ts";
 import type { Files } from "./tarball.ts";
 
@@ -63,7 +64,7 @@ function mergeEvidence(files: Files): void {
 /** The record of the blueprint, and the configuration of the stacks that the job worked on. */
 function mergeRecord(job: Job, files: Files): void {
   const path = `${placeOf(job.ref, job.env)}.json`;
-  const returned = files.get(join(jobPlaces.state, path.slice(stateRoot().length + 1)));
+  const returned = files.get(join(jobPlaces.state, relative(stateRoot(), path)));
   if (!job.changes || !returned) return;
   const text = rebased(job, returned.toString("utf8"));
   const { run, steps } = JSON.parse(text) as BlueprintRecord;

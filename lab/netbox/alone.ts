@@ -4,8 +4,8 @@
  */
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { stateRoot } from "../../components/state-root.ts";
 import { step } from "../../toolchain/progress.ts";
 import { Children } from "./processes.ts";
 import { netboxUser, secretFiles, startNetbox } from "./server.ts";
@@ -16,8 +16,7 @@ const [address, port] = ["127.0.0.1", 8000] as const;
 /** Starts it, says where it is, and ends it when the person does. */
 export async function netboxAlone(): Promise<void> {
   const software = await ensureNetboxSoftware();
-  const state = process.env.XDG_STATE_HOME || join(homedir(), ".local", "state");
-  const directory = join(state, "holdfast", "netbox");
+  const directory = join(stateRoot(), "netbox");
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const launcher = new Children(directory);
   const interrupted = Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);

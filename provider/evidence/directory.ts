@@ -16,8 +16,8 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { stateRoot } from "../../components/state-root.ts";
 
 /** Mode of a run's directory and of every file in it. */
 export const directoryMode = 0o700;
@@ -39,7 +39,7 @@ export interface ManifestEntry {
 
 /** `$XDG_STATE_HOME/holdfast/evidence`, else `~/.local/state/holdfast/evidence`. Not created here. */
 export function evidenceRoot(): string {
-  return join(process.env.XDG_STATE_HOME || join(homedir(), ".local", "state"), "holdfast", "evidence");
+  return join(stateRoot(), "evidence");
 }
 
 /**
