@@ -88,7 +88,7 @@ export function statusOfJobs(json: boolean): number {
 }
 
 const phases: Readonly<Record<Job["phase"], string>> = {
-  prepared: "did not begin",
+  prepared: "did not begin; there may be something left of it there",
   sent: "is at work, or ended there",
   ended: "ended; what came of it is not here yet",
   merged: "what came of it is here; there may be something left of it there",

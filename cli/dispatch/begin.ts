@@ -1,13 +1,14 @@
 /**
  * The beginning of a job: everything that can be refused is refused before anything is changed or sent; then the stacks are
- * held, files and secrets are sent, and it begins. What fails before that leaves nothing behind, here or there.
+ * held, files and secrets are sent, and it begins. What fails before that leaves nothing behind, here or there; where that cannot
+ * be, the job's record stays.
  */
 import { hostname, userInfo } from "node:os";
 import { resolve } from "node:path";
 import type { Runner as RunnerContract } from "../../components/contracts/runner.ts";
 import { Failure } from "../../toolchain/failure.ts";
 import { step } from "../../toolchain/progress.ts";
-import { type Backend, backendOf, hasState, takeLease } from "../backend.ts";
+import { type Backend, backendOf, hasState, releaseLease, takeLease } from "../backend.ts";
 import type { Interrupt } from "../blueprint/engine.ts";
 import { newRun } from "../blueprint/evidence.ts";
 import type { LoadedBlueprint } from "../blueprint/load.ts";
@@ -57,7 +58,7 @@ export async function beginJob(pulumi: Pulumi, order: Order, interrupt: Interrup
   try {
     if (changes && verb === "deploy") await prepareStacks(pulumi, steps, await stacksOf(pulumi, steps));
     return await atRunner(runner.contract, loginSeconds, (there) =>
-      send(there, order, { id, backend, needs, secrets }, interrupt),
+      sendJob(there, order, { id, backend, needs, secrets }, interrupt),
     );
   } catch (error) {
     // Whoever began a job that is at work leaves its lock to it.
@@ -66,14 +67,19 @@ export async function beginJob(pulumi: Pulumi, order: Order, interrupt: Interrup
   }
 }
 
-interface Prepared {
+/** What is known before anything is sent. */
+export interface Prepared {
   id: string;
   backend: Backend;
   needs: Needs;
   secrets: JobSecrets;
 }
 
-async function send(there: Runner, order: Order, prepared: Prepared, interrupt: Interrupt): Promise<Job> {
+/**
+ * Holds the stacks, sends the job, and begins it.
+ * @throws BeganError when it may have begun; Failure when something of it may have stayed there: its record stays, too.
+ */
+export async function sendJob(there: Runner, order: Order, prepared: Prepared, interrupt: Interrupt): Promise<Job> {
   const { contract, stack } = order.runner;
   const facts = await there.look(contract.prefix);
   checkRelease(contract, facts, stack, order.anyRelease);
@@ -96,10 +102,27 @@ async function send(there: Runner, order: Order, prepared: Prepared, interrupt: 
     return begun;
   } catch (error) {
     if (begun.phase === "sent" && !(await neverBegan(there, begun))) throw new BeganError(begun, error as Error);
-    await there.clean(job).catch(() => {});
+    await there.clean(job).catch(() => {
+      throw begun.phase === "sent" ? new BeganError(begun, error as Error) : leftBehind(job, error as Error);
+    });
     forgetJob(job);
     throw error;
   }
+}
+
+/** A job that did not begin, and of which something stayed there: what it held here is free, and its record says where it is. */
+function leftBehind(job: Job, cause: Error): Failure {
+  for (const lease of job.leases) releaseLease(lease);
+  advance(job, { leases: [] });
+  return new Failure(
+    `job ${job.id} did not begin: ${wordsOf(cause)}. What was sent of it, secrets among it, may still be on ${job.vm}; nothing was changed`,
+    `holdfast dispatch attach ${job.id} takes it away there`,
+    { cause },
+  );
+}
+
+function wordsOf(error: Error): string {
+  return error instanceof Failure ? error.what : error.message;
 }
 
 /** Whether it is certain that a job did not begin. */
@@ -153,12 +176,12 @@ function jobFilesOf(order: Order, { backend, needs, secrets }: Prepared, { relea
 }
 
 /** The connection was lost when the job began, or had begun. */
-class BeganError extends Error {
+export class BeganError extends Error {
   constructor(
     job: Job,
     cause: Error,
     readonly failure = new Failure(
-      `whether the job began on ${job.vm} is not known: ${cause.message}. Its stacks stay held`,
+      `whether the job began on ${job.vm} is not known: ${wordsOf(cause)}. Its stacks stay held`,
       `holdfast dispatch attach ${job.id}`,
       { cause },
     ),

@@ -1,0 +1,85 @@
+/**
+ * The beginning and the end of a job, with a runner that is an object: what stays when its connection is lost, how it is looked
+ * at, and who brings it home.
+ *
+ * Not proven here: what a shell does with a job's script (the engine ring has a runner of its own, the lab ring a VM).
+ */
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
+import { checkpointPath } from "../../cli/backend.ts";
+import { Interrupt } from "../../cli/blueprint/engine.ts";
+import { BeganError, type Order, sendJob } from "../../cli/dispatch/begin.ts";
+import { openJobs } from "../../cli/dispatch/job.ts";
+import type { Runner, RunnerFacts } from "../../cli/dispatch/remote.ts";
+import type { Runner as RunnerContract } from "../../components/contracts/runner.ts";
+
+const place = { project: "platform-vm", stack: "dev-pgha" };
+const lost = () => Promise.reject(new Error("connection to 192.0.2.1 was lost"));
+let root: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "holdfast-dispatch-"));
+  vi.stubEnv("HOME", join(root, "home"));
+  vi.stubEnv("XDG_STATE_HOME", join(root, "home/.local/state"));
+  onTestFinished(() => void vi.unstubAllEnvs());
+  write(join(root, checkpointPath(place)), "{}");
+});
+
+function write(path: string, content: string): string {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+  return path;
+}
+
+const facts: RunnerFacts = { home: "/home/ops", user: "ops", release: "/opt/core/ab", memory: "/run", manifest: "" };
+
+/** A runner that does what it is told, except for what a test says. */
+function runnerWith(change: Partial<Runner>): Runner {
+  const nothing = async () => {};
+  const all = { look: async () => facts, send: nothing, sendSecrets: nothing, start: nothing, clean: nothing };
+  return { ...all, ...change } as Runner;
+}
+
+/** Sends a deploy of one stack. */
+function send(runner: Runner) {
+  const contract = { vm: { name: "runner-01" }, prefix: "/opt/core", releaseDigest: "sha256:ab" } as RunnerContract;
+  const path = write(join(root, "pgha.yml"), "kind: Blueprint\n");
+  const step = { id: "pgha", ...place, config: {} };
+  const plan = { ref: "platform/pgha@v1", env: "dev", steps: [step], problems: [] };
+  const order = {
+    ...{ loaded: { file: { path }, plan, problems: [] }, verb: "deploy", changes: true, json: false },
+    ...{ runner: { stack: "dev-runner", contract }, passed: [], anyRelease: true },
+  } as unknown as Order;
+  const interrupt = new Interrupt([]);
+  const secrets = { files: new Map(), hasKey: false, hasPassphrase: false };
+  const needs = { reads: [], files: [], problems: [] };
+  return sendJob(runner, order, { id: "job-1", backend: { kind: "files", root }, needs, secrets }, interrupt);
+}
+
+/** Locks of the stack. */
+const locks = () => {
+  const directory = join(root, ".pulumi/locks/organization", place.project, place.stack);
+  return existsSync(directory) ? readdirSync(directory) : [];
+};
+
+test("a job whose secrets may have stayed on the runner is remembered, with its stacks free; any other is forgotten", async () => {
+  await expect(send(runnerWith({ sendSecrets: lost, clean: lost }))).rejects.toThrow(
+    /job-1 did not begin: connection to 192\.0\.2\.1 was lost\. .* secrets among it, may still be on runner-01.*\n.*dispatch attach job-1 takes it away/,
+  );
+  expect(openJobs()).toEqual([expect.objectContaining({ id: "job-1", phase: "prepared", leases: [] })]);
+  expect(locks()).toEqual([]);
+
+  await expect(send(runnerWith({ sendSecrets: lost }))).rejects.toThrow(/^connection to 192\.0\.2\.1 was lost$/);
+  expect([openJobs(), locks()]).toEqual([[], []]);
+});
+
+test.each([
+  ["cannot be asked", lost],
+  ["had not begun when it was asked, and cannot be taken away", async () => ({ at: "waiting" }) as const],
+])("a job that %s keeps its stacks: it may have begun", async (_what, state) => {
+  await expect(send(runnerWith({ start: lost, state, clean: lost }))).rejects.toThrow(BeganError);
+  expect(openJobs()).toEqual([expect.objectContaining({ phase: "sent", leases: [expect.objectContaining(place)] })]);
+  expect(locks()).toHaveLength(1);
+});
