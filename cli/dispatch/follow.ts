@@ -2,6 +2,7 @@
  * From the beginning of a job to its end: what it says is shown as it comes, a lost connection is made anew, and when it ended
  * all that it left is brought home and nothing of it stays on the runner.
  */
+import { setTimeout as pause } from "node:timers/promises";
 import type { Runner as RunnerContract } from "../../components/contracts/runner.ts";
 import { Failure } from "../../toolchain/failure.ts";
 import { releaseLease } from "../backend.ts";
@@ -18,6 +19,15 @@ import { atRunner } from "./runner.ts";
 const reconnects = 10;
 /** Patience of one, in seconds. */
 const reconnectSeconds = 60;
+
+/** Between two looks at a job whose words do not come, in milliseconds. */
+const lookMs = 1000;
+
+/** How far a job was followed: bytes of its log, and interrupts that were passed on. */
+interface Progress {
+  offset: number;
+  interrupts: number;
+}
 
 /** What is told while a job is followed. */
 export interface Listener {
@@ -45,7 +55,7 @@ export async function followJob(
   interrupt: Interrupt,
   listener: Listener,
 ): Promise<JobEnd> {
-  const progress = { offset: 0, interrupts: 0 };
+  const progress: Progress = { offset: 0, interrupts: 0 };
   let reason = "";
   for (let attempt = 0; attempt <= reconnects; attempt++) {
     const before = progress.offset;
@@ -68,12 +78,17 @@ export async function followJob(
   );
 }
 
-async function untilEnded(
+/**
+ * Hands on what a job says until it does not run any more. @returns how it is then.
+ * @param wait the pause between two looks that brought nothing: where `tail` cannot follow, it is at its end at once.
+ */
+export async function untilEnded(
   runner: Runner,
   job: Job,
-  progress: { offset: number; interrupts: number },
+  progress: Progress,
   interrupt: Interrupt,
   { said }: Listener,
+  wait: () => Promise<unknown> = () => pause(lookMs),
 ): Promise<RemoteState> {
   const take = (chunk: Buffer) => {
     progress.offset += chunk.length;
@@ -92,7 +107,9 @@ async function untilEnded(
       const state = await runner.state(job);
       if (state.at === "running") {
         await pass();
-        await runner.follow(job, progress.offset, take);
+        const before = progress.offset;
+        await runner.follow(job, before, take);
+        if (progress.offset === before) await wait();
         continue;
       }
       if (state.at !== "absent") take(await runner.rest(job, progress.offset));

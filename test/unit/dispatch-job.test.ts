@@ -11,7 +11,8 @@ import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { checkpointPath } from "../../cli/backend.ts";
 import { Interrupt } from "../../cli/blueprint/engine.ts";
 import { BeganError, type Order, sendJob } from "../../cli/dispatch/begin.ts";
-import { openJobs } from "../../cli/dispatch/job.ts";
+import { untilEnded } from "../../cli/dispatch/follow.ts";
+import { type Job, openJobs } from "../../cli/dispatch/job.ts";
 import type { Runner, RunnerFacts } from "../../cli/dispatch/remote.ts";
 import type { Runner as RunnerContract } from "../../components/contracts/runner.ts";
 
@@ -82,4 +83,32 @@ test.each([
   await expect(send(runnerWith({ start: lost, state, clean: lost }))).rejects.toThrow(BeganError);
   expect(openJobs()).toEqual([expect.objectContaining({ phase: "sent", leases: [expect.objectContaining(place)] })]);
   expect(locks()).toHaveLength(1);
+});
+
+test("a job whose words do not come is looked at with a pause in between; its last words are told all the same", async () => {
+  const log = ["", "one ", "", "", "two "];
+  let wholly = "";
+  const runner = runnerWith({
+    state: async () => (log.length > 0 ? { at: "running" } : { at: "ended", exitCode: 0 }),
+    follow: async (_job, _from, said) => {
+      const text = log.shift() ?? "";
+      if (text !== "") said(Buffer.from(text));
+      wholly += text;
+    },
+    rest: async (_job, from) => Buffer.from(`${wholly}three`.slice(from)),
+  });
+  let [told, pauses] = ["", 0];
+  const said = (chunk: Buffer) => {
+    told += chunk;
+  };
+  const progress = { offset: 0, interrupts: 0 };
+  const state = await untilEnded(
+    runner,
+    {} as Job,
+    progress,
+    new Interrupt([]),
+    { said, note() {} },
+    async () => pauses++,
+  );
+  expect([state, told, pauses]).toEqual([{ at: "ended", exitCode: 0 }, "one two three", 3]);
 });
