@@ -9,7 +9,7 @@ import { environmentOf, environmentVariable } from "./blueprint/environment.ts";
 import { soundBlueprint } from "./blueprint/load.ts";
 import { ageOf } from "./blueprint/lock.ts";
 import { beginJob } from "./dispatch/begin.ts";
-import { writeDispatchEvidence } from "./dispatch/evidence.ts";
+import { abandoned, writeDispatchEvidence } from "./dispatch/evidence.ts";
 import { followJob, forgetJob } from "./dispatch/follow.ts";
 import { type Job, openJob, openJobs } from "./dispatch/job.ts";
 import { rebased } from "./dispatch/merge.ts";
@@ -112,7 +112,7 @@ export function abandonVerb(id: string, confirm: string | undefined): number {
       `holdfast dispatch attach ${id} brings it home; where ${job.vm} is gone for good: --confirm ${id}`,
     );
   }
-  const evidence = writeDispatchEvidence(job, "abandoned", undefined);
+  const evidence = writeDispatchEvidence(job, abandoned, undefined);
   forgetJob(job);
   const stacks = job.steps.map(({ project, stack }) => `${project}/${stack}`).join(", ");
   process.stderr.write(
@@ -133,9 +133,10 @@ async function follow(
     note: (text) => void process.stderr.write(`! ${text}\n`),
   }).finally(() => lines.end());
   process.stdout.write(rebased(job, end.answer.toString("utf8")));
-  process.stderr.write(
-    `· job ${job.id} ended with ${end.exitCode}; nothing of it is left on ${job.vm}\nevidence: ${end.evidence}\n`,
-  );
+  const home = end.elsewhere
+    ? "another process brought it home, and showed its answer"
+    : `nothing of it is left on ${job.vm}`;
+  process.stderr.write(`· job ${job.id} ended with ${end.exitCode}; ${home}\nevidence: ${end.evidence}\n`);
   return end.exitCode;
 }
 

@@ -5,11 +5,12 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { Runner as RunnerContract } from "../../components/contracts/runner.ts";
 import { Failure } from "../../toolchain/failure.ts";
+import { withLock } from "../../toolchain/lock.ts";
 import { releaseLease } from "../backend.ts";
 import type { Interrupt } from "../blueprint/engine.ts";
 import { BlueprintLock } from "../blueprint/lock.ts";
-import { writeDispatchEvidence } from "./evidence.ts";
-import { advance, type Job, removeJob } from "./job.ts";
+import { abandoned, readDispatchEvidence, writeDispatchEvidence } from "./evidence.ts";
+import { advance, type Job, jobsRoot, readJob, removeJob } from "./job.ts";
 import { jobFiles } from "./job-script.ts";
 import { merge } from "./merge.ts";
 import type { RemoteState, Runner } from "./remote.ts";
@@ -43,6 +44,8 @@ export interface JobEnd {
   /** What it answers, for standard output. */
   answer: Buffer;
   evidence: string;
+  /** Whether another process brought it home, which showed its answer. */
+  elsewhere: boolean;
 }
 
 /**
@@ -120,8 +123,28 @@ export async function untilEnded(
   }
 }
 
-/** What comes of a job that does not run any more. */
-async function settle(runner: Runner, job: Job, state: RemoteState): Promise<JobEnd> {
+/**
+ * What comes of a job that does not run any more. One process at a time brings a job home; a second one finds it done.
+ * @param seen how it was on its runner.
+ */
+export async function settle(runner: Runner, job: Job, seen: RemoteState): Promise<JobEnd> {
+  return withLock(jobsRoot(), async () => {
+    const current = readJob(job.id);
+    if (!current) return broughtHome(job);
+    return conclude(runner, current, current.phase === job.phase ? seen : await runner.state(job));
+  });
+}
+
+/** The end of a job whose record is gone. */
+function broughtHome(job: Job): JobEnd {
+  const end = readDispatchEvidence(job);
+  if (end && end.outcome !== abandoned)
+    return { exitCode: end.exitCode, answer: Buffer.alloc(0), evidence: end.directory, elsewhere: true };
+  const what = end ? "forgot it on demand" : "took away what was left of it, for it never began";
+  throw new Failure(`job ${job.id} is over: another process ${what}`, "dispatch it again");
+}
+
+async function conclude(runner: Runner, job: Job, state: RemoteState): Promise<JobEnd> {
   if (job.phase === "prepared") {
     await runner.clean(job);
     forgetJob(job);
@@ -160,7 +183,7 @@ async function close(runner: Runner, job: Job, files: ReadonlyMap<string, Buffer
   const outcome = exitCode === 0 ? "ok" : exitCode === 130 ? "interrupted" : "failed";
   const evidence = writeDispatchEvidence(job, outcome, files.get(jobFiles.log)?.toString("utf8"));
   forgetJob(job);
-  return { exitCode, answer: files.get(jobFiles.answer) ?? Buffer.alloc(0), evidence };
+  return { exitCode, answer: files.get(jobFiles.answer) ?? Buffer.alloc(0), evidence, elsewhere: false };
 }
 
 /** Lets go of everything that a job holds here. */

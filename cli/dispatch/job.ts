@@ -57,7 +57,8 @@ export type Job = z.output<typeof job>;
 /** A stack's state, held for a job. */
 export type Lease = z.output<typeof lease>;
 
-function jobsRoot(): string {
+/** Directory of the records. Whoever brings a job home holds its lock. */
+export function jobsRoot(): string {
   return join(stateRoot(), "jobs");
 }
 
@@ -73,6 +74,11 @@ export function rescueDirectory(id: string): string {
 /** Whether a job's record is still there. */
 export function isOpen(id: string): boolean {
   return existsSync(pathOf(id));
+}
+
+/** A job as its record has it now; undefined where it is over. */
+export function readJob(id: string): Job | undefined {
+  return isOpen(id) ? read(pathOf(id)) : undefined;
 }
 
 /** Writes the record as a whole. */

@@ -4,15 +4,16 @@
  *
  * Not proven here: what a shell does with a job's script (the engine ring has a runner of its own, the lab ring a VM).
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { checkpointPath } from "../../cli/backend.ts";
 import { Interrupt } from "../../cli/blueprint/engine.ts";
 import { BeganError, type Order, sendJob } from "../../cli/dispatch/begin.ts";
-import { untilEnded } from "../../cli/dispatch/follow.ts";
-import { type Job, openJobs } from "../../cli/dispatch/job.ts";
+import { abandoned, readDispatchEvidence, writeDispatchEvidence } from "../../cli/dispatch/evidence.ts";
+import { settle, untilEnded } from "../../cli/dispatch/follow.ts";
+import { advance, type Job, openJobs, writeJob } from "../../cli/dispatch/job.ts";
 import type { Runner, RunnerFacts } from "../../cli/dispatch/remote.ts";
 import type { Runner as RunnerContract } from "../../components/contracts/runner.ts";
 
@@ -111,4 +112,52 @@ test("a job whose words do not come is looked at with a pause in between; its la
     async () => pauses++,
   );
   expect([state, told, pauses]).toEqual([{ at: "ended", exitCode: 0 }, "one two three", 3]);
+});
+
+/** A job that is at work, with its record. */
+function jobAtWork(): Job {
+  const job: Job = {
+    ...{ id: "job-1", runner: "dev-runner", vm: "runner-01", ref: "platform/pgha@v1", env: "dev", verb: "deploy" },
+    ...{ file: "/here/pgha.yml", command: [], changes: true, owner: "ada", host: "here", began: "", phase: "sent" },
+    ...{
+      leases: [],
+      steps: [{ id: "pgha", ...place, config: {} }],
+      remote: { directory: "/jobs/1", secrets: "/run/1" },
+    },
+  };
+  writeJob(job);
+  return job;
+}
+
+test("of two processes that follow a job one brings it home, and the other says so with the job's exit code", async () => {
+  const job = jobAtWork();
+  const cleaned: string[] = [];
+  const runner = runnerWith({
+    fetch: async () => new Map([["answer.out", Buffer.from("done\n")]]),
+    clean: async ({ id }) => void cleaned.push(id),
+  });
+  const ended = { at: "ended", exitCode: 3 } as const;
+  const both = await Promise.all([settle(runner, job, ended), settle(runner, job, ended)]);
+  const [first, second] = both.sort((a, b) => Number(a.elsewhere) - Number(b.elsewhere));
+  expect(first).toMatchObject({ exitCode: 3, answer: Buffer.from("done\n"), elsewhere: false });
+  expect(second).toEqual({ exitCode: 3, answer: Buffer.alloc(0), elsewhere: true, evidence: first?.evidence });
+  expect(await settle(runner, job, { at: "absent" })).toEqual(second);
+  expect([cleaned, openJobs()]).toEqual([["job-1"], []]);
+});
+
+test("what another process did meanwhile counts, and not what was seen before; a runner that knows nothing of a job is said", async () => {
+  const job = jobAtWork();
+  await expect(settle(runnerWith({}), job, { at: "absent" })).rejects.toThrow(
+    /knows nothing of job job-1: it was rebuilt/,
+  );
+  advance(job, { phase: "merged", exitCode: 0 });
+  const absent = runnerWith({ state: async () => ({ at: "absent" }) });
+  expect(await settle(absent, job, { at: "ended", exitCode: 0 })).toMatchObject({ exitCode: 0, elsewhere: false });
+
+  writeJob({ ...job, phase: "prepared" });
+  rmSync(dirname(readDispatchEvidence(job)?.directory ?? ""), { recursive: true });
+  for (const said of [/never began; nothing was changed/, /is over: another process took away what was left of it/])
+    await expect(settle(absent, { ...job, phase: "prepared" }, { at: "absent" })).rejects.toThrow(said);
+  writeDispatchEvidence(job, abandoned, undefined);
+  await expect(settle(absent, job, { at: "absent" })).rejects.toThrow(/is over: another process forgot it on demand/);
 });
