@@ -147,21 +147,32 @@ function holdsSecret(value: unknown): boolean {
  * @throws Failure when somebody is at work on it.
  */
 export function takeLease(root: string, { project, stack }: StackPlace, job: string): Lease {
-  const lock = join(locksOf(root, { project, stack }), `${randomUUID()}.json`);
-  mkdirSync(dirname(lock), { recursive: true });
-  // Shown by Pulumi to whoever wants the stack meanwhile.
-  const username = `${userInfo().username}: holdfast dispatch attach ${job}`;
-  const content = { pid: process.pid, username, hostname: hostname(), timestamp: new Date().toISOString() };
-  writeFileSync(lock, JSON.stringify(content), { mode: 0o600 });
-  // As Pulumi does: first the lock, then a look. Of two at once at least one gives way.
-  const others = lockFiles(root, { project, stack }).filter((path) => path !== lock);
-  if (others.length === 0) return { project, stack, lock, sha256: readCheckpoint(root, { project, stack }).sha256 };
-  rmSync(lock, { force: true });
-  const holders = others.map(holderText).join(", ");
+  const lock = join(root, ".pulumi", "locks", "organization", project, stack, `${randomUUID()}.json`);
+  const holders = lockStack(lock, job);
+  if (holders === undefined) return { project, stack, lock, sha256: readCheckpoint(root, { project, stack }).sha256 };
   throw new Failure(
     `${project}/${stack} is held by ${holders}; nothing was sent`,
     "wait for it, or attach to its job; when nothing runs any more: pulumi cancel",
   );
+}
+
+/**
+ * Locks a stack as Pulumi does: first the lock, then a look. Of two at once at least one gives way.
+ * @param lock its path.
+ * @returns who holds the stack otherwise; undefined: the job does.
+ */
+export function lockStack(lock: string, job: string): string | undefined {
+  const directory = dirname(lock);
+  mkdirSync(directory, { recursive: true });
+  // Shown by Pulumi to whoever wants the stack meanwhile.
+  const username = `${userInfo().username}: holdfast dispatch attach ${job}`;
+  const content = { pid: process.pid, username, hostname: hostname(), timestamp: new Date().toISOString() };
+  writeFileSync(lock, JSON.stringify(content), { mode: 0o600 });
+  const locks = readdirSync(directory).filter((name) => name.endsWith(".json"));
+  const others = locks.map((name) => join(directory, name)).filter((path) => path !== lock);
+  if (others.length === 0) return undefined;
+  rmSync(lock, { force: true });
+  return others.map(holderText).join(", ");
 }
 
 /** Lets go of a stack. */
@@ -172,16 +183,6 @@ export function releaseLease({ lock }: Lease): void {
 /** Whether a lease is still there: `pulumi cancel` takes locks away. */
 export function isHeld({ lock }: Lease): boolean {
   return existsSync(lock);
-}
-
-function locksOf(root: string, { project, stack }: StackPlace): string {
-  return join(root, ".pulumi", "locks", "organization", project, stack);
-}
-
-function lockFiles(root: string, place: StackPlace): string[] {
-  const directory = locksOf(root, place);
-  const names = existsSync(directory) ? readdirSync(directory) : [];
-  return names.filter((name) => name.endsWith(".json")).map((name) => join(directory, name));
 }
 
 function holderText(path: string): string {

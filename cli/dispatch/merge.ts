@@ -6,7 +6,15 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeF
 import { dirname, join, relative } from "node:path";
 import { knownHostsFile } from "../../components/ssh/known-hosts.ts";
 import { stateRoot } from "../../components/state-root.ts";
-import { checkpointPath, historyPath, isHeld, readCheckpoint, writeCheckpoint } from "../backend.ts";
+import {
+  checkpointPath,
+  hasState,
+  historyPath,
+  isHeld,
+  lockStack,
+  readCheckpoint,
+  writeCheckpoint,
+} from "../backend.ts";
 import { type BlueprintRecord, placeOf } from "../blueprint/record.ts";
 import { writeStackFile } from "../blueprint/stack-file.ts";
 import { jobPlaces } from "./bundle.ts";
@@ -34,13 +42,17 @@ function mergeState(job: Job, lease: Lease, files: Files): string | undefined {
   const returned = files.get(join(jobPlaces.backend, checkpointPath(lease)))?.toString("utf8");
   if (root === undefined || returned === undefined) return undefined;
   const text = rebased(job, returned);
-  const current = readCheckpoint(root, lease);
+  // `pulumi cancel` takes locks away: whoever has the stack then, and what became of it, decides.
+  const holders = isHeld(lease) ? undefined : lockStack(lease.lock, job.id);
+  const current = hasState(root, lease) ? readCheckpoint(root, lease) : undefined;
   // Merged before, or never changed.
-  if (current.text === text) return undefined;
-  if (current.sha256 !== lease.sha256 || !isHeld(lease)) {
-    const path = join(rescueDirectory(job.id), `${lease.project}.${lease.stack}.json`);
-    writePrivately(path, JSON.stringify({ version: 3, deployment: deploymentIn(text) }));
-    return `the state of ${lease.project}/${lease.stack} was changed here while the job had it (its lock was taken away); the job's is in ${path}\n    next: compare both, then pulumi stack import --file ${path}, or keep what is here and pulumi refresh`;
+  if (current?.text === text) return undefined;
+  const name = `${lease.project}/${lease.stack}`;
+  if (holders !== undefined)
+    return rescued(job, lease, text, `${name} is held by ${holders} (its lock was taken away)`);
+  if (current?.sha256 !== lease.sha256) {
+    const what = current ? "changed" : "removed";
+    return rescued(job, lease, text, `the state of ${name} was ${what} here while the job had it`);
   }
   // Its history first: whoever is cut off in between does this again.
   for (const [name, content] of below(files, join(jobPlaces.backend, historyPath(lease)))) {
@@ -48,6 +60,13 @@ function mergeState(job: Job, lease: Lease, files: Files): string | undefined {
   }
   writeCheckpoint(root, lease, text);
   return undefined;
+}
+
+/** Puts a job's state beside the stack that it cannot go to. @returns why, where it is, and what to do. */
+function rescued(job: Job, lease: Lease, text: string, why: string): string {
+  const path = join(rescueDirectory(job.id), `${lease.project}.${lease.stack}.json`);
+  writePrivately(path, JSON.stringify({ version: 3, deployment: deploymentIn(text) }));
+  return `${why}; the job's state is in ${path}\n    next: compare both, then pulumi stack import --file ${path}, or keep what is here and pulumi refresh`;
 }
 
 function deploymentIn(checkpoint: string): unknown {

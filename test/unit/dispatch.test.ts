@@ -3,7 +3,16 @@
  *
  * Not proven here: that a job runs (the engine ring has a runner of its own, the lab ring a VM).
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
@@ -13,6 +22,7 @@ import {
   checkpointPath,
   outputsAlone,
   readCheckpoint,
+  releaseLease,
   removeEmptyNotes,
   takeLease,
   writeCheckpoint,
@@ -137,18 +147,24 @@ test("a runner's archive is believed no more than it has to be", async () => {
   );
 });
 
-test("what a job left is brought home: paths as they are here, its own stacks' host keys, of others what is new", () => {
-  const directory = "/home/ops/.local/state/holdfast/jobs/1";
-  write(join(root, checkpointPath(place)), checkpoint({}));
-  const known = (name: string) => join(root, "home/.config/holdfast/known_hosts", name);
-  write(known("platform-vm/dev-pgha"), "192.0.2.1 ssh-ed25519 OLD\n");
-  write(known("foundation/shared"), "192.0.2.2 ssh-ed25519 KEPT\n");
-  const job: Job = {
+const directory = "/home/ops/.local/state/holdfast/jobs/1";
+
+/** A job that ended, with its stack held for it. */
+function endedJob(): Job {
+  return {
     ...{ id: "job-1", runner: "dev-runner", vm: "runner", ref: "platform/pgha@v1", env: "dev", verb: "destroy" },
     ...{ file: "/here/pgha.yml", command: [], changes: true, owner: "ada", host: "here", began: "", phase: "ended" },
     ...{ backend: root, leases: [takeLease(root, place, "job-1")], steps: [{ id: "pgha", ...place, config: {} }] },
     remote: { directory, secrets: "/run/x/1" },
   };
+}
+
+test("what a job left is brought home: paths as they are here, its own stacks' host keys, of others what is new", () => {
+  write(join(root, checkpointPath(place)), checkpoint({}));
+  const known = (name: string) => join(root, "home/.config/holdfast/known_hosts", name);
+  write(known("platform-vm/dev-pgha"), "192.0.2.1 ssh-ed25519 OLD\n");
+  write(known("foundation/shared"), "192.0.2.2 ssh-ed25519 KEPT\n");
+  const job = endedJob();
   const evidence = "home/.local/state/holdfast/evidence/platform-vm/dev-pgha/1/run.json";
   const texts: [string, string][] = [
     [`backend/${checkpointPath(place)}`, checkpoint({ evidence_dir: `${directory}/${dirname(evidence)}` })],
@@ -175,6 +191,44 @@ test("what a job left is brought home: paths as they are here, its own stacks' h
     );
   }
 });
+
+test.each([
+  ["and nothing else was done", () => {}, undefined],
+  [
+    "and somebody is at work",
+    () => void takeLease(root, place, "job-2"),
+    /^\S+ is held by .*: holdfast dispatch attach job-2@/,
+  ],
+  [
+    "and the stack was changed",
+    (path: string) => void write(path, checkpoint({ by: "hand" })),
+    /^the state of \S+ was changed/,
+  ],
+  [
+    "and the stack was removed",
+    (path: string) => rmSync(path),
+    /^the state of \S+ was removed here while the job had it;/,
+  ],
+])(
+  "where the lock of a job was taken away %s, its state is brought home only if nobody else has the stack",
+  (_what, happens, said) => {
+    const path = write(join(root, checkpointPath(place)), checkpoint({}));
+    const job = endedJob();
+    for (const { lock } of job.leases) rmSync(lock);
+    happens(path);
+    const [before, locks] = [existsSync(path) && readFileSync(path, "utf8"), dirname(job.leases[0]?.lock ?? "")];
+    const others = readdirSync(locks);
+    const returned = checkpoint({ by: "job" });
+    const conflicts = merge(job, new Map([[`backend/${checkpointPath(place)}`, Buffer.from(returned)]]));
+    for (const lease of job.leases) releaseLease(lease);
+    expect(readdirSync(locks)).toEqual(others);
+    expect(conflicts).toEqual(said ? [expect.stringMatching(said)] : []);
+    expect(existsSync(path) && readFileSync(path, "utf8")).toBe(said ? before : returned);
+    const rescued = /the job's state is in (\S+)$/m.exec(conflicts[0] ?? "")?.[1];
+    if (rescued) expect(readFileSync(rescued, "utf8")).toContain('"by":"job"');
+    expect(rescued !== undefined).toBe(said !== undefined);
+  },
+);
 
 test("a runner is named by its stack, or as the runbook names it, and reached as its bootstrap reached it", () => {
   const bootstrap = "dev-onprem-ops-runner-bootstrap";
