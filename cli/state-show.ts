@@ -13,6 +13,7 @@ import { environmentOf, environmentVariable } from "./blueprint/environment.ts";
 import { holderOf, isAtWork } from "./blueprint/lock.ts";
 import { blueprintsRoot, readRecord } from "./blueprint/record.ts";
 import { isProject } from "./blueprint/stack-file.ts";
+import { jobWith } from "./dispatch/job.ts";
 import { Pulumi, type StackPlace } from "./pulumi.ts";
 
 /** How a stack stands. `absent`: nothing was ever deployed. */
@@ -38,6 +39,8 @@ export interface StateFacts {
   step?: { status: string; began: string; error?: string | undefined } | undefined;
   /** Whether a blueprint is at work on it. */
   atWork: boolean;
+  /** The job on a runner that has it. */
+  job?: { id: string; vm: string } | undefined;
 }
 
 /** What `state show` says. */
@@ -84,7 +87,14 @@ export async function stateOf(pulumi: Pulumi, place: StackPlace, env: string): P
   const step = env === "" ? undefined : stepOf(place, env);
   const resources = (deployment.resources ?? []).filter((one) => !one.delete);
   const pending = deployment.pending_operations?.length ?? 0;
-  const verdict = judge({ resources, pending, last, step: step?.record, atWork: step?.atWork ?? false });
+  const verdict = judge({
+    resources,
+    pending,
+    last,
+    step: step?.record,
+    atWork: step?.atWork ?? false,
+    job: jobWith(place),
+  });
   const root = resources.find(({ type }) => type === "pulumi:pulumi:Stack");
   return {
     stack: `${place.project}/${place.stack}`,
@@ -100,12 +110,14 @@ export async function stateOf(pulumi: Pulumi, place: StackPlace, env: string): P
 }
 
 /** Derives the status. */
-export function judge({ resources, pending, last, step, atWork }: StateFacts): {
+export function judge({ resources, pending, last, step, atWork, job }: StateFacts): {
   status: StateStatus;
   reason?: string;
 } {
   const error = (reason: string) => ({ status: "error" as const, reason });
   if (atWork) return { status: "running" };
+  if (job)
+    return { status: "running", reason: `job ${job.id} on ${job.vm} has it: holdfast dispatch attach ${job.id}` };
   if (pending > 0)
     return error(`${pending} operation(s) of an earlier update were cut off; the next update looks after them`);
   for (const { urn, initErrors = [] } of resources) {

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { stateRoot } from "../../components/state-root.ts";
 import { Failure } from "../../toolchain/failure.ts";
+import type { StackPlace } from "../pulumi.ts";
 
 const lease = z.object({
   project: z.string(),
@@ -108,6 +109,14 @@ export function openJobs(): Job[] {
   if (!existsSync(root)) return [];
   const names = readdirSync(root).filter((name) => name.endsWith(".json"));
   return names.sort().map((name) => read(join(root, name)));
+}
+
+/** The job that has a stack on its runner, or has not brought it home yet. */
+export function jobWith({ project, stack }: StackPlace): Job | undefined {
+  return openJobs().find(({ changes, phase, steps }) => {
+    const isThere = changes && (phase === "sent" || phase === "ended");
+    return isThere && steps.some((step) => step.project === project && step.stack === stack);
+  });
 }
 
 /** The job that is meant: by its id, or the only one. @throws Failure when there is none, or which one is not said. */

@@ -15,6 +15,8 @@ import { abandoned, readDispatchEvidence, writeDispatchEvidence } from "../../cl
 import { settle, untilEnded } from "../../cli/dispatch/follow.ts";
 import { advance, type Job, openJobs, writeJob } from "../../cli/dispatch/job.ts";
 import type { Runner, RunnerFacts } from "../../cli/dispatch/remote.ts";
+import type { Pulumi } from "../../cli/pulumi.ts";
+import { stateOf } from "../../cli/state-show.ts";
 import type { Runner as RunnerContract } from "../../components/contracts/runner.ts";
 
 const place = { project: "platform-vm", stack: "dev-pgha" };
@@ -160,4 +162,22 @@ test("what another process did meanwhile counts, and not what was seen before; a
     await expect(settle(absent, { ...job, phase: "prepared" }, { at: "absent" })).rejects.toThrow(said);
   writeDispatchEvidence(job, abandoned, undefined);
   await expect(settle(absent, job, { at: "absent" })).rejects.toThrow(/is over: another process forgot it on demand/);
+});
+
+test("a stack that a job has is running, until what came of it is here; what only looks has no stack", async () => {
+  const update = { kind: "update", result: "succeeded", startTime: "", endTime: "" };
+  const pulumi = {
+    ask: async (_place: object, [, command]: string[]) =>
+      JSON.stringify(command === "export" ? { deployment: { resources: [{ urn: "a", type: "b" }] } } : [update]),
+  } as unknown as Pulumi;
+  const shown = async (change: Partial<Job>) => {
+    writeJob({ ...jobAtWork(), ...change });
+    const { status, reason } = await stateOf(pulumi, place, "dev");
+    return reason === undefined ? status : `${status}: ${reason}`;
+  };
+  const running = "running: job job-1 on runner-01 has it: holdfast dispatch attach job-1";
+  expect(await shown({})).toBe(running);
+  expect(await shown({ phase: "ended" })).toBe(running);
+  for (const free of [{ phase: "prepared" }, { phase: "merged" }, { changes: false }, { steps: [] }] as const)
+    expect(await shown(free as Partial<Job>)).toBe("ok");
 });
