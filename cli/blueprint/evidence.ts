@@ -9,6 +9,7 @@ import type { PlannedStep } from "../../components/blueprint/plan.ts";
 import { directoryMode, runName, stackDirectory, writeEvidence } from "../../provider/evidence/directory.ts";
 import { redact, redactIn } from "../../provider/evidence/redact.ts";
 import type { Value } from "../../provider/wire.ts";
+import { secretsOfEnvironment } from "../secret-environment.ts";
 import { slugOf } from "./record.ts";
 
 /** Stands where a stack's project stands, for `holdfast evidence list`. */
@@ -104,11 +105,4 @@ export class RunEvidence {
   private text(content: object): string {
     return `${JSON.stringify(redactIn(content as Value, [...this.secrets]), null, 2)}\n`;
   }
-}
-
-/** Secrets that a program may get from its environment. */
-export function secretsOfEnvironment(): string[] {
-  return Object.entries(process.env).flatMap(([name, value]) => {
-    return /(TOKEN|SECRET|PASSWORD|PASSPHRASE|_KEY)$/.test(name) && value ? [value] : [];
-  });
 }

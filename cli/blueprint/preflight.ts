@@ -13,6 +13,7 @@ import { mend } from "../config-checks.ts";
 import { onlyWarns, ownChecks } from "../preflight.ts";
 import { evidenceCheck } from "../preflight-workstation.ts";
 import { folderText, type Pulumi } from "../pulumi.ts";
+import { secretsOfEnvironment } from "../secret-environment.ts";
 import { shapes } from "../secrets.ts";
 import { changesIn, failureIn, type Interrupt, runPulumi } from "./engine.ts";
 import { type LoadedBlueprint, lackingSecrets, mergedProblems, secretCommand } from "./load.ts";
@@ -131,7 +132,7 @@ async function previewCheck(
   const hidden = secretValues(pulumi, step);
   const operation = { place: step, step: step.id, args: ["preview"], env, log };
   const { code, text, late } = await runPulumi(pulumi, operation, interrupt);
-  const clean = redact(text, await hidden);
+  const clean = redact(text, [...(await hidden), ...secretsOfEnvironment()]);
   if (code === 0) return { what, status: "ok", found: changesIn(clean) ?? "nothing to change" };
   if (interrupt.came) return { what, status: "skipped", found: "interrupted" };
   const fix = `pulumi preview --stack ${step.stack}, in ${folderText(step)}`;

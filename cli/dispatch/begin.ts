@@ -144,7 +144,7 @@ function hold(order: Order, { id, backend }: Prepared, { home, user, memory }: R
     ...{ id, runner: runner.stack, vm: runner.contract.vm.name, ref: plan.ref, env: plan.env, verb, changes, remote },
     ...{ file: resolve(file.path), phase: "prepared", began: new Date().toISOString() },
     command: [...command, ...(changes ? ["--execute"] : []), ...(json ? ["--json"] : [])],
-    ...{ owner: userInfo().username, host: hostname(), leases: [] },
+    ...{ passed: [...order.passed], owner: userInfo().username, host: hostname(), leases: [] },
     ...(backend.kind === "files" ? { backend: backend.root } : {}),
     steps: plan.steps.map(({ id, project, stack, config }) => ({ id, project, stack, config })),
   };

@@ -3,7 +3,6 @@
  * blueprint's record. Nothing else of the workstation is sent. Secrets go another way, into memory.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join, relative } from "node:path";
 import { shellQuote } from "../../components/ssh/connection.ts";
 import { keyPathVariable } from "../../components/ssh/dial.ts";
@@ -15,6 +14,7 @@ import type { LoadedBlueprint } from "../blueprint/load.ts";
 import { placeOf } from "../blueprint/record.ts";
 import { readStackFile } from "../blueprint/stack-file.ts";
 import { checkout, type StackPlace } from "../pulumi.ts";
+import { fileOf, passedVariable } from "../secret-environment.ts";
 import type { Needs } from "./needs.ts";
 
 /** Environment variables that name a certificate authority's file: what is trusted here is trusted there. */
@@ -100,8 +100,8 @@ export function jobSecrets(passed: readonly string[], env: NodeJS.ProcessEnv = p
   const files = new Map<string, Buffer>();
   const problems: string[] = [];
   const read = (variable: string): Buffer | undefined => {
-    const path = env[variable]?.replace(/^~(?=\/)/, homedir());
-    if (!path) return undefined;
+    const path = fileOf(variable, env);
+    if (path === undefined) return undefined;
     if (existsSync(path)) return readFileSync(path);
     problems.push(`${variable} names ${path}, which is not there`);
     return undefined;
@@ -118,6 +118,8 @@ export function jobSecrets(passed: readonly string[], env: NodeJS.ProcessEnv = p
     return `${name}=${shellQuote(env[name] ?? "")}; export ${name}\n`;
   });
   if (problems.length > 0) throw new Failure(`nothing was sent:${problems.map((line) => `\n  - ${line}`).join("")}`);
+  // Whatever they are called, their values are hidden there.
+  lines.push(`${passedVariable}=${shellQuote(passed.join(" "))}; export ${passedVariable}\n`);
   files.set("environment", Buffer.from(lines.join("")));
   return { files, hasKey: key !== undefined, hasPassphrase: passphrase !== undefined };
 }

@@ -5,8 +5,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { runName, stackDirectory, writeEvidence } from "../../provider/evidence/directory.ts";
-import { redact } from "../../provider/evidence/redact.ts";
-import { evidenceName, secretsOfEnvironment } from "../blueprint/evidence.ts";
+import { redact, redactIn } from "../../provider/evidence/redact.ts";
+import type { Value } from "../../provider/wire.ts";
+import { evidenceName } from "../blueprint/evidence.ts";
+import { secretsOfEnvironment } from "../secret-environment.ts";
 import type { Job } from "./job.ts";
 
 /** Stands where a stack's project stands, for `holdfast evidence list`. */
@@ -34,7 +36,7 @@ export function readDispatchEvidence(job: Job): { directory: string; outcome: st
  * @returns its directory.
  */
 export function writeDispatchEvidence(job: Job, outcome: string, log: string | undefined): string {
-  const secrets = secretsOfEnvironment();
+  const secrets = secretsOfEnvironment(job.passed);
   const { id, runner, vm, ref, env, verb, file, command, owner, host, began, exitCode, steps, backend } = job;
   const stack = evidenceName(ref, env);
   const directory = directoryOf(job);
@@ -47,7 +49,7 @@ export function writeDispatchEvidence(job: Job, outcome: string, log: string | u
     exitCode: exitCode ?? null,
     steps: [{ step: verb, began, ended, outcome }],
   };
-  const text = (content: object) => redact(`${JSON.stringify(content, null, 2)}\n`, secrets);
+  const text = (content: Value) => `${JSON.stringify(redactIn(content, secrets), null, 2)}\n`;
   writeEvidence(directory, {
     "dispatch.request.json": text(request),
     [runName]: text(run),

@@ -32,6 +32,8 @@ const job = z.object({
   command: z.array(z.string()),
   /** Whether it changes anything. */
   changes: z.boolean(),
+  /** Names of the environment's variables that went along: their values are hidden. */
+  passed: z.array(z.string()).default([]),
   owner: z.string(),
   host: z.string(),
   /** UTC, ISO 8601. */

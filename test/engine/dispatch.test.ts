@@ -159,7 +159,8 @@ describe.skipIf(!isRoot)("a job on a runner", () => {
     writeFileSync(wait, "");
     const ended = await dispatched;
     expect(ended.exitCode, ended.stderr).toBe(1);
-    const rescued = /dev-conflict was changed here while the job had it; the job's state is in (\S+)\n/.exec(ended.stderr)?.[1] ?? "";
+    const rescued =
+      /dev-conflict was changed here while the job had it; the job's state is in (\S+)\n/.exec(ended.stderr)?.[1] ?? "";
     const state = () => flow.engine.state("first", "dev-conflict");
     expect(await state()).toMatch(/"here,"/);
     expect(await state()).not.toMatch(/"job,"/);

@@ -4,12 +4,13 @@
  *
  * Not proven here: what a shell does with a job's script (the engine ring has a runner of its own, the lab ring a VM).
  */
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { checkpointPath } from "../../cli/backend.ts";
 import { Interrupt } from "../../cli/blueprint/engine.ts";
+import { RunEvidence } from "../../cli/blueprint/evidence.ts";
 import { BeganError, type Order, sendJob } from "../../cli/dispatch/begin.ts";
 import { abandoned, readDispatchEvidence, writeDispatchEvidence } from "../../cli/dispatch/evidence.ts";
 import { settle, untilEnded } from "../../cli/dispatch/follow.ts";
@@ -120,7 +121,16 @@ test("a job whose words do not come is looked at with a pause in between; its la
 function jobAtWork(): Job {
   const job: Job = {
     ...{ id: "job-1", runner: "dev-runner", vm: "runner-01", ref: "platform/pgha@v1", env: "dev", verb: "deploy" },
-    ...{ file: "/here/pgha.yml", command: [], changes: true, owner: "ada", host: "here", began: "", phase: "sent" },
+    ...{
+      file: "/here/pgha.yml",
+      command: [],
+      changes: true,
+      owner: "ada",
+      host: "here",
+      began: "",
+      phase: "sent",
+      passed: [],
+    },
     ...{
       leases: [],
       steps: [{ id: "pgha", ...place, config: {} }],
@@ -180,4 +190,21 @@ test("a stack that a job has is running, until what came of it is here; what onl
   expect(await shown({ phase: "ended" })).toBe(running);
   for (const free of [{ phase: "prepared" }, { phase: "merged" }, { changes: false }, { steps: [] }] as const)
     expect(await shown(free as Partial<Job>)).toBe("ok");
+});
+
+test("values that were passed on are hidden whatever their names are, and so is a passphrase in a file; short words stay", () => {
+  vi.stubEnv("PULUMI_CONFIG_PASSPHRASE_FILE", write(join(root, "passphrase"), "open sesame\n"));
+  for (const [name, value] of [["DSN", "db://ada:pw@db"] as const, ["MODE", "true"] as const, ["NONE", ""] as const])
+    vi.stubEnv(name, value);
+  const said = "true: db://ada:pw@db, open sesame";
+  const job = { ...jobAtWork(), passed: ["DSN", "MODE", "NONE"], changes: true };
+  const directory = writeDispatchEvidence({ ...job, command: [said] }, "failed", said);
+  const evidence = ["runner.log", "dispatch.request.json"].map((name) => readFileSync(join(directory, name), "utf8"));
+  for (const text of evidence) expect(text).toContain("true: [secret], [secret]");
+
+  const about = { run: "1", ref: job.ref, env: job.env, verb: job.verb, versions: {} };
+  expect(new RunEvidence(about).clean(said)).toBe("true: db://ada:pw@db, [secret]");
+  // As its script sets it on a runner.
+  vi.stubEnv("HOLDFAST_PASSED_ENV", job.passed.join(" "));
+  expect(new RunEvidence(about).clean(said)).toBe("true: [secret], [secret]");
 });

@@ -111,7 +111,7 @@ test("secrets of a job are files, and what is wrong with them is said at once, w
   expect(has).toEqual({ hasKey: true, hasPassphrase: true });
   expect(Object.fromEntries([...files].map(([name, content]) => [name, content.toString()]))).toEqual({
     ...{ passphrase: "it's", key: "PRIVATE" },
-    environment: "TOKEN='a'\\''b'; export TOKEN\n",
+    environment: "TOKEN='a'\\''b'; export TOKEN\nHOLDFAST_PASSED_ENV='TOKEN'; export HOLDFAST_PASSED_ENV\n",
   });
   const wrong = { PULUMI_CONFIG_PASSPHRASE_FILE: "/nowhere", RUNNER_SSH_KEY_PATH: "/nowhere/key" };
   expect(() => jobSecrets(["HOME", "X", "a b"], wrong)).toThrow(
@@ -153,9 +153,9 @@ const directory = "/home/ops/.local/state/holdfast/jobs/1";
 function endedJob(): Job {
   return {
     ...{ id: "job-1", runner: "dev-runner", vm: "runner", ref: "platform/pgha@v1", env: "dev", verb: "destroy" },
-    ...{ file: "/here/pgha.yml", command: [], changes: true, owner: "ada", host: "here", began: "", phase: "ended" },
+    ...{ file: "/here/pgha.yml", command: [], passed: [], changes: true, owner: "ada", host: "here", began: "" },
     ...{ backend: root, leases: [takeLease(root, place, "job-1")], steps: [{ id: "pgha", ...place, config: {} }] },
-    remote: { directory, secrets: "/run/x/1" },
+    ...{ phase: "ended", remote: { directory, secrets: "/run/x/1" } },
   };
 }
 
