@@ -28,6 +28,11 @@ export function dispatchStory(site: () => PoolWorkspace, heard: (text: string) =
     until({ what: "a job on the runner", boundMs: 120_000, everyMs: 250, lookAt: jobs }, async () => {
       return (await on(`ls ${jobs}/*/command.pid`)) !== "" || undefined;
     });
+  /** Waits until what a job says is followed there: before that there is no connection that could be lost. */
+  const followed = () =>
+    until({ what: "a follower of a job on the runner", boundMs: 120_000, everyMs: 250, lookAt: jobs }, async () => {
+      return (await on("ps -eo args= | grep '^tail -c'")) !== "" || undefined;
+    });
   const expectNothingLeft = async () => {
     expect(await on(`ls -A ${jobs} /run/holdfast-jobs-${runner.user} | grep -v ':$' | grep .`)).toBe("");
     expect((await holdfast(site(), ["dispatch", "status"])).stdout).toBe("no job of this workstation is open");
@@ -48,7 +53,7 @@ export function dispatchStory(site: () => PoolWorkspace, heard: (text: string) =
   it("makes the VM of a second blueprint, named after its environment, over a connection that is cut off", async () => {
     const sampler = sampleProcesses();
     const dispatched = told(dispatch(site(), "deploy", { check: false }));
-    await begun();
+    await followed();
     await on(`kill $(ps -eo pid=,args= | awk '/sshd[a-z-]*: ${runner.user}@/ {print $1}')`);
     const { exitCode, stderr } = await dispatched;
     for (const commandLine of sampler.stop()) heard(commandLine);
