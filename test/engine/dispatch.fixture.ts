@@ -4,13 +4,24 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import type { AddressInfo } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { execa } from "execa";
 import ssh2, { type Connection, type ServerChannel } from "ssh2";
 import { stringify } from "yaml";
+import { readCheckpoint } from "../../cli/backend.ts";
 import { sourceEntries } from "../../components/release/checkout.ts";
 import { launcherEntries } from "../../components/release/launchers.ts";
 import { generateKeyPair } from "../../components/ssh/key-pair.ts";
@@ -122,7 +133,7 @@ export class JobRunner {
   }
 
   /** Publishes the runner, as its stack would. */
-  async publish(change: object = {}): Promise<void> {
+  private async publish(): Promise<void> {
     const runner = {
       ...{ contract: "runner@1", env: "dev", place: "onprem", failureDomain: "onprem", direction: "failback" },
       vm: { key: "runner-01", name: "platform-shared-runner-01", address: "127.0.0.1", identity: "sha256:1" },
@@ -132,33 +143,35 @@ export class JobRunner {
         knownHosts: `ops-runner/${runnerStack}`,
       },
       ...{ prefix: this.prefix, releaseDigest: `sha256:${digest}`, capability: "ready", status: "ok" },
-      ...{ evidenceDir: "", runId: "", ...change },
+      ...{ evidenceDir: "", runId: "" },
     };
     const urn = `urn:pulumi:${runnerStack}::ops-runner::pulumi:pulumi:Stack::ops-runner-${runnerStack}`;
     const resources = [{ urn, custom: false, type: "pulumi:pulumi:Stack", outputs: { runner } }];
-    const file = this.flow.at("runner-state.json");
-    writeFileSync(file, JSON.stringify({ version: 3, deployment: { resources } }));
-    const { engine } = this.flow;
-    await engine.pulumi("ops-runner", "stack", "init", "--no-select", runnerStack);
-    await engine.must("ops-runner", "stack", "import", "--stack", runnerStack, "--file", file);
+    const place = { project: "ops-runner", stack: runnerStack };
+    await this.flow.prepare(place);
+    const { path, text } = readCheckpoint(this.flow.engine.stateDirectory, place);
+    const state = JSON.parse(text) as { checkpoint: { latest: { resources?: object[] } } };
+    state.checkpoint.latest.resources = resources;
+    writeFileSync(path, JSON.stringify(state));
   }
 
-  /** Writes the blueprint `jobs/<name>@v1` with one step, in `first/dev-<name>`. @returns its path. */
-  blueprint(name: string, { config, ...change }: StepChange = {}): string {
+  /** Writes the blueprint `jobs/<name>@v1` with one step, in `first/dev-<name>`, which is there. @returns its path. */
+  async blueprint(name: string, { config, ...change }: StepChange = {}): Promise<string> {
     const step = { id: "one", project: "first", stack: `dev-${name}`, ...change, config: { value: "a", ...config } };
+    await this.flow.prepare(step);
     const path = this.flow.at(`${name}.yml`);
     writeFileSync(path, stringify({ kind: "Blueprint", ref: `jobs/${name}@v1`, steps: [step] }));
     return path;
   }
 
-  /** Dispatches a verb on a blueprint. */
-  dispatch(file: string, verb = "deploy", ...before: string[]): Promise<EngineResult> {
-    return this.flow.engine.holdfast(...argumentsOf(file, verb, before));
+  /** Dispatches a deploy. */
+  dispatch(file: string): Promise<EngineResult> {
+    return this.flow.engine.holdfast(...argumentsOf(file, []));
   }
 
   /** Dispatches beside the test. */
-  begin(file: string) {
-    return execa("node", ["cli/holdfast.js", ...argumentsOf(file, "deploy", [])], {
+  begin(file: string, ...before: string[]) {
+    return execa("node", ["cli/holdfast.js", ...argumentsOf(file, before)], {
       cwd: this.flow.engine.directory,
       env: { ...process.env, ...this.flow.engine.env, HOLDFAST_CACHE: cacheDirectory() },
       reject: false,
@@ -169,6 +182,14 @@ export class JobRunner {
   /** Directory of jobs. */
   get jobs(): string {
     return join(this.home, ".local/state/holdfast/jobs");
+  }
+
+  /** What is left of jobs on it. Their secrets lie where those of other tests' runners do. */
+  left(): string[] {
+    const [jobs, secrets] = [namesIn(this.jobs), namesIn(this.secrets)];
+    const evidence = join(this.flow.state, "evidence/dispatch");
+    const ended = namesIn(evidence).flatMap((name) => namesIn(join(evidence, name)));
+    return [...jobs, ...secrets.filter((name) => ended.includes(name) || jobs.includes(name))];
   }
 
   /** Directory of jobs' secrets: this machine's own, which its other tests use, too. */
@@ -190,7 +211,12 @@ export class JobRunner {
 
 const digest = "ab".repeat(32);
 
-function argumentsOf(file: string, verb: string, before: readonly string[]): string[] {
-  const command = ["blueprint", verb, "--env", "dev", "--file", file, "--execute"];
+/** What is in a directory; one that is not there is empty. */
+export function namesIn(directory: string): string[] {
+  return existsSync(directory) ? readdirSync(directory) : [];
+}
+
+function argumentsOf(file: string, before: readonly string[]): string[] {
+  const command = ["blueprint", "deploy", "--env", "dev", "--file", file, "--execute"];
   return ["dispatch", "--runner", runnerStack, ...before, "--", ...command];
 }

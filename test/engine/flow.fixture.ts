@@ -2,10 +2,12 @@
  * A checkout with two small projects, `first` and `second`, and blueprints that lead through them: for everything about
  * blueprints that is not about what their steps do.
  */
-import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { stringify } from "yaml";
+import { checkpointPath } from "../../cli/backend.ts";
+import type { StackPlace } from "../../cli/pulumi.ts";
 import { until } from "../../lab/wait.ts";
 import { cacheDirectory } from "../../toolchain/cache.ts";
 import { Engine, type EngineResult } from "./engine.ts";
@@ -15,6 +17,8 @@ export type StepChange = Record<string, unknown> & { config?: object };
 
 /** A checkout with the projects; everything ends with `close`. */
 export class Flow {
+  private seeded: Promise<string> | undefined;
+
   private constructor(readonly engine: Engine) {}
 
   static async open(): Promise<Flow> {
@@ -46,6 +50,23 @@ export class Flow {
     const path = this.at(`${name}.yml`);
     writeFileSync(path, stringify({ kind: "Blueprint", ref: `test/${name}@v1`, steps }));
     return path;
+  }
+
+  /** Makes a stack without anything in it, as `pulumi stack init` does: a copy of the first, which that made. */
+  async prepare(place: StackPlace): Promise<void> {
+    const { engine } = this;
+    const seed = { project: "first", stack: "dev-seed" };
+    this.seeded ??= engine.must(seed.project, "stack", "init", "--no-select", seed.stack);
+    await this.seeded;
+    const settings = ({ project, stack }: StackPlace) => this.at(`stacks/${project}/Pulumi.${stack}.yaml`);
+    const state = (of: StackPlace) => join(engine.stateDirectory, checkpointPath(of));
+    for (const pathOf of [settings, state]) mkdirSync(dirname(pathOf(place)), { recursive: true });
+    copyFileSync(settings(seed), settings(place));
+    const text = readFileSync(state(seed), "utf8");
+    writeFileSync(
+      state(place),
+      text.replace("organization/first/dev-seed", `organization/${place.project}/${place.stack}`),
+    );
   }
 
   /** A verb on a file in the environment `dev`. */
@@ -93,6 +114,11 @@ export class Flow {
     return join(this.engine.directory, name);
   }
 
+  /** Where records and evidence are. */
+  get state(): string {
+    return join(this.engine.env.XDG_STATE_HOME ?? "", "holdfast");
+  }
+
   /** Waits until a file is there. */
   async there(path: string): Promise<void> {
     const wait = { what: `the file ${path}`, boundMs: 60_000, everyMs: 20, lookAt: path };
@@ -101,8 +127,8 @@ export class Flow {
 
   /** The process of Pulumi that a deploy which was killed left at work. */
   pulumiOf(name: string): number {
-    const state = join(this.engine.env.XDG_STATE_HOME ?? "", "holdfast/blueprints/dev", `test.${name}.v1.lock`);
-    return JSON.parse(readFileSync(state, "utf8")).pulumi.pid;
+    const lock = join(this.state, "blueprints/dev", `test.${name}.v1.lock`);
+    return JSON.parse(readFileSync(lock, "utf8")).pulumi.pid;
   }
 
   close(): void {

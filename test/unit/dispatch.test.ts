@@ -31,8 +31,10 @@ import { certificatesOf, jobSecrets } from "../../cli/dispatch/bundle.ts";
 import type { Job } from "../../cli/dispatch/job.ts";
 import { jobScript } from "../../cli/dispatch/job-script.ts";
 import { merge } from "../../cli/dispatch/merge.ts";
-import { runnerStack, waysTo } from "../../cli/dispatch/runner.ts";
+import { readRunner, runnerStack, waysTo } from "../../cli/dispatch/runner.ts";
 import { packFiles, unpackFiles } from "../../cli/dispatch/tarball.ts";
+import { dispatchVerb } from "../../cli/dispatch.ts";
+import type { Pulumi } from "../../cli/pulumi.ts";
 import type { Runner } from "../../components/contracts/runner.ts";
 
 const place = { project: "platform-vm", stack: "dev-pgha" };
@@ -243,4 +245,38 @@ test("a runner is named by its stack, or as the runbook names it, and reached as
     target: { host: "10.0.0.9", port: 2222, user: "ops", stack: "platform-vm/dev" },
     bastion: { ...way, stack: "platform-vm/dev" },
   });
+});
+
+test("what does not fit together is refused before anything is asked or sent", async () => {
+  const file = write(join(root, "jobs.yml"), "kind: Blueprint\nref: jobs/refused@v1\nsteps: []\n");
+  const options = { runner: "dev-runner", detach: false, "any-release": false };
+  const behind = (verb: string, ...more: string[]) => ["blueprint", verb, "--env", "dev", "--file", file, ...more];
+  await expect(dispatchVerb({ ...options, env: "prod" }, behind("deploy"))).rejects.toThrow(
+    /--env is prod before the --, and dev behind it; nothing was sent/,
+  );
+  await expect(dispatchVerb(options, behind("preflight", "--execute"))).rejects.toThrow(/a preflight executes nothing/);
+  await expect(dispatchVerb(options, behind("status"))).rejects.toThrow(/is nothing that a runner does/);
+});
+
+test.each([
+  ["of another environment", { env: "prod" }, /is of the environment prod, and the job is of dev; nothing was sent/],
+  [
+    "without a toolchain",
+    { capability: "absent" },
+    /takes no work: .*absent\n.*pulumi up --stack dev-runner, in ops-runner\//,
+  ],
+])("a runner %s takes no job", async (_what, change, said) => {
+  const access = { user: "ops", port: 22, hostKey: "", direct: true, knownHosts: "ops-runner/dev-runner" };
+  const contract = {
+    ...{ contract: "runner@1", env: "dev", place: "onprem", failureDomain: "onprem", direction: "failback", access },
+    vm: { key: "runner-01", name: "runner-01", address: "192.0.2.1", identity: "sha256:1" },
+    ...{ prefix: "/opt/core", releaseDigest: `sha256:${"ab".repeat(32)}`, capability: "ready", status: "ok" },
+    ...{ evidenceDir: "", runId: "" },
+  };
+  const read = (more: object) => {
+    const pulumi = { ask: async () => JSON.stringify({ ...contract, ...more }) } as unknown as Pulumi;
+    return readRunner(pulumi, "dev-runner", "dev");
+  };
+  await expect(read({})).resolves.toMatchObject({ capability: "ready" });
+  await expect(read(change)).rejects.toThrow(said);
 });

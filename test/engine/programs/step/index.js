@@ -1,6 +1,10 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
-import * as pulumi from "@pulumi/pulumi";
+
+// In a clone this is in a folder beside it, as the programs that are shipped are, and starts as quickly as they do.
+const { deferPackages } = await import(new URL("../components/program/deferred.js", import.meta.url));
+deferPackages(["typescript", "@npmcli/arborist"]);
+const pulumi = await import("@pulumi/pulumi");
 
 const config = new pulumi.Config();
 const upstream = config.get("upstream");
