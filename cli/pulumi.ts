@@ -101,6 +101,9 @@ export class Pulumi {
 
   /** Where the operator's Pulumi keeps its states, as a URL. @throws Failure with Pulumi's own words. */
   async backendUrl(): Promise<string> {
+    // Pulumi puts this before everything else, and says it as it is: one in files need not be asked about.
+    const { PULUMI_BACKEND_URL: said = "" } = process.env;
+    if (said.startsWith("file://")) return said;
     return (JSON.parse(await this.answer("foundation", ["whoami", "--json"])) as { url: string }).url;
   }
 
