@@ -17,6 +17,10 @@ beforeAll(async () => {
 });
 afterAll(() => flow?.close());
 
+/** Makes the stacks of two steps, where making them is not what is asked about. */
+const prepare = async (name: string) => {
+  for (const project of ["first", "second"]) await flow.prepare({ project, stack: `dev-${name}` });
+};
 /** Everything that a deploy says of where its evidence is. */
 const evidenceIn = (stderr: string) => /^evidence: (.*)$/m.exec(stderr)?.[1] ?? "";
 const shown = async (reference: string) => {
@@ -91,6 +95,7 @@ test("a step without its secret, then one that fails, then the rest: it goes on 
 
 test("a second deploy is refused while one is at work, and an interrupt ends the running step in order", async () => {
   const wait = flow.at("lock.go");
+  await prepare("lock");
   const file = flow.blueprint("lock", { config: { wait } });
   const first = flow.begin(file);
   await flow.there(`${wait}.began`);
@@ -123,6 +128,7 @@ test("a second deploy is refused while one is at work, and an interrupt ends the
 
 test("a deploy that is killed at the end of a step leaves Pulumi to end in order, and goes on with the next one", async () => {
   const wait = flow.at("boundary.go");
+  await prepare("boundary");
   const file = flow.blueprint("boundary", { config: { wait } });
   const first = flow.begin(file);
   await flow.there(`${wait}.began`);
@@ -145,6 +151,8 @@ test("a deploy that is killed at the end of a step leaves Pulumi to end in order
 
 test("a deploy that is killed before, in and after each of three steps goes on from there, and repeats nothing", async () => {
   const [atTwo, atThree] = [flow.at("every.two"), flow.at("every.three")];
+  await prepare("every");
+  await flow.prepare({ project: "first", stack: "dev-every-three" });
   const trusted = { verify_state_on_skip: false };
   const file = flow.blueprint(
     "every",
