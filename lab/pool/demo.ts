@@ -13,7 +13,7 @@ import { note, step } from "../../toolchain/progress.ts";
 import { configureStack, deploy, destroy, openWorkspace, pulumi, type Workspace } from "../workspace.ts";
 import { lanBridge, privateBridge } from "./host.ts";
 import { pretendImage } from "./pretend-image.ts";
-import { type ProxmoxSite, proxmoxSiteUp } from "./site.ts";
+import { type ProxmoxSite, type ProxmoxSiteOptions, proxmoxSiteUp } from "./site.ts";
 
 /** The operator's clone on the workstation of a site for pools. */
 export type PoolWorkspace = Workspace<ProxmoxSite>;
@@ -65,9 +65,12 @@ export interface ListedVm {
 }
 
 /** Brings up toolchain and site, and opens the operator's clone on its workstation. */
-export async function openProxmoxSite(name: string): Promise<PoolWorkspace> {
+export async function openProxmoxSite(
+  name: string,
+  wish: Omit<ProxmoxSiteOptions, "name"> = {},
+): Promise<PoolWorkspace> {
   const toolchain = await ensureToolchain(["pulumi", "proxmoxve"]);
-  const site = await step(`Site ${name}`, () => proxmoxSiteUp({ name }));
+  const site = await step(`Site ${name}`, () => proxmoxSiteUp({ ...wish, name }));
   const workspace = openWorkspace(site, toolchain);
   Object.assign(workspace.env, { SSL_CERT_FILE: site.proxmox.certificateFile });
   return workspace;

@@ -185,7 +185,7 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
   it("boots a machine that the real cloud-init finds valid, with root's password locked and our host key", async () => {
     expect((await onVm(workspace, "cloud-init schema --system 2>&1")).stdout).toMatch(/Valid schema/);
     expect((await onVm(workspace, "passwd -S root")).stdout).toMatch(/^root L/);
-    expect((await onVm(workspace, "systemctl is-active qemu-guest-agent docker")).stdout).toBe("active\nactive");
+    expect((await onVm(workspace, "systemctl is-active qemu-guest-agent docker.socket")).stdout).toBe("active\nactive");
     const xml = (await onHost("virsh", "dumpxml", runnerVm.name)).stdout;
     expect(xml).toContain("<console type='pty'");
     expect(xml).toContain("<description>Made by holdfast for lab.runners.crunchy</description>");
