@@ -21,9 +21,12 @@ export async function writeBareProgram(workspace: Workspace): Promise<void> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   writePrivately(join(folder, "index.ts"), bareProgram(deployment.resources));
   writeFileSync(join(folder, "package.json"), `${JSON.stringify({ type: "module", main: "index.ts" })}\n`);
-  // The same options as the project's own, the refresh among them; its stack file lies beside it.
-  const project = readFileSync(join(workspace.directory, "runners", "Pulumi.yaml"), "utf8");
-  writeFileSync(join(folder, "Pulumi.yaml"), project.replace(/^stackConfigDir:.*\n/m, ""));
+  // The same options as the project's own, the refresh among them; its stack file lies beside it. Nothing bundles it.
+  const project = readFileSync(join(workspace.directory, "runners", "Pulumi.yaml"), "utf8")
+    .replace(/^stackConfigDir:.*\n/m, "")
+    .replace(/^main:.*$/m, "main: index.ts")
+    .replace(/^( *)typescript: false$/m, '$&\n$1nodeargs: "--import tsx/esm"');
+  writeFileSync(join(folder, "Pulumi.yaml"), project);
   copyFileSync(
     join(workspace.directory, "stacks", "runners", "Pulumi.crunchy.yaml"),
     join(folder, "Pulumi.crunchy.yaml"),

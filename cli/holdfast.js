@@ -4,7 +4,4 @@
  */
 import { startProgram } from "../components/program/start.js";
 
-await startProgram(import.meta.dirname, "main.ts", async () => {
-  const { register } = await import("tsx/esm/api");
-  register();
-});
+await startProgram(import.meta.dirname, "main.ts");

@@ -19,10 +19,9 @@ export const recordName = "program.json";
  * Runs the program in a folder.
  * @param {string} directory the program's folder, absolute.
  * @param {string} entry its first module; default: that of a Pulumi program.
- * @param {() => Promise<void>} readTypeScript lets Node.js import TypeScript, which the language host has done already.
  * @returns {Promise<object>} what the entry exports: of a Pulumi program the outputs of the stack.
  */
-export async function startProgram(directory, entry = "index.ts", readTypeScript = async () => {}) {
+export async function startProgram(directory, entry = "index.ts") {
   deferPackages(["typescript", "@npmcli/arborist"]);
   const fresh = freshBundle(directory);
   if (fresh === undefined) await readTypeScript();
@@ -56,6 +55,12 @@ export function digestOf(directory, sources) {
   const hash = createHash("sha256");
   for (const source of sources) hash.update(`\0${source}\0`).update(readFileSync(join(directory, source)));
   return hash.digest("hex");
+}
+
+/** Lets Node.js import TypeScript: 0.4 s of computing, for which Pulumi.yaml therefore does not ask. */
+async function readTypeScript() {
+  const { register } = await import("tsx/esm/api");
+  register();
 }
 
 /**

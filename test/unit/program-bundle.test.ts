@@ -50,9 +50,7 @@ function write(path: string, content: string): void {
 
 /** What the program says, started as the language host starts it. */
 async function started(from = root) {
-  const tsx = join(top, "node_modules/tsx/dist/loader.mjs");
-  const args = ["--import", tsx, join(from, "program/start.js")];
-  const { stdout, stderr, exitCode } = await execa("node", args, { reject: false });
+  const { stdout, stderr, exitCode } = await execa("node", [join(from, "program/start.js")], { reject: false });
   return exitCode === 0 ? JSON.parse(stdout) : stderr;
 }
 
@@ -95,9 +93,8 @@ test("a program that makes bundles makes good ones, though it is a bundle itself
      export const made = await bundleProgram(${JSON.stringify(program())});`,
   );
   write("maker/start.js", readFileSync(join(program(), "start.js"), "utf8"));
-  const tsx = join(top, "node_modules/tsx/dist/loader.mjs");
   await bundleProgram(maker);
-  const { stdout } = await execa("node", ["--import", tsx, join(maker, "start.js")]);
+  const { stdout } = await execa("node", [join(maker, "start.js")]);
   const { made } = JSON.parse(stdout) as { made: string };
   expect((await execa("node", [made])).exitCode).toBe(0);
   expect(await started()).toMatchObject({ place: join(root, "shared") });

@@ -58,9 +58,15 @@ const host = {
   executable: "libexec/pulumi-language-nodejs",
 };
 
-/** The old host takes its options as flags, which today's engine no longer passes; official hosts read Pulumi.yaml. */
+/**
+ * The old host takes its options as flags, which today's engine no longer passes; official hosts read Pulumi.yaml. So this
+ * reads the arguments for Node.js there, of the nearest project above: that is where Pulumi looks for it.
+ */
 const wrapper = `#!/bin/sh
-exec "$(dirname "$0")/../${host.executable}" -typescript=false -nodeargs="--import tsx/esm" "$@"
+project=$PWD
+until [ -f "$project/Pulumi.yaml" ] || [ -z "$project" ]; do project=\${project%/*}; done
+nodeargs=$(sed -n 's/.*nodeargs"\\{0,1\\}: *"\\([^"]*\\)".*/\\1/p' "$project/Pulumi.yaml" 2>/dev/null)
+exec "$(dirname "$0")/../${host.executable}" -typescript=false -nodeargs="$nodeargs" "$@"
 `;
 
 const built: Way = {
