@@ -20,6 +20,7 @@ interface Row {
 export class Changes {
   /** How many calls so far have changed something. */
   count = 0;
+  private readonly fresh = new WeakSet<object>();
 
   constructor(readonly api: NetboxApi) {}
 
@@ -51,6 +52,7 @@ export class Changes {
       try {
         const row = await this.api.send("POST", path, shape, body);
         this.count++;
+        this.fresh.add(row);
         return row;
       } catch (error) {
         if (!(error instanceof NetboxError && (error.ambiguous || error.duplicate))) throw error;
@@ -66,9 +68,16 @@ export class Changes {
     }
   }
 
+  /** Whether this row is NetBox's own answer to a POST from here: nothing hangs on the record yet. */
+  isFresh(row: Row): boolean {
+    return this.fresh.has(row);
+  }
+
   /**
    * Changes one record to what `wanted` says of it, as often as somebody else changes it in between.
    * @param wanted what is to be changed of the record as it is now, undefined for nothing. Throws where it must not be changed.
+   * @param known the record as this operation has read it already; NetBox says where it is another one by now, and it is read
+   * again.
    * @returns the record as it is then; undefined when there is none.
    * @throws NetboxError, or what `wanted` throws
    */
@@ -76,9 +85,10 @@ export class Changes {
     path: string,
     shape: z.ZodType<T>,
     wanted: (row: T) => object | undefined,
+    known?: T,
   ): Promise<T | undefined> {
     for (let attempt = 1; ; attempt++) {
-      const seen = await this.api.find(path, shape);
+      const seen = attempt === 1 && known ? known : await this.api.find(path, shape);
       if (!seen) return undefined;
       const body = wanted(seen);
       if (!body) return seen;

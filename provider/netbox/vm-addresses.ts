@@ -39,12 +39,15 @@ export async function keepAddresses(
 ): Promise<{ kept: string[]; others: AddressRow[] }> {
   const { id } = machine;
   const kept: string[] = [];
-  for (const one of placed) kept.push(await place(changes, id, one, owners));
+  for (const one of placed) {
+    const known = addresses.find((row) => row.id === one.addressId);
+    kept.push(await place(changes, id, one, owners, known));
+  }
   const others = addresses.filter((row) => !placed.some(({ addressId }) => addressId === row.id));
   const spare = others.filter((row) => owners.includes(ownerOf(row)));
   const primary = placed[0]?.addressId;
   if (spare.length > 0 || (primary !== undefined && machine.primary_ip4?.id !== primary))
-    await keepPrimary(changes, id, primary, spare, owners);
+    await keepPrimary(changes, machine, primary, spare, owners);
   for (const row of spare) await takeOff(changes, row.id, owners);
   return { kept, others: others.filter((row) => !spare.includes(row)) };
 }
@@ -57,15 +60,16 @@ export async function freeAddresses(changes: Changes, id: number, owners: Owners
   const there = await addressesOf(changes.api, id);
   const foreign = there.filter((row) => !owners.includes(ownerOf(row)));
   if (foreign.length > 0) return foreign;
-  await keepPrimary(changes, id, undefined, there, owners);
+  await keepPrimary(changes, { id }, undefined, there, owners);
   for (const row of there) await takeOff(changes, row.id, owners);
   return [];
 }
 
-async function place(changes: Changes, id: number, at: Placed, owners: Owners): Promise<string> {
+/** @param known the address as it was read among those of the VM's cards. */
+async function place(changes: Changes, id: number, at: Placed, owners: Owners, known?: AddressRow): Promise<string> {
   const { addressId, cardId } = at;
   let elsewhere: AddressRow | undefined;
-  const placed = await changes.changed(`${addressesPath}${addressId}/`, addressRow, (row) => {
+  const wanted = (row: AddressRow) => {
     refuseForeign(changes, row, owners);
     if (row.status.value === "deprecated") {
       throw new Error(
@@ -77,7 +81,8 @@ async function place(changes: Changes, id: number, at: Placed, owners: Owners): 
     elsewhere = other ? row : undefined;
     if (other || (on && row.status.value === "active")) return undefined;
     return { status: "active", assigned_object_type: interfaceType, assigned_object_id: cardId };
-  });
+  };
+  const placed = await changes.changed(`${addressesPath}${addressId}/`, addressRow, wanted, known);
   if (!placed) {
     throw new Error(
       `NetBox at ${changes.api.url} has no address with the id ${addressId} any more; pulumi up --refresh reserves it anew`,
@@ -119,21 +124,26 @@ function refuseForeign({ api }: Changes, row: AddressRow, owners: Owners): void 
   );
 }
 
-/** @param spare what is about to be taken off: it cannot be primary any more. */
+/**
+ * @param machine the VM's record; with nothing but its id it is read first.
+ * @param spare what is about to be taken off: it cannot be primary any more.
+ */
 async function keepPrimary(
   changes: Changes,
-  id: number,
+  machine: MachineRow | { id: number },
   wanted: number | undefined,
   spare: readonly AddressRow[],
   owners: Owners,
 ): Promise<void> {
-  await changes.changed(`${machinesPath}${id}/`, machineRow, (row) => {
+  const { id } = machine;
+  const primary = (row: MachineRow) => {
     if (!owners.includes(ownerOf(row)))
       throw new Error(`record ${id} in NetBox lost our owner mark just now; nothing more is changed`);
     const now = row.primary_ip4?.id;
     if (wanted !== undefined) return now === wanted ? undefined : { primary_ip4: wanted };
     return spare.some((address) => address.id === now) ? { primary_ip4: null } : undefined;
-  });
+  };
+  await changes.changed(`${machinesPath}${id}/`, machineRow, primary, "last_updated" in machine ? machine : undefined);
 }
 
 /** The reservation stays, as it was before there was a VM. */

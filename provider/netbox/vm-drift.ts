@@ -36,8 +36,14 @@ export async function look(api: NetboxApi, id: number): Promise<Seen | undefined
   return { machine, ...(await partsOf(api, id)) };
 }
 
+/** What hangs on a VM's record. */
+export type Parts = Omit<Seen, "machine">;
+
+/** What is on a record that was made just now. */
+export const noParts: Parts = { interfaces: [], disks: [], addresses: [] };
+
 /** What is on a VM's record. @throws NetboxError */
-export async function partsOf(api: NetboxApi, id: number) {
+export async function partsOf(api: NetboxApi, id: number): Promise<Parts> {
   const [interfaces, disks, addresses] = await Promise.all([
     interfacesOf(api, id),
     disksOf(api, id),

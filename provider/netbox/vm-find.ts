@@ -20,20 +20,19 @@ export interface Wanted {
 }
 
 /**
- * The record; undefined where there is none.
+ * The record, and the cluster of that name; undefined where there is none.
  * @throws Error where there are several, or where it is not ours.
  */
-export async function findRecord(api: NetboxApi, wanted: Wanted): Promise<MachineRow | undefined> {
-  const found = new Map<number, MachineRow>();
-  for (const row of await candidates(api, wanted)) found.set(row.id, row);
-  const rows = [...found.values()];
-  const [only] = rows;
+export async function findRecord(api: NetboxApi, wanted: Wanted): Promise<{ record?: MachineRow; cluster?: Cluster }> {
+  const { rows: candidates, cluster } = await look(api, wanted);
+  const rows = [...new Map(candidates.map((row) => [row.id, row])).values()];
+  const [record] = rows;
   if (rows.length > 1) throw new Error(several(api, wanted, rows));
-  if (only) refuseForeign(api, only, wanted.owners);
-  return only;
+  if (record) refuseForeign(api, record, wanted.owners);
+  return { ...(record ? { record } : {}), ...(cluster ? { cluster } : {}) };
 }
 
-async function candidates(api: NetboxApi, wanted: Wanted): Promise<MachineRow[]> {
+async function look(api: NetboxApi, wanted: Wanted): Promise<{ rows: MachineRow[]; cluster: Cluster | undefined }> {
   const { name, externalId, recordId } = wanted;
   const filter = { [`cf_${externalIdField}`]: externalId };
   const [known, byId, cluster] = await Promise.all([
@@ -41,7 +40,8 @@ async function candidates(api: NetboxApi, wanted: Wanted): Promise<MachineRow[]>
     api.list(machinesPath, machineRow, filter, (row) => externalIdOf(row) === externalId),
     findCluster(api, wanted.cluster.name),
   ]);
-  return [...(known ? [known] : []), ...byId, ...(cluster ? await namedIn(api, cluster, name) : [])];
+  const named = cluster ? await namedIn(api, cluster, name) : [];
+  return { rows: [...(known ? [known] : []), ...byId, ...named], cluster };
 }
 
 /** NetBox allows no two VMs of a name in a cluster, whatever their case. */

@@ -59,9 +59,9 @@ async function keepMac(changes: Changes, card: InterfaceRow, mac: string): Promi
   const row = await (has
     ? changes.made(macsPath, macRow, find, body)
     : changes.posted(macsPath, macRow, find, body, false));
-  await changes.changed(`${interfacesPath}${card.id}/`, interfaceRow, ({ primary_mac_address }) =>
-    primary_mac_address?.id === row.id ? undefined : { primary_mac_address: row.id },
-  );
+  const primary = ({ primary_mac_address }: InterfaceRow) =>
+    primary_mac_address?.id === row.id ? undefined : { primary_mac_address: row.id };
+  await changes.changed(`${interfacesPath}${card.id}/`, interfaceRow, primary, card);
 }
 
 function macsOf({ api }: Changes, card: number) {
@@ -83,9 +83,8 @@ export async function keepDisks(
     const body = { virtual_machine: id, name, size: sizeMb, ...mark };
     const disk = known ?? (await changes.posted(disksPath, diskRow, find, body));
     if (disk.size === sizeMb) continue;
-    await changes.changed(`${disksPath}${disk.id}/`, diskRow, ({ size }) =>
-      size === sizeMb ? undefined : { size: sizeMb },
-    );
+    const resized = ({ size }: DiskRow) => (size === sizeMb ? undefined : { size: sizeMb });
+    await changes.changed(`${disksPath}${disk.id}/`, diskRow, resized, disk);
   }
   const wanted = new Set(disks.map(({ name }) => name));
   for (const { id } of there.filter((row) => madeHere(row) && !wanted.has(row.name)))

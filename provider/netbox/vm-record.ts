@@ -9,7 +9,7 @@ import { netboxApi } from "./access.ts";
 import { Changes } from "./change.ts";
 import { ensureCluster, ensureRole, slugOf, tagSlugs } from "./places.ts";
 import { keepAddresses } from "./vm-addresses.ts";
-import { driftOf, look, partsOf } from "./vm-drift.ts";
+import { driftOf, look, noParts, partsOf } from "./vm-drift.ts";
 import { findRecord, refuseForeign } from "./vm-find.ts";
 import { type RecordInputs, recordInputs } from "./vm-inputs.ts";
 import { keepCards, keepDisks, removeOtherCards } from "./vm-parts.ts";
@@ -75,20 +75,21 @@ async function keep(
   const owners = [...new Set([inputs.owner, ...(state ? [state.owner] : [])])];
   const find = () => findRecord(api, { ...inputs, owners, recordId: state?.recordId });
   // First: where the record is refused, nothing is made around it.
-  const found = await find();
+  const { record: found, cluster: known } = await find();
   const [cluster, role, slugs] = await Promise.all([
-    ensureCluster(api, inputs.cluster),
+    known ?? ensureCluster(api, inputs.cluster),
     ensureRole(api, inputs.role),
     tagSlugs(api, inputs.tags, [managedTag]),
   ]);
   const wanted = { cluster: cluster.id, role: role.id, slugs, dropped: droppedTags(inputs, state) };
-  const made = found ?? (await changes.posted(machinesPath, machineRow, find, newRecord(inputs, wanted)));
+  const again = async () => (await find()).record;
+  const made = found ?? (await changes.posted(machinesPath, machineRow, again, newRecord(inputs, wanted)));
   const machine = await madeRight(changes, made, (row) => {
     refuseForeign(api, row, owners);
     return difference(row, inputs, wanted);
   });
   const { id } = machine;
-  const parts = await partsOf(api, id);
+  const parts = changes.isFresh(made) ? noParts : await partsOf(api, id);
   const cardIds = await keepCards(changes, id, inputs.cards, parts.interfaces);
   const placed = inputs.cards.flatMap(({ name, addressId }) => {
     const cardId = cardIds[name];
@@ -109,7 +110,7 @@ async function madeRight(
   wanted: (row: MachineRow) => object | undefined,
 ): Promise<MachineRow> {
   if (!wanted(row)) return row;
-  const kept = await changes.changed(`${machinesPath}${row.id}/`, machineRow, wanted);
+  const kept = await changes.changed(`${machinesPath}${row.id}/`, machineRow, wanted, row);
   if (kept) return kept;
   throw new Error(`record ${row.id} of ${row.name} in NetBox at ${changes.api.url} was deleted just now; run again`);
 }

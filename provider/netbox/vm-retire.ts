@@ -36,7 +36,7 @@ export async function retire(changes: Changes, recorded: Recorded, warn: (text: 
   if (reason) return leftAlone(recorded, reason, warn);
   if (process.env[hardDeleteVariable] === "true" && (await deleted(changes, recorded, warn)))
     return { result: "deleted", recordId, addresses: [] };
-  return offline(changes, recorded, warn);
+  return offline(changes, recorded, row, warn);
 }
 
 /** Why a record must not be touched; undefined where it may. A name of its own tells that it was given to another VM. */
@@ -53,11 +53,16 @@ function leftAlone({ recordId, name }: Recorded, reason: string, warn: (text: st
 }
 
 /** The VM's id is free again, and its hypervisor gives it to another VM: it goes off the record, which is found by its name. */
-async function offline(changes: Changes, recorded: Recorded, warn: (text: string) => void): Promise<SyncResult> {
+async function offline(
+  changes: Changes,
+  recorded: Recorded,
+  seen: MachineRow,
+  warn: (text: string) => void,
+): Promise<SyncResult> {
   const { recordId } = recorded;
   await tagSlugs(changes.api, [], [managedTag, staleTag]);
   let reason: string | undefined;
-  await changes.changed(`${machinesPath}${recordId}/`, machineRow, (row) => {
+  const retired = (row: MachineRow) => {
     reason = notOurs(row, recorded);
     if (reason || (row.status.value === "offline" && isRetired(row) && externalIdOf(row) === "")) return undefined;
     return {
@@ -65,7 +70,8 @@ async function offline(changes: Changes, recorded: Recorded, warn: (text: string
       add_tags: [{ slug: staleTag.slug }],
       custom_fields: { [externalIdField]: null },
     };
-  });
+  };
+  await changes.changed(`${machinesPath}${recordId}/`, machineRow, retired, seen);
   if (reason) return leftAlone(recorded, reason, warn);
   const addresses = (await addressesOf(changes.api, recordId)).map(({ address }) => address);
   return { result: "retired", recordId, addresses };
