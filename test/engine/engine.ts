@@ -18,6 +18,10 @@ export interface EngineResult {
   stderr: string;
 }
 
+/** Outputs of a stack, by name. */
+// biome-ignore lint/suspicious/noExplicitAny: of many programs, looked at by tests alone.
+export type Outputs = Record<string, any>;
+
 /** A throw-away workspace with the real engine. */
 export class Engine {
   private constructor(
@@ -54,7 +58,7 @@ export class Engine {
       cpSync(join(checkout, part), join(directory, part), { recursive: true, preserveTimestamps: true });
     }
     // The checkout's own stack files stay where they are: they may be those of a real site.
-    for (const project of ["ops-runner", "platform-vm", "runners", "template-image"])
+    for (const project of ["foundation", "ops-runner", "platform-vm", "runners", "template-image"])
       mkdirSync(join(directory, "stacks", project), { recursive: true });
     symlinkSync(join(checkout, "node_modules"), join(directory, "node_modules"));
     for (const part of ["state", "home"]) mkdirSync(join(root, part));
@@ -77,7 +81,7 @@ export class Engine {
   /** Runs Pulumi in a folder of the clone. Never throws for a failing command; bounded by two minutes. */
   async pulumi(project: string, ...args: string[]): Promise<EngineResult> {
     const result = await execa("pulumi", [...args, "--non-interactive", "--color", "never"], {
-      cwd: join(this.directory, project),
+      cwd: this.folder(project),
       env: { ...process.env, ...this.env },
       reject: false,
       stdin: "ignore",
@@ -113,11 +117,46 @@ export class Engine {
     return result.stdout;
   }
 
-  /** Puts values into a stack's file, structures as they are. */
+  /**
+   * Makes a stack.
+   * @param plain values of its file, by key without the project's name.
+   * @param secret values that Pulumi encrypts.
+   */
+  async init(
+    project: string,
+    stack: string,
+    plain: Record<string, unknown> = {},
+    secret: Record<string, string> = {},
+  ): Promise<void> {
+    const { name } = this.settings(project);
+    await this.must(project, "stack", "init", stack);
+    const values = Object.entries(plain).map(([key, value]) => [`${name}:${key}`, value]);
+    if (values.length > 0) this.configure(project, stack, Object.fromEntries(values));
+    const pairs = Object.entries(secret).flatMap(([key, value]) => ["--secret", `${key}=${value}`]);
+    if (pairs.length > 0) await this.must(project, "config", "set-all", "--stack", stack, ...pairs);
+  }
+
+  /**
+   * Puts values into a stack's file, structures as they are; undefined takes one out. What `pulumi config` does, without the
+   * process that computes its encryption's key each time.
+   */
   configure(project: string, stack: string, values: Record<string, unknown>): void {
-    const file = join(this.directory, "stacks", project, `Pulumi.${stack}.yaml`);
+    const { stackFiles } = this.settings(project);
+    const file = join(stackFiles, `Pulumi.${stack}.yaml`);
     const content = (existsSync(file) ? parse(readFileSync(file, "utf8")) : {}) as { config?: object };
     writeFileSync(file, stringify({ ...content, config: { ...content.config, ...values } }));
+  }
+
+  /** Where a project's Pulumi.yaml is: that of `foundation`, or `.`, in the top folder. */
+  private folder(project: string): string {
+    return join(this.directory, project === "foundation" ? "." : project);
+  }
+
+  /** Name of a project, and where its stacks' files are. */
+  private settings(project: string): { name: string; stackFiles: string } {
+    const folder = this.folder(project);
+    const { name, stackConfigDir = "." } = parse(readFileSync(join(folder, "Pulumi.yaml"), "utf8"));
+    return { name, stackFiles: join(folder, stackConfigDir) };
   }
 
   /** Writes a file into the top folder of the clone. */
@@ -133,9 +172,19 @@ export class Engine {
     );
   }
 
-  /** The checkpoint as it lies on disk, secrets encrypted. */
+  /** The checkpoint as it lies on disk, secrets encrypted; as `pulumi stack export` gives it. */
   async state(project: string, stack: string): Promise<string> {
-    return this.must(project, "stack", "export", "--stack", stack);
+    const { name } = this.settings(project);
+    const file = join(this.stateDirectory, ".pulumi", "stacks", name, `${stack}.json`);
+    const { version, checkpoint } = JSON.parse(readFileSync(file, "utf8"));
+    return JSON.stringify({ version, deployment: checkpoint.latest ?? {} });
+  }
+
+  /** The outputs of a stack's last update, secrets encrypted; `pulumi stack output` shows them otherwise as they are. */
+  async outputs(project: string, stack: string): Promise<Outputs> {
+    const { deployment } = JSON.parse(await this.state(project, stack));
+    const resources = (deployment.resources ?? []) as { type: string; outputs?: Outputs }[];
+    return resources.find(({ type }) => type === "pulumi:pulumi:Stack")?.outputs ?? {};
   }
 
   close(): void {

@@ -13,9 +13,8 @@ describe("foundation", () => {
 
   beforeAll(async () => {
     engine = await Engine.open();
-    await engine.must(".", "stack", "init", "shared");
-    await engine.must(".", "config", "set", "site.id", "home");
-    await engine.must(".", "config", "set", "networks", '[{"name":"lan","bridge":"br0","cidr":"192.0.2.0/24"}]');
+    const networks = [{ name: "lan", bridge: "br0", cidr: "192.0.2.0/24" }];
+    await engine.init(".", "shared", { "site.id": "home", networks });
     await engine.must(".", "up", "--yes", "--skip-preview", "--stack", "shared");
   });
 
@@ -30,7 +29,7 @@ describe("foundation", () => {
   it.skipIf(process.getuid?.() !== 0)("previews, deploys and refreshes with every network gone", async () => {
     // A network namespace of its own, with nothing in it but loopback, over which engine and program talk.
     const script =
-      'ip link set lo up; for args in "preview" "up --yes" "refresh --yes"; do pulumi $args --non-interactive --stack shared || exit 1; done; ip -o link';
+      'ip link set lo up; for args in "preview" "up --yes --skip-preview" "refresh --yes --skip-preview"; do pulumi $args --non-interactive --stack shared || exit 1; done; ip -o link';
     const gone = await execa("unshare", ["--net", "sh", "-c", script], {
       cwd: engine.directory,
       env: { ...process.env, ...engine.env },
@@ -42,26 +41,21 @@ describe("foundation", () => {
 
   it("is read by StackReference and by contract file alike", async () => {
     const project = "test/engine/programs/consumer";
-    await engine.must(project, "stack", "init", "by-stack");
-    await engine.must(project, "config", "set", "stack", "shared");
-    await engine.must(project, "up", "--yes", "--skip-preview", "--stack", "by-stack");
-    const byStack = await engine.must(project, "stack", "output", "--json", "--stack", "by-stack");
-
+    const read = async (stack: string, from: Record<string, string>) => {
+      await engine.init(project, stack, from);
+      await engine.must(project, "up", "--yes", "--skip-preview", "--stack", stack);
+      return engine.outputs(project, stack);
+    };
+    const byStack = await read("by-stack", { stack: "shared" });
     const file = join(engine.directory, "site.json");
     writeFileSync(file, await engine.must(".", "stack", "output", "site", "--json", "--stack", "shared"));
-    await engine.must(project, "stack", "init", "by-file");
-    await engine.must(project, "config", "set", "file", file);
-    await engine.must(project, "up", "--yes", "--skip-preview", "--stack", "by-file");
-    const byFile = await engine.must(project, "stack", "output", "--json", "--stack", "by-file");
-
-    expect(JSON.parse(byStack)).toEqual({ siteId: "home", bridges: ["br0"] });
-    expect(JSON.parse(byFile)).toEqual(JSON.parse(byStack));
+    expect(byStack).toEqual({ siteId: "home", bridges: ["br0"] });
+    expect(await read("by-file", { file })).toEqual(byStack);
   });
 
   it("names stack, field and command when the producer is missing", async () => {
     const project = "test/engine/programs/consumer";
-    await engine.must(project, "stack", "init", "orphan");
-    await engine.must(project, "config", "set", "stack", "nowhere");
+    await engine.init(project, "orphan", { stack: "nowhere" });
     const { exitCode, stdout } = await engine.pulumi(project, "preview", "--stack", "orphan");
     expect(exitCode).not.toBe(0);
     expect(stdout).toContain("organization/foundation/nowhere");
@@ -69,10 +63,7 @@ describe("foundation", () => {
   });
 
   it("refuses bad configuration with every problem at once, and without repeating a value", async () => {
-    await engine.must(".", "stack", "init", "bad");
-    await engine.must(".", "config", "set", "--stack", "bad", "site.id", "Not-Legal");
-    await engine.must(".", "config", "set", "--stack", "bad", "site.evn", "hunter2");
-    await engine.must(".", "config", "set", "--stack", "bad", "--path", "naming.prefix", "CHANGE_ME");
+    await engine.init(".", "bad", { "site.id": "Not-Legal", "site.evn": "hunter2", naming: { prefix: "CHANGE_ME" } });
     const { exitCode, stdout } = await engine.pulumi(".", "preview", "--stack", "bad");
     expect(exitCode).not.toBe(0);
     for (const part of ["foundation:site.id", "did you mean site.env", "pulumi config set naming.prefix"])

@@ -12,13 +12,24 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
 import { realNetbox } from "../real-netbox.ts";
 import { engineOn, secret } from "../unit/provider-client.fixture.ts";
-import { direct, inputsFor, nth, operations, plugin, pools, recordsIn, remove } from "./netbox-plugin.fixture.ts";
+import {
+  direct,
+  inputsFor,
+  nth,
+  operations,
+  plugin,
+  pools,
+  readyPools,
+  recordsIn,
+  remove,
+} from "./netbox-plugin.fixture.ts";
 import { type Fault, type FaultyNetbox, faultyNetbox } from "./netbox-proxy.fixture.ts";
 
 const netbox = await realNetbox();
 const access = netbox.missing === undefined ? netbox : { url: "", token: "" };
 const api = direct(access);
 const nextPool = pools(63);
+const nextReady = netbox.missing === undefined ? await readyPools(api, 63, 24) : nextPool;
 
 /** Accepts whatever NetBox answers. */
 const anything = z.unknown();
@@ -33,7 +44,7 @@ async function behind(tryMs?: number): Promise<{
   act: Awaited<ReturnType<typeof plugin>>;
   pool: ReturnType<typeof nextPool>;
 }> {
-  const pool = nextPool();
+  const pool = nextReady();
   const proxy = await faultyNetbox(access.url);
   const act = await plugin({ ...access, url: proxy.url }, tryMs);
   expect((await act.create(inputsFor(pool, "app-0"))).error).toBe("");

@@ -34,11 +34,11 @@ describe("labels", () => {
     const forge = new FakeForge({ version });
     const url = await forge.start();
     try {
+      const stack = `s${versions.indexOf(version)}`;
       const config = { url, port: String(vm.port), labels: "fenced" };
-      const plain = Object.entries(config).flatMap(([key, value]) => ["--plaintext", `${key}=${value}`]);
-      await engine.must(project, "stack", "init", `s${versions.indexOf(version)}`);
-      await engine.must(project, "config", "set-all", ...plain, "--secret", `token=${forge.apiToken}`);
-      const up = () => engine.must(project, "up", "--yes", "--skip-preview");
+      await engine.init(project, stack, config, { token: forge.apiToken });
+      const run = (...args: string[]) => engine.must(project, ...args, "--stack", stack);
+      const up = () => run("up", "--yes", "--skip-preview");
 
       await up();
       await startDaemon(url, delivered(vm.received));
@@ -46,8 +46,8 @@ describe("labels", () => {
       expect(before.labels).toEqual(["fenced"]);
 
       const writes = forge.requests.filter((request) => !request.startsWith("GET")).length;
-      await engine.must(project, "config", "set", "labels", "fenced,heavy:host");
-      const preview = await engine.must(project, "preview");
+      engine.configure(project, stack, { "labels:labels": "fenced,heavy:host" });
+      const preview = await run("preview");
       expect(preview).toMatch(/runner-service\s+update/);
       expect(preview).not.toMatch(/runner-registration\s+(create|update|replace|delete)/);
       await up();
@@ -55,7 +55,7 @@ describe("labels", () => {
 
       await startDaemon(url, delivered(vm.received));
       expect(forge.rows).toEqual([{ ...before, labels: ["fenced", "heavy:host"] }]);
-      await engine.must(project, "preview", "--expect-no-changes");
+      await run("preview", "--expect-no-changes");
     } finally {
       forge.close();
     }

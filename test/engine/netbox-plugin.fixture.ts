@@ -3,7 +3,7 @@
  */
 import { z } from "zod";
 import { type IpIdentity, identityDigest } from "../../components/netbox/identity.ts";
-import type { IpPool } from "../../components/netbox/ip-pool.ts";
+import { type IpPool, withPrefixLength } from "../../components/netbox/ip-pool.ts";
 import { NetboxApi } from "../../provider/netbox/api.ts";
 import { byIdentity, type IpAddress, ipAddress, ipAddresses } from "../../provider/netbox/ip-address.ts";
 import { ipReservationKind } from "../../provider/netbox/ip-reservation.ts";
@@ -77,13 +77,38 @@ export function operations(engine: Awaited<ReturnType<typeof engineFor>>) {
   };
 }
 
-/** Subnets of 14 hosts, of which eight are given out, in a /16 that no other file of tests uses. */
-export function pools(secondOctet: number): () => IpPool {
-  let next = 0;
+/** Subnets of 14 hosts, of which eight are given out, in a /16 that no other file of tests uses. NetBox knows nothing of them. */
+export function pools(secondOctet: number, first = 0): () => IpPool {
+  let next = first;
   return () => {
     const [third, fourth] = [Math.floor(next / 16), (next++ % 16) * 16];
     const host = (offset: number) => `10.${secondOctet}.${third}.${fourth + offset}`;
     return { subnet: `${host(0)}/28`, from: host(2), to: host(9) };
+  };
+}
+
+/**
+ * Such subnets, for which NetBox has prefix and range already, as it has after a network's first update: made all at once.
+ * @param count how many; the next one is an error.
+ */
+export async function readyPools(api: NetboxApi, secondOctet: number, count: number): Promise<() => IpPool> {
+  const nextPool = pools(secondOctet, 16 * 128);
+  const ready = Array.from({ length: count }, nextPool);
+  const ranges = ready.map((pool) => ({
+    start_address: withPrefixLength(pool, pool.from),
+    end_address: withPrefixLength(pool, pool.to),
+  }));
+  await api.send(
+    "POST",
+    "/ipam/prefixes/",
+    z.array(z.unknown()),
+    ready.map(({ subnet }) => ({ prefix: subnet })),
+  );
+  await api.send("POST", "/ipam/ip-ranges/", z.array(z.unknown()), ranges);
+  return () => {
+    const pool = ready.shift();
+    if (!pool) throw new Error(`more than ${count} pools are asked for`);
+    return pool;
   };
 }
 

@@ -71,7 +71,7 @@ beforeAll(async () => {
       authorities: { proxmox },
     }),
   );
-  await site.set({ "site.file": contract, snippets_storage: "local" });
+  site.set({ "site.file": contract, snippets_storage: "local" });
   site.pool({ "app-01": vm(11), "app-02": vm(12) });
   await site.run(...up);
 });
@@ -129,7 +129,7 @@ it("keep machine and snippet with other login keys and another name", async () =
 });
 
 it("are refused another place for their user data, which would destroy them, before anything is changed", async () => {
-  await site.run("config", "rm", "snippets_storage");
+  site.unset("snippets_storage");
   const before = site.writes();
   const refused = await site.tryTo("preview");
   expect(refused.exitCode).toBeGreaterThan(0);
@@ -137,7 +137,7 @@ it("are refused another place for their user data, which would destroy them, bef
     "snippets_storage: is not set, and app-01, app-02 stand with user data on local: the provider would destroy such a VM",
   );
   expect(site.writes()).toBe(before);
-  await site.set({ snippets_storage: "local" });
+  site.set({ snippets_storage: "local" });
 });
 
 it("pass the preflight, which looks at their storage and at the login on the host, too", async () => {

@@ -51,9 +51,9 @@ describe("holdfast rebuild", () => {
     expect(kept.stderr).toContain("protected are app-01\n");
     await site.run(...up);
     const unprotected = site.writes();
-    await site.set({ template_vm_id: "7777" });
+    site.set({ template_vm_id: "7777" });
     const hopeless = await rebuild();
-    await site.set({ template_vm_id: String(site.template) });
+    site.set({ template_vm_id: String(site.template) });
     expect({ exitCode: hopeless.exitCode, writes: site.writes() }).toEqual({ exitCode: 2, writes: unprotected });
     expect(hopeless.stderr).toContain("its VMs could not be made again:\n  - template_vm_id=7777 comes from");
   });

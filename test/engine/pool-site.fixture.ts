@@ -64,8 +64,9 @@ export class PoolSite {
 
   private async configure(): Promise<void> {
     const { engine, proxmox, template, guests } = this;
-    await engine.must(project, "stack", "init", "dev-apps");
-    await this.set({
+    this.newToken();
+    const readiness = { target_port: guests.port, connectivity_timeout_s: 5, connectivity_wait_s: 5 };
+    const plain = {
       env: "dev",
       "proxmox.endpoint": proxmox.url,
       template_vm_id: String(template),
@@ -73,20 +74,18 @@ export class PoolSite {
       require_ipam: "false",
       disk_size_gb: "8",
       memory_mb: "1024",
-    });
-    await this.renewToken();
-    engine.configure(project, "dev-apps", {
-      "platform-vm:post_apply_ssh_readiness": {
-        target_port: guests.port,
-        connectivity_timeout_s: 5,
-        connectivity_wait_s: 5,
-      },
-    });
+      post_apply_ssh_readiness: readiness,
+    };
+    await engine.init(project, "dev-apps", plain, { "proxmox.token": this.token });
+  }
+
+  private newToken(): void {
+    this.token = this.proxmox.addToken("ci@pve!pools", { "/": ["*"] });
   }
 
   /** Gives the pool a new secret for the API token of its own, `ci@pve!pools`; the old one is worth nothing then. */
   async renewToken(): Promise<void> {
-    this.token = this.proxmox.addToken("ci@pve!pools", { "/": ["*"] });
+    this.newToken();
     await this.run("config", "set-all", "--secret", `proxmox.token=${this.token}`);
   }
 
@@ -100,19 +99,24 @@ export class PoolSite {
     return this.engine.pulumi(project, ...args, "--stack", "dev-apps");
   }
 
-  /** Sets plain values. */
-  set(values: Record<string, string>) {
-    const pairs = Object.entries(values).flatMap(([key, value]) => ["--plaintext", `${key}=${value}`]);
-    return this.run("config", "set-all", ...pairs);
+  /** Sets plain values; undefined takes one out. */
+  set(values: Record<string, string | undefined>): void {
+    const named = Object.entries(values).map(([key, value]) => [`${project}:${key}`, value]);
+    this.engine.configure(project, "dev-apps", Object.fromEntries(named));
+  }
+
+  /** Takes values out. */
+  unset(...keys: string[]): void {
+    this.set(Object.fromEntries(keys.map((key) => [key, undefined])));
   }
 
   /** Writes the pool into the stack file. */
   pool(vms: object): void {
-    this.engine.configure(project, "dev-apps", { "platform-vm:vms": vms });
+    this.engine.configure(project, "dev-apps", { [`${project}:vms`]: vms });
   }
 
-  async outputs() {
-    return JSON.parse(await this.run("stack", "output", "--json"));
+  outputs() {
+    return this.engine.outputs(project, "dev-apps");
   }
 
   /** How many requests so far were made to change something. */

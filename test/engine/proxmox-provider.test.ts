@@ -33,10 +33,8 @@ afterAll(async () => {
   await proxmox?.stop();
 });
 
-async function init(project: string, settings: Record<string, string>): Promise<void> {
-  await engine.must(project, "stack", "init", "dev");
-  const plain = Object.entries(settings).flatMap(([key, value]) => ["--plaintext", `${key}=${value}`]);
-  await engine.must(project, "config", "set-all", "--stack", "dev", "--plaintext", `endpoint=${proxmox.url}`, ...plain);
+async function init(project: string, settings: Record<string, string>, token: string): Promise<void> {
+  await engine.init(project, "dev", { endpoint: proxmox.url, ...settings }, { apiToken: token });
 }
 const setToken = (project: string, token: string) =>
   engine.must(project, "config", "set-all", "--stack", "dev", "--secret", `apiToken=${token}`);
@@ -48,13 +46,12 @@ describe("a template and its clone", () => {
 
   beforeAll(async () => {
     proxmox.publish(imageUrl, { size: 600 * 1024 ** 2, virtualSize: 3.5 * 1024 ** 3, sha256: imageSha256 });
-    await init(project, { imageUrl, imageSha256 });
-    await setToken(project, proxmox.token);
+    await init(project, { imageUrl, imageSha256 }, proxmox.token);
     await run("up", "--yes", "--skip-preview");
   });
 
   it("are what the program says, and the agent's addresses come out", async () => {
-    const outputs = JSON.parse(await run("stack", "output", "--json"));
+    const outputs = await engine.outputs(project, "dev");
     const vm = proxmox.vm("dev-pgha-01");
     expect(outputs.addresses.slice(1)).toEqual([["10.12.0.21"], ["192.0.2.100"]]);
     expect(outputs.macs.slice(1)).toEqual([0, 1].map((n) => /virtio=([^,]+)/.exec(String(vm.config[`net${n}`]))?.[1]));
@@ -74,7 +71,7 @@ describe("a template and its clone", () => {
     });
   });
 
-  it("preview clean, and so they do after a refresh", async () => {
+  it("preview clean, also after a refresh, which changes nothing", async () => {
     await run("preview", "--expect-no-changes");
     await run("refresh", "--yes", "--skip-preview", "--expect-no-changes");
     await run("preview", "--expect-no-changes");
@@ -83,7 +80,7 @@ describe("a template and its clone", () => {
   it("grow in place, the VM shut down in between", async () => {
     const before = proxmox.vm("dev-pgha-01").config.net0;
     const count = proxmox.requests.length;
-    await run("config", "set-all", "--plaintext", "diskGib=10", "--plaintext", "memoryMib=2048");
+    engine.configure(project, "dev", { "proxmox-bare:diskGib": 10, "proxmox-bare:memoryMib": 2048 });
     await run("up", "--yes", "--skip-preview");
     const { status, config, vmid } = proxmox.vm("dev-pgha-01");
     expect(config).toMatchObject({ memory: "2048", scsi0: expect.stringContaining("size=10G"), net0: before });
@@ -97,7 +94,7 @@ describe("a template and its clone", () => {
   });
 
   it("never shrink", async () => {
-    await run("config", "set", "diskGib", "6");
+    engine.configure(project, "dev", { "proxmox-bare:diskGib": 6 });
     const { exitCode, stdout, stderr } = await engine.pulumi(
       project,
       "up",
@@ -164,12 +161,12 @@ describe("each fault", () => {
     for (const [name, vmid] of Object.entries(clones)) {
       proxmox.addTemplate({ name: `for-${name}`, vmid, storage: name === "full" ? "full-lvm" : "local-lvm" });
     }
-    await init(project, { clones: JSON.stringify(clones) });
+    const token = proxmox.addToken("ops@pve!ci", { "/": ["*"], "/vms/9003": ["VM.Audit"] });
+    await init(project, { clones: JSON.stringify(clones) }, token);
   });
 
   it("is passed on in the provider's words, and what it left is seen", async () => {
     const { faults } = proxmox;
-    await setToken(project, proxmox.addToken("ops@pve!ci", { "/": ["*"], "/vms/9003": ["VM.Audit"] }));
     faults.slowTask({ type: "qmclone", id: 9000, delayMs: 1_500 });
     faults.refuse({ ...clone(9001), message: "out of workers" });
     faults.refuse({ ...clone(9002), status: 401 });

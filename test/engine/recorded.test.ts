@@ -12,9 +12,7 @@ let forge: FakeForge;
 
 beforeAll(async () => {
   [engine, forge] = [await Engine.open(), new FakeForge()];
-  const values = ["--plaintext", `url=${await forge.start()}`, "--plaintext", "name=runner-1"];
-  await engine.must(project, "stack", "init", "dev");
-  await engine.must(project, "config", "set-all", ...values, "--secret", `token=${forge.apiToken}`);
+  await engine.init(project, "dev", { url: await forge.start(), name: "runner-1" }, { token: forge.apiToken });
 });
 
 afterAll(() => {
@@ -24,8 +22,8 @@ afterAll(() => {
 
 it("sees no registration before there is one, and its own afterwards", async () => {
   const outputs = async () => {
-    await engine.must(project, "up", "--yes", "--skip-preview");
-    return JSON.parse(await engine.must(project, "stack", "output", "--json"));
+    await engine.must(project, "up", "--yes", "--skip-preview", "--stack", "dev");
+    return engine.outputs(project, "dev");
   };
   const first = await outputs();
   expect(first.uuid).toBe(forge.rows[0]?.uuid);

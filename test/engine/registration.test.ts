@@ -11,63 +11,57 @@ import { FakeForge } from "./fake-forge.ts";
 
 const project = "test/engine/programs/registration";
 
-describe("RunnerRegistration", () => {
-  let engine: Engine;
-  let forge: FakeForge;
-  let url: string;
-  let stack: string;
-  let count = 0;
+const up = ["up", "--yes", "--skip-preview"];
+let engine: Engine;
+let count = 0;
+
+beforeAll(async () => {
+  engine = await Engine.open();
+});
+
+afterAll(() => engine.close());
+
+/** A stack for a forge, with nothing deployed. */
+async function stackFor(forge: FakeForge) {
+  const stack = `s${++count}`;
+  const url = await forge.start();
+  await engine.init(project, stack, { url, name: "runner-1" }, { token: forge.apiToken });
+  return {
+    stack,
+    url,
+    /** Pulumi on the stack; it has to work. */
+    run: (...args: string[]) => engine.must(project, ...args, "--stack", stack),
+    /** Pulumi on the stack; it may fail. */
+    tryTo: (...args: string[]) => engine.pulumi(project, ...args, "--stack", stack),
+    outputs: () => engine.outputs(project, stack),
+  };
+}
+
+/** What was sent to change something. */
+const writes = (forge: FakeForge) => forge.requests.filter((request) => !request.startsWith("GET"));
+
+describe("a registration that stands", () => {
+  const forge = new FakeForge();
+  let stack: Awaited<ReturnType<typeof stackFor>>;
 
   beforeAll(async () => {
-    engine = await Engine.open();
+    stack = await stackFor(forge);
+    await stack.run(...up);
   });
 
-  beforeEach(async () => {
-    forge = new FakeForge();
-    url = await forge.start();
-    stack = `s${++count}`;
-    await engine.must(project, "stack", "init", stack);
-    await engine.must(
-      project,
-      "config",
-      "set-all",
-      "--stack",
-      stack,
-      "--plaintext",
-      `url=${url}`,
-      "--plaintext",
-      "name=runner-1",
-      "--secret",
-      `token=${forge.apiToken}`,
-    );
-    return () => forge.close();
-  });
+  afterAll(() => forge.close());
 
-  afterAll(() => engine.close());
-
-  const up = () => engine.must(project, "up", "--yes", "--skip-preview", "--stack", stack);
-  const preview = (...args: string[]) => engine.pulumi(project, "preview", "--stack", stack, ...args);
-
-  it("changes nothing in a preview", async () => {
-    expect((await preview()).exitCode).toBe(0);
-    expect(forge.requests.filter((request) => !request.startsWith("GET"))).toEqual([]);
-  });
-
-  it("registers once, previews clean afterwards, and deregisters on destroy", async () => {
-    await up();
-    await up();
+  it("is there once, and changes nothing when it is updated again", async () => {
+    const before = writes(forge);
+    await stack.run(...up, "--expect-no-changes");
     expect(forge.rows).toHaveLength(1);
-    expect((await preview("--expect-no-changes")).exitCode).toBe(0);
-    const { uuid } = JSON.parse(await engine.must(project, "stack", "output", "--json", "--stack", stack));
-    expect(uuid).toBe(forge.rows[0]?.uuid);
-    await engine.must(project, "destroy", "--yes", "--skip-preview", "--stack", stack);
-    expect(forge.rows).toEqual([]);
+    expect(writes(forge)).toEqual(before);
+    expect((await stack.outputs()).uuid).toBe(forge.rows[0]?.uuid);
   });
 
-  it("keeps every token and private key encrypted in the state, and the minting token out of it altogether", async () => {
-    await up();
-    const state = await engine.state(project, stack);
-    const clear = await engine.must(project, "stack", "export", "--show-secrets", "--stack", stack);
+  it("has every token and private key encrypted in the state, and the minting token not at all", async () => {
+    const state = await engine.state(project, stack.stack);
+    const clear = await stack.run("stack", "export", "--show-secrets");
     for (const secret of ["planted-runner-token", "PRIVATE KEY", forge.apiToken]) {
       expect(state).not.toContain(secret);
       expect(clear).toContain(secret);
@@ -75,12 +69,33 @@ describe("RunnerRegistration", () => {
     expect(clear).not.toContain(forge.mintedToken);
   });
 
-  it("sees a row that was deleted on the forge, and registers again", async () => {
-    await up();
+  it("is missed where its row was deleted on the forge, and made again", async () => {
     forge.rows.length = 0;
-    expect((await preview()).stdout).toMatch(/RunnerRegistration\s+runner\s+create/);
-    await up();
+    expect((await stack.tryTo("preview")).stdout).toMatch(/RunnerRegistration\s+runner\s+create/);
+    await stack.run(...up);
     expect(forge.rows).toHaveLength(1);
+  });
+
+  it("is deleted before it is made under a new name, and deregistered by a destroy", async () => {
+    const [row] = forge.rows;
+    const sofar = forge.requests.length;
+    engine.configure(project, stack.stack, { "registration:name": "runner-2" });
+    expect((await stack.tryTo("preview")).stdout).toMatch(/runner\s+.*(replace|delete)/);
+    await stack.run(...up);
+    expect(forge.rows.map(({ name }) => name)).toEqual(["runner-2"]);
+    const asked = forge.requests.slice(sofar).filter((request) => /DELETE|Register$/.test(request));
+    expect(asked.map((request) => request.split("/").at(-1))).toEqual([String(row?.id), "Register"]);
+    await stack.run("destroy", "--yes", "--skip-preview");
+    expect(forge.rows).toEqual([]);
+  });
+});
+
+describe("a registration", () => {
+  let forge: FakeForge;
+
+  beforeEach(() => {
+    forge = new FakeForge();
+    return () => forge.close();
   });
 
   it("on Forgejo 15, settles a POST whose answer was lost by the list: one row, the preview clean, none after destroy", async () => {
@@ -90,48 +105,39 @@ describe("RunnerRegistration", () => {
       fault: ({ method }) => (method === "POST" && ++posts === 1 ? { done: "cut" } : undefined),
     });
     try {
-      await engine.must(project, "config", "set", "--stack", stack, "url", await other.start());
-      await up();
+      const { run, outputs } = await stackFor(other);
+      await run(...up);
       expect(posts).toBe(2);
       expect(other.rows.map(({ id }) => id)).toEqual([2]);
-      expect((await preview("--expect-no-changes")).exitCode).toBe(0);
-      const { uuid } = JSON.parse(await engine.must(project, "stack", "output", "--json", "--stack", stack));
-      expect(uuid).toBe(other.rows[0]?.uuid);
-      await engine.must(project, "destroy", "--yes", "--skip-preview", "--stack", stack);
+      await run("preview", "--expect-no-changes");
+      expect((await outputs()).uuid).toBe(other.rows[0]?.uuid);
+      await run("destroy", "--yes", "--skip-preview");
       expect(other.rows).toEqual([]);
     } finally {
       other.close();
     }
   });
 
-  it("removes the row that a killed run left behind instead of making a second one", async () => {
+  it("removes the row that a killed run left behind instead of making a second one; a preview changes nothing", async () => {
     forge.rows.push({ id: 90, uuid: "lost", name: "runner-1", labels: ["holdfast-pending:test.registration.dev"] });
-    await up();
+    const { run } = await stackFor(forge);
+    await run("preview");
+    expect(writes(forge)).toEqual([]);
+    await run(...up);
     expect(forge.rows.map(({ id }) => id)).toEqual([1]);
   });
 
   it("refuses a namesake that is not ours, and leaves it alone", async () => {
     forge.rows.push({ id: 90, uuid: "foreign", name: "runner-1", labels: ["fenced"] });
-    const { exitCode, stdout } = await engine.pulumi(project, "up", "--yes", "--skip-preview", "--stack", stack);
+    const { exitCode, stdout } = await (await stackFor(forge)).tryTo(...up);
     expect(exitCode).not.toBe(0);
     expect(stdout).toContain("is not ours");
     expect(forge.rows.map(({ uuid }) => uuid)).toEqual(["foreign"]);
   });
 
-  it("deletes the old row before it registers under a new name", async () => {
-    await up();
-    await engine.must(project, "config", "set", "--stack", stack, "name", "runner-2");
-    expect((await preview()).stdout).toMatch(/runner\s+.*(replace|delete)/);
-    await up();
-    expect(forge.rows.map(({ name }) => name)).toEqual(["runner-2"]);
-    const writes = forge.requests
-      .filter((request) => /DELETE|Register$/.test(request))
-      .map((request) => request.split("/").at(-1));
-    expect(writes).toEqual(["Register", "1", "Register"]);
-  });
-
   it("adopts a registration that was made by hand, from its .runner file, with no change to it", async () => {
     forge.rows.push({ id: 7, uuid: "11111111-1111-4111-8111-111111111111", name: "runner-1", labels: ["fenced"] });
+    const { stack, url, run } = await stackFor(forge);
     const directory = mkdtempSync(join(tmpdir(), "holdfast-adopt-"));
     try {
       const file = join(directory, ".runner");
@@ -140,30 +146,18 @@ describe("RunnerRegistration", () => {
         JSON.stringify({ uuid: forge.rows[0]?.uuid, name: "runner-1", token: "hand-made-token", address: url }),
         { mode: 0o600 },
       );
-      await engine.must(
-        project,
-        "up",
-        "--yes",
-        "--skip-preview",
-        "--stack",
-        stack,
-        "--target",
-        `urn:pulumi:${stack}::registration::pulumi:providers:holdfast::holdfast`,
-      );
-      await engine.must(
-        project,
-        ...["import", "--yes", "--stack", stack, "--generate-code=false", "--protect=false"],
+      await run(...up, "--target", `urn:pulumi:${stack}::registration::pulumi:providers:holdfast::holdfast`);
+      await run(
+        ...["import", "--yes", "--generate-code=false", "--protect=false"],
         ...["--provider", `holdfast=urn:pulumi:${stack}::registration::pulumi:providers:holdfast::holdfast`],
         ...["holdfast:forge:RunnerRegistration", "runner", file],
       );
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }
-    await up();
+    await run(...up);
     expect(forge.rows.map(({ id }) => id)).toEqual([7]);
-    const { uuid, token } = JSON.parse(
-      await engine.must(project, "stack", "output", "--json", "--show-secrets", "--stack", stack),
-    );
+    const { uuid, token } = JSON.parse(await run("stack", "output", "--json", "--show-secrets"));
     expect({ uuid, token }).toEqual({ uuid: forge.rows[0]?.uuid, token: "hand-made-token" });
     expect(await engine.state(project, stack)).not.toContain("hand-made-token");
   });
