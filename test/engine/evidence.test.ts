@@ -31,9 +31,7 @@ describe("evidence", () => {
   });
 
   async function configure(stack: string, url: string): Promise<void> {
-    await engine.must(project, "stack", "init", stack, "--no-select");
-    const plain = ["--plaintext", `url=${url}`, "--plaintext", "name=runner-1"];
-    await engine.must(project, "config", "set-all", "--stack", stack, ...plain, "--secret", `token=${forge.apiToken}`);
+    await engine.init(project, stack, { url, name: "runner-1" }, { token: forge.apiToken });
   }
 
   /** Directories of a stack's runs. */

@@ -70,10 +70,7 @@ export async function configureRecorded(engine: Engine, proxmox: SimulatedProxmo
     },
   };
   for (const [project, stack] of recordedStacks) {
-    await engine.must(project, "stack", "init", stack);
     const common = { "site.id": "home", "proxmox.endpoint": proxmox.url };
-    const all = Object.entries({ ...common, ...values[project] });
-    engine.configure(project, stack, Object.fromEntries(all.map(([key, value]) => [`${project}:${key}`, value])));
-    await engine.must(project, "config", "set-all", "--stack", stack, "--secret", `proxmox.token=${proxmox.token}`);
+    await engine.init(project, stack, { ...common, ...values[project] }, { "proxmox.token": proxmox.token });
   }
 }
