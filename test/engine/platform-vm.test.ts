@@ -46,8 +46,7 @@ it("are what the stack file says, and the outputs say which they are", async () 
   expect(String(made.config.net0)).toContain(said.mac_addresses_primary["pgha-01"]);
 });
 
-it("preview clean, and after a refresh too", async () => {
-  await site.run("preview", "--expect-no-changes");
+it("are as the program has them after a refresh, which changes nothing, and preview clean then", async () => {
   await site.run("refresh", "--yes", "--skip-preview", "--expect-no-changes");
   await site.run("preview", "--expect-no-changes");
 });
@@ -83,15 +82,15 @@ it("come in addition, shown; go only with a permission for that change", async (
   expect(said).toMatch(/vm set collision detected: .*existing_only=\[pgha-01\], requested_only=\[\]/);
   expect(site.proxmox.vm("dev-pgha-01").status).toBe("running");
   const digest = /allow_vm_set_replace ([0-9a-f]{16})/.exec(said)?.[1] ?? "";
-  await site.set({ allow_vm_set_replace: digest });
+  site.set({ allow_vm_set_replace: digest });
   await site.run(...up);
   expect(site.proxmox.vms().map(({ config }) => config.name)).not.toContain("dev-pgha-01");
-  await site.run("config", "rm", "allow_vm_set_replace");
+  site.unset("allow_vm_set_replace");
   // A template that is built anew is for VMs that are made from now on.
   const newer = site.proxmox.addTemplate({ name: "ubuntu-24.04-newer", diskGib: 4 });
-  await site.set({ template_vm_id: String(newer) });
+  site.set({ template_vm_id: String(newer) });
   const clean = await site.tryTo("preview", "--expect-no-changes");
-  await site.set({ template_vm_id: String(site.template) });
+  site.set({ template_vm_id: String(site.template) });
   expect(clean.exitCode, clean.stdout).toBe(0);
   expect(clean.stdout).toContain(
     `VMs that stay clones of the template that they were made from: app-01 (of ${site.template}`,
@@ -186,18 +185,8 @@ it.each(["min", "typical", "enterprise"])(
   async (overlay) => {
     const stack = `overlay-${overlay}`;
     site.engine.copyStackFile(project, overlay, stack);
-    await site.engine.must(project, "stack", "init", stack);
-    await site.engine.must(
-      project,
-      "config",
-      "set-all",
-      "--stack",
-      stack,
-      "--secret",
-      `proxmox.token=${site.proxmox.token}`,
-    );
-    const own = { "platform-vm:proxmox.endpoint": site.proxmox.url, "platform-vm:template_vm_id": site.template };
-    site.engine.configure(project, stack, { "platform-vm:node_name": "pve1", ...own });
+    const own = { "proxmox.endpoint": site.proxmox.url, template_vm_id: site.template, node_name: "pve1" };
+    await site.engine.init(project, stack, own, { "proxmox.token": site.proxmox.token });
     const refused = await site.engine.pulumi(project, "preview", "--stack", stack);
     expect(refused.exitCode).toBeGreaterThan(0);
     expect(refused.stdout + refused.stderr).toContain("addressing.mode=ipam fails with missing NetBox details");
