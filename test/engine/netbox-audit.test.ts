@@ -26,7 +26,7 @@ describe.skipIf(netbox.missing)("holdfast netbox audit", () => {
 
   beforeAll(async () => {
     engine = await Engine.open();
-    for (const name of [stack, "dev-other"]) await engine.must(project, "stack", "init", name);
+    for (const name of [stack, "dev-other"]) await engine.init(project, name);
   });
 
   afterAll(() => engine?.close());
@@ -72,7 +72,7 @@ describe.skipIf(netbox.missing)("holdfast netbox audit", () => {
       ...resource("holdfast:netbox:VirtualMachineRecord", "record", record),
     ];
     const manifest = { time: "2026-01-01T00:00:00Z", magic: "", version: "" };
-    const state = JSON.parse(await engine.state(project, stack));
+    const state = JSON.parse(await engine.must(project, "stack", "export", "--stack", stack));
     engine.write("state.json", JSON.stringify({ ...state, deployment: { ...state.deployment, manifest, resources } }));
     await engine.must(project, "stack", "import", "--file", "../state.json", "--stack", stack);
   };
