@@ -113,6 +113,9 @@ async function startServer({ environment }: NetboxSoftware, place: NetboxPlace):
     "3",
     "--graceful-timeout",
     "1",
+    // On a busy machine some take longer than the 30 s after which a worker would be killed, with whatever else it answers.
+    "--timeout",
+    "120",
     "--bind",
     `${address}:${port}`,
   ];
