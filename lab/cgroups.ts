@@ -37,7 +37,7 @@ export async function removeCgroup(path: string): Promise<void> {
   writeFileSync(join(path, "cgroup.kill"), "1");
   const wait = {
     what: `the end of the processes in ${path}`,
-    boundMs: 15_000,
+    boundMs: 60_000,
     everyMs: 10,
     lookAt: `${path}/cgroup.procs`,
   };

@@ -154,7 +154,7 @@ async function makeAdmin(layout: Layout, program: ForgeProgram, env: NodeJS.Proc
   // The command line writes to the database of the running server, which may hold it at that moment.
   const wait = {
     what: "the forge's API token",
-    boundMs: 15_000,
+    boundMs: 60_000,
     everyMs: 500,
     lookAt: layout.path("forge", "gitea.log"),
   };

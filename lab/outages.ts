@@ -120,7 +120,7 @@ async function stopForge(name: string): Promise<void> {
   if (!server || !isAlive(server)) return;
   process.kill(server.pid, "SIGKILL");
   await until(
-    { what: "the end of the forge", boundMs: 10_000, lookAt: `process ${server.pid}` },
+    { what: "the end of the forge", boundMs: 60_000, lookAt: `process ${server.pid}` },
     () => !isAlive(server),
   );
 }
@@ -133,7 +133,12 @@ async function brokenForge(site: Site): Promise<ReturnType<typeof spawn>> {
     stdio: "ignore",
   });
   const probe = ["--silent", "--output", "/dev/null", "--max-time", "2", `http://${network.forge}:3000/`];
-  const wait = { what: "the broken forge", boundMs: 10_000, lookAt: "port 3000 of the forge" };
-  await until(wait, async () => (await site.workstation.run("curl", probe, { check: false })).exitCode === 0);
-  return server;
+  const wait = { what: "the broken forge", boundMs: 60_000, everyMs: 200, lookAt: "port 3000 of the forge" };
+  try {
+    await until(wait, async () => (await site.workstation.run("curl", probe, { check: false })).exitCode === 0);
+    return server;
+  } catch (error) {
+    server.kill("SIGKILL");
+    throw error;
+  }
 }

@@ -92,7 +92,7 @@ async function administrate(method: string, path: string, fields: Record<string,
   });
 }
 
-const gone = { what: "the end of a task", boundMs: 5_000, everyMs: 5, lookAt: "the simulation's tasks" };
+const gone = { what: "the end of a task", boundMs: 60_000, everyMs: 5, lookAt: "the simulation's tasks" };
 
 async function linkClone(template: number, newid: number, name: string): Promise<void> {
   await administrate("POST", `/nodes/pve1/qemu/${template}/clone`, { newid: String(newid), name });

@@ -75,7 +75,11 @@ describe.skipIf(missing.length > 0)("outages", () => {
 
   /** Runs a step while something is out, and lifts the outage whatever comes of it. */
   async function during(outage: Outage, step: string[]) {
-    await outage.inject();
+    await outage.inject().catch(async (error: Error) => {
+      // What was begun of it would spoil every test after this one.
+      await outage.lift().catch(() => {});
+      throw error;
+    });
     try {
       const began = performance.now();
       const [result, foundation] = await Promise.all([

@@ -61,7 +61,10 @@ describe.skipIf(missing.length > 0)("a pool on a libvirt host", () => {
     if (withoutNetbox) await configure({ require_ipam: "false" });
     else await underIpam();
     // The first machine need not boot to its end: what matters of it is that another one takes its place.
-    await configure({ disk_size_gb: "4", post_apply_ssh_readiness: gate({ required: false, connectivity_wait_s: 0 }) });
+    await configure({
+      disk_size_gb: "4",
+      post_apply_ssh_readiness: gate({ required: false, connectivity_wait_s: 0, connectivity_timeout_s: 5 }),
+    });
     const made = await run(...up);
     expect(made.exitCode, made.stdout + made.stderr).toBe(0);
     expect(made.stdout).toContain("post-apply SSH readiness failed (warn-only)");
@@ -91,7 +94,7 @@ describe.skipIf(missing.length > 0)("a pool on a libvirt host", () => {
     await configureStack(workspace, project, stack, values, { "netbox.token": token });
   }
 
-  const gate = (more: object) => JSON.stringify({ connectivity_timeout_s: 10, ...more });
+  const gate = (more: object) => JSON.stringify({ connectivity_timeout_s: 60, ...more });
   const configure = (values: Record<string, string>) => configureStack(workspace, project, stack, values);
   const run = (...args: string[]) =>
     pulumi(workspace, project, [...args, "--stack", stack], { check: false, timeoutMs: 900_000 });
@@ -160,7 +163,8 @@ describe.skipIf(missing.length > 0)("a pool on a libvirt host", () => {
   });
 
   it("previews clean, and shows a VM that is off", async () => {
-    expect(await run("preview", "--expect-no-changes")).toMatchObject({ exitCode: 0 });
+    const clean = await run("preview", "--diff", "--expect-no-changes");
+    expect(clean.exitCode, clean.stdout + clean.stderr).toBe(0);
     await onHost("virsh", "-q", "destroy", "dev-app-01");
     const { steps } = JSON.parse((await run("preview", "--json")).stdout) as { steps: Step[] };
     const changes = steps.filter(({ op }) => !["same", "refresh", "read"].includes(op));

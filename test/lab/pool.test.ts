@@ -161,7 +161,7 @@ describe.skipIf(missing.length > 0)("a pool on a simulated Proxmox VE", () => {
     const api = recordedProcess(layoutOf(siteName).path("pve", "api.json"));
     expect(isAlive(api)).toBe(true);
     process.kill(api?.pid ?? 0, "SIGKILL");
-    await until({ what: "the end of the API", boundMs: 10_000, lookAt: "its process" }, () => !isAlive(api));
+    await until({ what: "the end of the API", boundMs: 60_000, lookAt: "its process" }, () => !isAlive(api));
     // Nobody asks its NetBox any more, and starting one is half of what a site costs.
     const wanted = { name: siteName, netbox: false };
     expect(await proxmoxSiteStatus(wanted)).toMatchObject({ state: "partial" });

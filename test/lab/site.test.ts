@@ -176,7 +176,7 @@ describe.skipIf(missing.length > 0)("a site", { timeout: 120_000 }, () => {
     const [lan, gitea, , crunchy] = identities(site);
     process.kill((JSON.parse(gitea ?? "{}") as { pid: number }).pid, "SIGKILL");
     await until(
-      { what: "the forge's end", boundMs: 5_000, lookAt: "ps" },
+      { what: "the forge's end", boundMs: 60_000, lookAt: "ps" },
       async () => (await siteStatus(name)).state === "partial",
     );
     const healed = identities(await siteUp({ name }));
