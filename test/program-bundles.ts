@@ -25,7 +25,11 @@ export async function setup(): Promise<void> {
 
 /** The plugin makes its own when it is started; the port that it prints then is of no use here. */
 async function bundlePlugin(): Promise<void> {
-  const plugin = execa(join(checkout, "provider", "pulumi-resource-holdfast"), { reject: false, stdin: "ignore" });
+  const plugin = execa(join(checkout, "provider", "pulumi-resource-holdfast"), {
+    ...{ reject: false, stdin: "ignore" },
+    // Where it does not answer, the tests that start it say why.
+    timeout: 120_000,
+  });
   plugin.stdout.once("data", () => plugin.kill());
   await plugin;
 }
