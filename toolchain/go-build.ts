@@ -2,10 +2,12 @@
  * The last way: built from Go modules, at the versions and checksums of `toolchain/go/<source>/go.mod` and `go.sum`.
  * Go's own caches make an interrupted or repeated build cheap.
  */
-import { existsSync, mkdirSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Failure } from "./failure.ts";
+import { type Patch, patchFile } from "./patch.ts";
 import { run } from "./run.ts";
 import { findOnPath } from "./search-path.ts";
 
@@ -21,6 +23,13 @@ export interface GoBuild {
   readonly tags?: string;
   /** Needs a C compiler; default: Go uses one if it is there. */
   readonly cgo?: boolean;
+}
+
+/** A module that is adapted before it is built. It is data, so that it is part of a pin's digest. */
+export interface AdaptedModule {
+  readonly module: string;
+  /** By the file's path in the module. */
+  readonly files: Readonly<Record<string, readonly Patch[]>>;
 }
 
 /** Absolute path of a folder below `toolchain/go`. */
@@ -49,6 +58,27 @@ export async function goBuild(
   const flags = ["-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags", `-s -w ${build.ldflags ?? ""}`.trim()];
   if (build.tags) flags.push("-tags", build.tags);
   await go(["build", ...flags, "-o", output, build.package], directory, build.cgo ? { CGO_ENABLED: "1" } : {});
+}
+
+/** Builds with copies of modules that are adapted; Go's `-overlay` refuses files of the module cache. */
+export async function goBuildAdapted(build: GoBuild, output: string, modules: readonly AdaptedModule[]): Promise<void> {
+  const scratch = mkdtempSync(join(tmpdir(), `holdfast-${build.source}-`));
+  try {
+    const source = sourceDirectory(build.source);
+    for (const file of ["go.mod", "go.sum", "tools.go"]) copyFileSync(join(source, file), join(scratch, file));
+    for (const [index, { module, files }] of modules.entries()) {
+      const copy = `./${index}-${basename(module)}`;
+      await copyWritable(await moduleDirectory(build.source, module), join(scratch, copy));
+      // A module from before modules has none, which Go minds in a directory alone.
+      if (!existsSync(join(scratch, copy, "go.mod")))
+        writeFileSync(join(scratch, copy, "go.mod"), `module ${module}\n`);
+      for (const [file, patches] of Object.entries(files)) patchFile(module, join(scratch, copy, file), patches);
+      appendFileSync(join(scratch, "go.mod"), `\nreplace ${module} => ${copy}\n`);
+    }
+    await goBuild(build, output, scratch);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
 }
 
 /**

@@ -1,13 +1,11 @@
 /**
  * What `@pulumi/libvirt` runs on: Pulumi's dynamic bridge, and the Terraform provider that it starts.
  */
-import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Component } from "../component.ts";
 import { type Archive, downloaded } from "../download.ts";
-import { copyWritable, type GoBuild, goBuild, moduleDirectory, sourceDirectory, sourceFiles } from "../go-build.ts";
-import { patchFile } from "../patch.ts";
+import { type AdaptedModule, type GoBuild, goBuild, goBuildAdapted, sourceFiles } from "../go-build.ts";
 import { platform, versions } from "../pins.ts";
 import { run } from "../run.ts";
 import { foundOnPath } from "../search-path.ts";
@@ -77,38 +75,23 @@ const providerBuild: GoBuild = {
  * its hands ("corrupted-image: EOF"), or deadlocks: its lock is held for a packet that nobody takes any more.
  * Here what comes before the reply is kept, and read first.
  */
-const client = {
+const client: AdaptedModule = {
   module: "github.com/digitalocean/go-libvirt",
-  patched: "rpc.go",
-  patches: [
-    {
-      from: "\t\treturn response{}, err\n\t}\n\n\tresp, err := l.getResponse(c)\n",
-      until: "\tif err != nil {\n\t\treturn resp, err\n\t}\n\n\tif out != nil {",
-      to: "\t\treturn response{}, err\n\t}\n\n\tresp, err := l.getResponse(c)\n\tvar early []response\n\tfor err == nil && resp.Status == socket.StatusContinue {\n\t\tearly = append(early, resp)\n\t\tresp, err = l.getResponse(c)\n\t}\n",
-    },
-    {
-      from: "\t\treturn resp, nil\n\tdefault:\n",
-      until: "\t\treturn l.processIncomingStream(c, in)",
-      to: "\t\treturn resp, nil\n\tdefault:\n\t\tfor _, packet := range early {\n\t\t\tif len(packet.Payload) == 0 {\n\t\t\t\treturn packet, nil\n\t\t\t}\n\t\t\tif _, err := in.Write(packet.Payload); err != nil {\n\t\t\t\treturn response{}, err\n\t\t\t}\n\t\t}\n",
-    },
-  ],
+  files: {
+    "rpc.go": [
+      {
+        from: "\t\treturn response{}, err\n\t}\n\n\tresp, err := l.getResponse(c)\n",
+        until: "\tif err != nil {\n\t\treturn resp, err\n\t}\n\n\tif out != nil {",
+        to: "\t\treturn response{}, err\n\t}\n\n\tresp, err := l.getResponse(c)\n\tvar early []response\n\tfor err == nil && resp.Status == socket.StatusContinue {\n\t\tearly = append(early, resp)\n\t\tresp, err = l.getResponse(c)\n\t}\n",
+      },
+      {
+        from: "\t\treturn resp, nil\n\tdefault:\n",
+        until: "\t\treturn l.processIncomingStream(c, in)",
+        to: "\t\treturn resp, nil\n\tdefault:\n\t\tfor _, packet := range early {\n\t\t\tif len(packet.Payload) == 0 {\n\t\t\t\treturn packet, nil\n\t\t\t}\n\t\t\tif _, err := in.Write(packet.Payload); err != nil {\n\t\t\t\treturn response{}, err\n\t\t\t}\n\t\t}\n",
+      },
+    ],
+  },
 };
-
-/** Builds the provider with a client that is adapted; Go's `-overlay` refuses files of the module cache. */
-async function buildProvider(output: string): Promise<void> {
-  const scratch = mkdtempSync(join(tmpdir(), "holdfast-libvirt-"));
-  try {
-    const copy = join(scratch, "go-libvirt");
-    await copyWritable(await moduleDirectory(providerBuild.source, client.module), copy);
-    patchFile(client.module, join(copy, client.patched), client.patches);
-    for (const file of [...sourceFiles(providerBuild.source), join(sourceDirectory(providerBuild.source), "tools.go")])
-      copyFileSync(file, join(scratch, basename(file)));
-    appendFileSync(join(scratch, "go.mod"), `\nreplace ${client.module} => ./go-libvirt\n`);
-    await goBuild(providerBuild, output, scratch);
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
-  }
-}
 
 /** The Terraform provider dmacvicar/libvirt. It cannot be asked for its version, so none is taken from PATH. */
 export const libvirtProviderComponent: Component = {
@@ -127,7 +110,7 @@ export const libvirtProviderComponent: Component = {
     {
       name: "built from Go modules",
       async make(directory) {
-        await buildProvider(join(directory, providerPath));
+        await goBuildAdapted(providerBuild, join(directory, providerPath), [client]);
         return { made: true, detail: "with an adapted go-libvirt" };
       },
     },
