@@ -34,7 +34,7 @@ export async function setup(): Promise<() => Promise<void>> {
 
 async function start(directory: string, ending: (() => Promise<void>)[]): Promise<RealNetbox> {
   const { ensureNetboxSoftware, missingForNetbox } = await import("../lab/netbox/software.ts");
-  const missing = await missingForNetbox();
+  const missing = missingForNetbox();
   if (missing.length > 0) return { missing: missing.join(", ") };
   const software = await ensureNetboxSoftware();
   const [{ Children }, { secretFiles, startNetbox }] = await Promise.all([

@@ -6,9 +6,11 @@ set -euo pipefail
 mirror=$1 work=$2 out=$3
 
 # The package list of a real host of the site (libvirt 11, QEMU 10), so that preparing it finds everything installed
-# without any network, and what the lab itself runs there: sshd, python3 with YAML for the stand-ins.
+# without any network, and what the lab itself runs there: sshd, python3 with YAML for the stand-ins. NetBox, beside the
+# hosts, is run by this Python too, and installed with this pip (lab/netbox/software.ts).
 packages=(
   systemd-sysv dbus udev kmod openssh-server sudo ca-certificates procps less curl python3 python3-yaml
+  python3-pip-whl
   iproute2 iptables nftables netcat-openbsd bridge-utils dnsmasq
   qemu-kvm qemu-utils libvirt-daemon-system libvirt-clients virtinst cloud-image-utils genisoimage
 )

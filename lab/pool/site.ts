@@ -59,7 +59,7 @@ export async function proxmoxSiteUp({ name, netbox = true }: ProxmoxSiteOptions)
 
 /** NetBox's programs; undefined, and said, where this machine cannot run them. */
 async function netboxSoftware(): Promise<NetboxSoftware | undefined> {
-  const missing = await missingForNetbox();
+  const missing = missingForNetbox();
   if (missing.length === 0) return ensureNetboxSoftware();
   note(`no NetBox: this machine lacks ${missing.join(", ")}; addresses are static`);
   return undefined;
@@ -86,6 +86,6 @@ export async function proxmoxSiteStatus({ name, netbox = true }: ProxmoxSiteOpti
     lan: lanStands(layout),
     ws: await isPluggedIn(layout, "ws"),
     pve: await proxmoxStands(layout),
-    ...(netbox && (await missingForNetbox()).length === 0 ? { netbox: await netboxStands(layout) } : {}),
+    ...(netbox && missingForNetbox().length === 0 ? { netbox: await netboxStands(layout) } : {}),
   });
 }

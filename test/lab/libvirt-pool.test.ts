@@ -19,7 +19,7 @@ import { configureStack, deploy, pulumi, type Workspace } from "../../lab/worksp
 
 const siteName = "t-lvpool";
 const missing = missingPrerequisites().filter((what) => !what.startsWith("package "));
-const withoutNetbox = (await missingForNetbox()).length > 0;
+const withoutNetbox = missingForNetbox().length > 0;
 const project = "platform-vm";
 const stack = "dev-apps";
 const address = "198.51.100.21";

@@ -31,7 +31,7 @@ import { traces } from "./traces.ts";
 
 const siteName = "t-pool";
 const missing = missingPrerequisites().filter((what) => !what.startsWith("package "));
-const withoutNetbox = (await missingForNetbox()).length > 0;
+const withoutNetbox = missingForNetbox().length > 0;
 const names = { "app-01": "dev-app-01", "app-02": "dev-app-02", "pgha-01": "dev-pgha-01" };
 
 /** The files with the VMs' user data, on the storage of the Proxmox host. */
