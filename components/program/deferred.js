@@ -1,17 +1,21 @@
 /**
- * Packages that are loaded when something is asked of them, and not before. The Pulumi SDK imports a TypeScript compiler and
- * npm's dependency resolver at its start, 0.6 s of computing, for functions that are to be serialised; no program here has one.
+ * Parts of the Pulumi SDK that are loaded when something is asked of them, and not at its start: 0.8 s of computing.
  */
 import Module, { createRequire } from "node:module";
 
 /**
- * Lets `require` of these packages by the Pulumi SDK give a stand-in, which becomes the package at the first look into it.
- * Does nothing about a package that is loaded already, or that is not there.
- * @param {string[]} names packages in CommonJS.
+ * What no program here needs, all in CommonJS: a TypeScript compiler and npm's dependency resolver, for functions that are to be
+ * serialised, and the API by which a program runs other programs.
  */
-export function deferPackages(names) {
+const needless = ["typescript", "@npmcli/arborist", "@pulumi/pulumi/automation"];
+
+/**
+ * Lets `require` of these by the Pulumi SDK give a stand-in, which becomes the real one at the first look into it. Does nothing
+ * about one that is loaded already, or that is not there.
+ */
+export function deferPackages() {
   const sdk = createRequire(createRequire(import.meta.url).resolve("@pulumi/pulumi"));
-  for (const name of names) {
+  for (const name of needless) {
     const file = resolved(sdk, name);
     if (file === undefined || sdk.cache[file]) continue;
     const module = new Module(file);

@@ -1,6 +1,6 @@
 /**
  * What starts a Pulumi program, or the command `holdfast`: its first module with all of this repository that it imports as a
- * few files, which bundle.ts makes anew whenever a source is another, and the SDK without what only closures need. JavaScript,
+ * few files, which bundle.ts makes anew whenever a source is another, and the SDK without what no program needs. JavaScript,
  * so that nothing has to be translated before. Where no bundle can be made (a folder that cannot be written to, a source with
  * an error), the first module is imported as it is.
  */
@@ -22,7 +22,7 @@ export const recordName = "program.json";
  * @returns {Promise<object>} what the entry exports: of a Pulumi program the outputs of the stack.
  */
 export async function startProgram(directory, entry = "index.ts") {
-  deferPackages(["typescript", "@npmcli/arborist"]);
+  deferPackages();
   const fresh = freshBundle(directory);
   if (fresh === undefined) await readTypeScript();
   const bundle = fresh ?? (await makeBundle(directory, entry));

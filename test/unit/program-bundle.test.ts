@@ -105,25 +105,29 @@ test("a source with an error is run as it is, so that its own error is seen", as
   expect(await started()).toMatch(/place\.ts[\s\S]*Unexpected ";"/);
 });
 
-test("the SDK is loaded without what only closures need, which is there when it is asked for", async () => {
+test("the SDK is loaded without what no program needs, which is there when it is asked for", async () => {
   const file = join(root, "sdk.mjs");
   writeFileSync(
     file,
     `import { createRequire } from "node:module";
      import { deferPackages } from ${JSON.stringify(join(top, "components/program/deferred.js"))};
-     const names = ["typescript", "@npmcli/arborist"];
-     if (process.argv[2] === "deferred") deferPackages(names);
+     if (process.argv[2] === "deferred") deferPackages();
      const require = createRequire(${JSON.stringify(join(top, "components/program/start.js"))});
      const sdk = createRequire(require.resolve("@pulumi/pulumi"));
-     const loaded = () => Object.keys(require.cache).filter((path) => path.includes("/node_modules/pacote/")).length > 0;
-     sdk("@pulumi/pulumi");
+     const parts = ["/node_modules/pacote/", "/pulumi/automation/stack"];
+     const loaded = () => parts.map((part) => Object.keys(require.cache).some((path) => path.includes(part)));
+     const { automation } = sdk("@pulumi/pulumi");
      const before = loaded();
-     const [typescript, arborist] = names.map((name) => sdk(name));
-     const asked = [typeof typescript.version, typeof arborist.Node, "Node" in arborist, Object.keys(arborist).length > 1];
+     const [typescript, arborist] = ["typescript", "@npmcli/arborist"].map((name) => sdk(name));
+     const asked = [
+       ...[typeof typescript.version, typeof arborist.Node, "Node" in arborist, Object.keys(arborist).length > 1],
+       typeof automation.LocalWorkspace.create,
+     ];
      console.log(JSON.stringify({ before, asked, after: loaded() }));`,
   );
   const run = async (how: string) => JSON.parse((await execa("node", [file, how])).stdout);
-  const asked = ["string", "function", true, true];
-  expect(await run("deferred")).toEqual({ before: false, asked, after: true });
-  expect(await run("plainly")).toEqual({ before: true, asked, after: true });
+  const asked = ["string", "function", true, true, "function"];
+  const [none, all] = [false, true].map((loaded) => [loaded, loaded]);
+  expect(await run("deferred")).toEqual({ before: none, asked, after: all });
+  expect(await run("plainly")).toEqual({ before: all, asked, after: all });
 });

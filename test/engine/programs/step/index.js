@@ -3,7 +3,7 @@ import { setTimeout } from "node:timers/promises";
 
 // In a clone this is in a folder beside it, as the programs that are shipped are, and starts as quickly as they do.
 const { deferPackages } = await import(new URL("../components/program/deferred.js", import.meta.url));
-deferPackages(["typescript", "@npmcli/arborist"]);
+deferPackages();
 const pulumi = await import("@pulumi/pulumi");
 
 const config = new pulumi.Config();
