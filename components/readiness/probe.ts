@@ -4,6 +4,7 @@
 import { SshConnection } from "../ssh/connection.ts";
 import { type DialStage, dial, HostKeyMismatch, type SshTarget } from "../ssh/dial.ts";
 import type { JumpHosts } from "../ssh/jump-hosts.ts";
+import { lookFunction } from "./cloud-init.ts";
 
 /** What a machine passes on the way to being ready, in this order. */
 export const stages = ["resolve", "proxy", "tcp", "banner", "host-key", "authentication", "cloud-init"] as const;
@@ -32,8 +33,9 @@ export interface Attempt {
 /** What `cloud-init status` says of a machine. */
 export type CloudInit = "done" | "running" | "error";
 
-const askCloudInit =
-  "if command -v cloud-init >/dev/null 2>&1; then cloud-init status 2>/dev/null; else echo 'status: absent'; fi";
+const askCloudInit = `${lookFunction()}
+seen=$(look)
+if [ "$seen" = ask ]; then cloud-init status 2>/dev/null; else echo "status: $seen"; fi`;
 
 /** How a route is written down. */
 export function routeText(route: Route): string {

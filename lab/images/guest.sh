@@ -46,7 +46,7 @@ needless_drivers=(ata_piix pata_acpi cirrus_qemu cirrus drm floppy i2c_piix4 pcs
 # exit for every look at the clock; so does every character on the serial console. Half of a boot is spent in the kernel: what it
 # does there for hardening (nine security modules, checks of every copy and every system call) is nobody's need in the lab.
 # A user's own image need not have them.
-emulated='tsc=reliable clocksource=tsc mitigations=off nowatchdog quiet systemd.show_status=no audit=0 init_on_alloc=0'
+emulated='tsc=reliable clocksource=tsc hpet=disable mitigations=off nowatchdog quiet systemd.show_status=no audit=0 init_on_alloc=0'
 emulated+=' lsm=capability psi=0 randomize_kstack_offset=off hardened_usercopy=off cryptomgr.notests nokaslr rcupdate.rcu_expedited=1'
 
 make_root() {

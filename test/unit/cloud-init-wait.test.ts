@@ -1,5 +1,5 @@
 /**
- * The script that waits for cloud-init, in a real shell with a `cloud-init` and a `systemctl` of the test's own. That a real
+ * The scripts that look at cloud-init and wait for it, in a real shell with a `cloud-init` and a `systemctl` of the test's own. That a real
  * machine writes its result like this is the lab's to show.
  */
 import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa, execaSync } from "execa";
 import { expect, test } from "vitest";
+import { lookFunction } from "../../components/readiness/cloud-init.ts";
 import { waitScript } from "../../provider/runner/cloud-init.ts";
 
 const result = (...errors: string[]) => JSON.stringify({ v1: { datasource: "NoCloud", errors } }, null, 1);
@@ -15,6 +16,7 @@ const result = (...errors: string[]) => JSON.stringify({ v1: { datasource: "NoCl
 async function waited(
   files: Record<string, string>,
   { status, failed = false }: { status?: number; failed?: boolean },
+  script: (directory: string) => string = waitScript,
 ) {
   const root = mkdtempSync(join(tmpdir(), "holdfast-cloud-init-"));
   const [directory, bin] = ["run", "bin"].map((name) => join(root, name)) as [string, string];
@@ -29,12 +31,12 @@ async function waited(
   for (const tool of ["grep", "sleep", "timeout"])
     symlinkSync(execaSync("/bin/sh", ["-c", `command -v ${tool}`]).stdout, join(bin, tool));
   writeFileSync(asked, "");
-  const { exitCode } = await execa("/bin/sh", ["-c", waitScript(directory)], {
+  const { exitCode, stdout } = await execa("/bin/sh", ["-c", script(directory)], {
     env: { PATH: bin },
     reject: false,
     timeout: 20_000,
   });
-  return { exitCode, asked: readFileSync(asked, "utf8").trim() };
+  return { exitCode, asked: readFileSync(asked, "utf8").trim(), ...(stdout ? { stdout } : {}) };
 }
 
 test("a result without errors is the end, and nobody else is asked", async () => {
@@ -57,3 +59,19 @@ test("where it is off it is asked, and where it is not there nobody is", async (
   expect(await waited({}, { status: 0 })).toEqual({ exitCode: 0, asked: "status --wait" });
   expect(await waited({}, {})).toEqual({ exitCode: 0, asked: "" });
 });
+
+test.each([
+  ["absent", {}, {}],
+  ["ask", {}, { status: 0 }],
+  ["running", { enabled: "" }, { status: 0 }],
+  ["running", { enabled: "", "result.json": "" }, { status: 0 }],
+  ["ask", { enabled: "" }, { status: 0, failed: true }],
+  ["ask", { enabled: "", "result.json": result("no mirror") }, { status: 0 }],
+  ["done", { enabled: "", "result.json": result() }, { status: 0 }],
+] as [string, Record<string, string>, { status?: number; failed?: boolean }][])(
+  "a look without cloud-init itself says %s of %j and %j",
+  async (stdout, files, machine) => {
+    const look = (directory: string) => `${lookFunction(directory)}\nlook`;
+    expect(await waited(files, machine, look)).toEqual({ exitCode: 0, asked: "", stdout });
+  },
+);
