@@ -1,12 +1,14 @@
 /**
  * One dial to an SSH server, in stages, with its host key checked against the stack's own known_hosts. No Pulumi in here.
  */
+
 import { readFileSync } from "node:fs";
 import { connect as connectTcp } from "node:net";
 import { homedir } from "node:os";
 import type { Duplex } from "node:stream";
-import ssh2, { type ConnectConfig, type Client as SshClient } from "ssh2";
+import type { ConnectConfig, Client as SshClient } from "ssh2";
 import { type HostKey, knownHostsFile, normalizeKey, pinKey, recordedKeys, recordKey } from "./known-hosts.ts";
+import { ssh2 } from "./package.ts";
 
 /** Environment variable with the path of the private key that reaches hosts and VMs. */
 export const keyPathVariable = "RUNNER_SSH_KEY_PATH";
@@ -48,7 +50,7 @@ export function credentials(): Pick<ConnectConfig, "privateKey" | "agent"> {
     const file = path.replace(/^~(?=\/)/, homedir());
     try {
       const privateKey = readFileSync(file);
-      const parsed = ssh2.utils.parseKey(privateKey);
+      const parsed = ssh2().utils.parseKey(privateKey);
       if (parsed instanceof Error) throw parsed;
       if (!parsed.isPrivateKey()) throw new Error("it holds the public half");
       return { privateKey };
@@ -77,7 +79,7 @@ export function dial(target: SshTarget, timeoutSeconds: number, options: DialOpt
   const met = options.met ?? ((key) => recordKey(file, target.host, target.port, key));
   const login = credentials();
   return new Promise((resolve, reject) => {
-    const client = new ssh2.Client();
+    const client = new (ssh2().Client)();
     let refusal: Error | undefined;
     const timer = setTimeout(() => fail(new Error(`no answer within ${timeoutSeconds} s`)), timeoutSeconds * 1000);
     const fail = (error: Error) => {

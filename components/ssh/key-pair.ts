@@ -1,7 +1,7 @@
 /**
  * SSH key pairs that every reader takes.
  */
-import ssh2 from "ssh2";
+import { ssh2 } from "./package.ts";
 
 /** A pair in OpenSSH's formats. */
 export interface KeyPair {
@@ -17,8 +17,8 @@ export interface KeyPair {
  */
 export function generateKeyPair(comment: string): KeyPair {
   for (let attempt = 0; attempt < 20; attempt++) {
-    const pair = ssh2.utils.generateKeyPairSync("ed25519", { comment });
-    const readBack = [ssh2.utils.parseKey(pair.private), ssh2.utils.parseKey(pair.public)];
+    const pair = ssh2().utils.generateKeyPairSync("ed25519", { comment });
+    const readBack = [ssh2().utils.parseKey(pair.private), ssh2().utils.parseKey(pair.public)];
     if (readBack.every((key) => !(key instanceof Error))) {
       return { publicKey: pair.public.trim(), privateKey: pair.private };
     }

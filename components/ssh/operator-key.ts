@@ -1,9 +1,10 @@
 /**
  * The operator's own key: its public half goes onto the VMs that we make.
  */
-import ssh2 from "ssh2";
+
 import { ProgramError } from "../program-error.ts";
 import { credentials, keyPathVariable } from "./dial.ts";
+import { ssh2 } from "./package.ts";
 
 /**
  * Public half of the key that `RUNNER_SSH_KEY_PATH` names, as a line for authorized_keys without a comment, so that two
@@ -13,7 +14,7 @@ import { credentials, keyPathVariable } from "./dial.ts";
 export function operatorPublicKey(): string {
   const { privateKey } = readCredentials();
   const key =
-    privateKey === undefined ? new Error("only an agent is there") : ssh2.utils.parseKey(privateKey as Buffer);
+    privateKey === undefined ? new Error("only an agent is there") : ssh2().utils.parseKey(privateKey as Buffer);
   if (key instanceof Error) {
     throw new ProgramError(
       `cannot tell which public key to put onto the VM: set vm.authorizedKeys, or export ${keyPathVariable}`,

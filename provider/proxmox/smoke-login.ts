@@ -2,11 +2,12 @@
  * The SSH login on a test clone, with the operator's own key, which cloud-init put there. Host keys of clones are new each
  * time: they are kept for the time of the test alone.
  */
+
 import { rmSync } from "node:fs";
-import ssh2 from "ssh2";
 import { passGate } from "../../components/readiness/gate.ts";
 import { credentials, keyPathVariable } from "../../components/ssh/dial.ts";
 import { knownHostsFile } from "../../components/ssh/known-hosts.ts";
+import { ssh2 } from "../../components/ssh/package.ts";
 
 /** How long a clone that answers its agent may be out of this machine's reach before it counts as such, in seconds. */
 const reachSeconds = 30;
@@ -18,7 +19,7 @@ export function publicKey(): string | Error {
   try {
     const { privateKey } = credentials();
     if (privateKey === undefined) return new Error(`only an SSH agent is there; export ${keyPathVariable}`);
-    const key = ssh2.utils.parseKey(privateKey as Buffer);
+    const key = ssh2().utils.parseKey(privateKey as Buffer);
     return key instanceof Error ? key : `${key.type} ${key.getPublicSSH().toString("base64")}`;
   } catch (error) {
     return error as Error;

@@ -39,6 +39,16 @@ describe("foundation", () => {
     expect(gone.stdout).not.toMatch(/^\d+: (eth|en)/m);
   });
 
+  it("is configured with an engine that still knows a secret when it sees one, wherever its dictionaries are made", async () => {
+    const set = (value: string) => engine.pulumi(".", "config", "set", "--stack", "shared", "apiToken", value);
+    expect(await set("kJ8fP2zQ9xLm4vRtYabc")).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/looks like a secret/),
+    });
+    expect(await set("3")).toMatchObject({ exitCode: 0 });
+    await engine.must(".", "config", "rm", "--stack", "shared", "apiToken");
+  });
+
   it("is read by StackReference and by contract file alike", async () => {
     const project = "test/engine/programs/consumer";
     const read = async (stack: string, from: Record<string, string>) => {
