@@ -63,10 +63,19 @@ function searchPath(): string[] {
 }
 
 /**
- * Makes sure that the lab can run here: installs missing packages where that is possible (root, apt), loads the kernel
- * modules that a host cannot load for itself, and otherwise fails with one line that says what is missing.
+ * Makes sure that the lab can run here: its tools, and the kernel modules that a host cannot load for itself.
+ * @throws Failure with one line that says what is missing.
  */
 export async function ensurePrerequisites(): Promise<void> {
+  await ensureTools();
+  await loadModules();
+}
+
+/**
+ * Makes sure that the lab's images can be built here: installs missing packages where that is possible (root, apt).
+ * @throws Failure with one line that says what is missing.
+ */
+export async function ensureTools(): Promise<void> {
   process.env.PATH = searchPath().join(":");
   const missing = missingPrerequisites();
   const others = missing.filter((item) => !item.startsWith("package "));
@@ -74,7 +83,6 @@ export async function ensurePrerequisites(): Promise<void> {
   if (others.length > 0 || (packages.length > 0 && !existsSync("/usr/bin/apt-get")))
     throw new Failure(`the lab cannot run on this machine. Missing: ${missing.join(", ")}.`, remedy(others, packages));
   if (packages.length > 0) await installPackages(packages);
-  await loadModules();
 }
 
 function remedy(others: string[], packages: string[]): string {

@@ -13,7 +13,7 @@ import { withLock } from "../../toolchain/lock.ts";
 import { step } from "../../toolchain/progress.ts";
 import { findOnPath } from "../../toolchain/search-path.ts";
 import { ensureHostImage } from "../images/images.ts";
-import { ensurePrerequisites, installPackages, missingPrerequisites } from "../prerequisites.ts";
+import { ensureTools, installPackages, missingPrerequisites } from "../prerequisites.ts";
 
 /** Version of the package that requirements.txt pins. */
 export const netboxVersion = "4.7.3";
@@ -25,7 +25,6 @@ const requirements = join(import.meta.dirname, "requirements.txt");
 const packages: Record<string, () => string | undefined> = {
   "redis-server": () => findOnPath("redis-server", searchPath),
   postgresql: () => postgresDirectory(),
-  "xz-utils": () => findOnPath("xz", searchPath),
 };
 
 const searchPath = `${process.env.PATH ?? ""}:/usr/bin:/usr/sbin`;
@@ -51,10 +50,13 @@ export function missingForNetbox(): string[] {
 
 /** Finds or installs all of it: about 2 min the first time, nothing afterwards. @throws Failure where it cannot be had. */
 export async function ensureNetboxSoftware(): Promise<NetboxSoftware> {
-  const missing = missingForNetbox();
-  if (missing.length > 0) throw new Failure(`NetBox cannot run here. Missing: ${missing.join(", ")}.`, "install it");
-  await ensurePrerequisites();
+  await ensureTools();
   const absent = absentPackages();
+  if (absent.length > 0 && !existsSync("/usr/bin/apt-get"))
+    throw new Failure(
+      "NetBox cannot run here: PostgreSQL or Redis is missing.",
+      `install Debian's ${absent.join(" ")}`,
+    );
   if (absent.length > 0) await installPackages(absent);
   return {
     environment: await ensureEnvironment(await ensureHostImage()),
