@@ -20,6 +20,6 @@ export async function placementChecks({ place, resources, standing, pool }: Pool
 }
 
 function hostChecks(plan: LibvirtPlan, resources: readonly StateResource[]): Promise<Check[]> {
-  const wanted = planPreflight(plan, recordedIn(resources).volumes);
+  const wanted = planPreflight(plan, recordedIn(resources));
   return preflightChecks(wanted, { signal: AbortSignal.timeout(boundMs) });
 }

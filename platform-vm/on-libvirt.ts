@@ -25,7 +25,7 @@ export async function makePool(
     hypervisors: hostKey && [{ ...host, hostKey }],
     ...netboxProviderArgs(plan, config),
   });
-  await preflight(planPreflight(plan, known.volumes), { provider: holdfast });
+  await preflight(planPreflight(plan, known), { provider: holdfast });
   const bridges = [...new Set(plan.vms.map(({ bridge }) => bridge))];
   const rules = bridges.map(
     (bridge) =>

@@ -2,11 +2,12 @@
  * What the preflight of a pool on a libvirt host is asked to look at. Pure.
  */
 import { imageDownload, type PreflightArgs } from "../components/preflight/args.ts";
+import type { Recorded } from "../components/preflight/recorded.ts";
 import { macAddress, vmNames } from "../components/vm/plan.ts";
 import type { LibvirtPlan } from "./plan.ts";
 
-/** @param recordedVolumes `<pool>/<name>` of every volume in the stack's state: those are ours, whatever else is said. */
-export function planPreflight(plan: LibvirtPlan, recordedVolumes: string[]): PreflightArgs {
+/** @param recorded what the stack's state has: those are ours, whatever else is said. */
+export function planPreflight(plan: LibvirtPlan, recorded: Pick<Recorded, "volumes" | "domains">): PreflightArgs {
   const { host, pool, owner, domainType, image } = plan;
   return {
     host,
@@ -28,7 +29,9 @@ export function planPreflight(plan: LibvirtPlan, recordedVolumes: string[]): Pre
       },
     })),
     diskKey: "disk_size_gb",
-    recordedVolumes,
+    recordedVolumes: recorded.volumes,
+    recordedDomains: recorded.domains,
+    update: false,
     downloads: [imageDownload(image)],
   };
 }

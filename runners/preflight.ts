@@ -43,6 +43,8 @@ export function planPreflight(
     ],
     diskKey: "vm.diskGb",
     recordedVolumes: recorded.volumes,
+    recordedDomains: recorded.domains,
+    update: false,
     downloads: downloads(config, plan),
     forge: {
       ...forge,

@@ -163,7 +163,8 @@ export class RunnerService extends pulumi.CustomResource {
  * @throws when something is missing, listing all of it; nothing was changed then.
  */
 export function preflight(args: PreflightArgs, opts: pulumi.InvokeOptions): Promise<{ address: string }> {
-  return pulumi.runtime.invoke("holdfast:host:preflight", args, opts).catch(ProgramError.rethrow);
+  const asked = { ...args, update: !pulumi.runtime.isDryRun() };
+  return pulumi.runtime.invoke("holdfast:host:preflight", asked, opts).catch(ProgramError.rethrow);
 }
 
 /** Inputs of the readiness gate; see provider/ssh/readiness.ts. */

@@ -81,6 +81,10 @@ export interface PreflightArgs {
   diskKey: string;
   /** `<pool>/<name>` of every volume in the stack's state. */
   recordedVolumes: string[];
+  /** Name of every domain in the stack's state. */
+  recordedDomains: string[];
+  /** Whether this is an update, which removes what one left that was cut off. */
+  update: boolean;
   /** Files that the workstation fetches. */
   downloads: Download[];
   /** Absent where no runner is made. */

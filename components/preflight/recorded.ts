@@ -16,6 +16,8 @@ export interface RecordedResource {
 export interface Recorded {
   /** `<pool>/<name>` of every volume. */
   volumes: string[];
+  /** Name of every domain. */
+  domains: string[];
   /** The runner's uuid on its forge; null when the state has no registration. */
   runnerUuid: string | null;
   /** Host keys that the state vouches for, as our provider's `hypervisors` have them. */
@@ -24,6 +26,7 @@ export interface Recorded {
 
 /** Types of what the libvirt provider makes in a pool. */
 const volumeTypes = ["libvirt:index/volume:Volume", "libvirt:index/cloudinitDisk:CloudinitDisk"];
+const domainType = "libvirt:index/domain:Domain";
 const registrationType = "holdfast:forge:RunnerRegistration";
 const providerType = "pulumi:providers:holdfast";
 
@@ -42,6 +45,7 @@ export function recordedIn(resources: readonly RecordedResource[]): Recorded {
   );
   return {
     volumes: volumes.map(({ pool, name }) => `${pool}/${name}`),
+    domains: outputsOf([domainType]).flatMap(({ name }) => (typeof name === "string" ? [name] : [])),
     runnerUuid: (uuid as string) ?? null,
     hypervisors,
   };

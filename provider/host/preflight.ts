@@ -11,6 +11,7 @@ import type { Operation, ProviderFunction } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
 import { hostChecks, libvirtVersion } from "./checks-host.ts";
 import { knownSize, workstationChecks } from "./checks-workstation.ts";
+import { removeCutOff } from "./cut-off.ts";
 import { type Answers, probeHost } from "./host-probe.ts";
 
 const text = z.string().min(1);
@@ -34,6 +35,8 @@ const inputs: z.ZodType<PreflightArgs> = z.strictObject({
   ),
   diskKey: text,
   recordedVolumes: z.array(z.string()),
+  recordedDomains: z.array(z.string()),
+  update: z.boolean(),
   downloads: z.array(z.strictObject({ what: text, key: text, url: text, sha256: text, suffix: z.string() })),
   forge: z
     .strictObject({
@@ -56,6 +59,8 @@ export const preflight: ProviderFunction<PreflightArgs> = {
     for (const { what, found } of checks.filter(({ status }) => status === "skipped")) {
       operation.log("warning", `not checked that ${what}: ${found}`);
     }
+    for (const domain of wanted.update ? await removeCutOff(wanted, signal) : [])
+      operation.log("info", `removed domain ${domain}, not its disk: an update was cut off while it made it`);
     return { address: wanted.host.host };
   },
 };

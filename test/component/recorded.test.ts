@@ -29,7 +29,7 @@ test("half a file is read again", async () => {
       "urn:…": volume,
     },
   );
-  expect(await recorded()).toEqual({ volumes: ["images/root.qcow2"], runnerUuid: null, hypervisors: [] });
+  expect(await recorded()).toEqual({ volumes: ["images/root.qcow2"], domains: [], runnerUuid: null, hypervisors: [] });
   expect(asked()).toBe(3);
 });
 

@@ -147,7 +147,7 @@ test("rules that both placements have are said once", () => {
 test("the preflight is asked about all VMs at once, and about no forge", () => {
   const second = { ...nic, ipv4: { ...nic.ipv4, address: "192.0.2.22/24" }, mac_address: "52:54:00:00:00:22" };
   const planned = plan(vms({ a: { interfaces: [nic] }, b: { interfaces: [second], disk_size_gb: 8 } }));
-  const args = planPreflight(planned, ["images/dev-a.qcow2"]);
+  const args = planPreflight(planned, { volumes: ["images/dev-a.qcow2"], domains: ["dev-a"] });
   expect(args.vms).toMatchObject([
     { domain: "dev-a", mac: macAddress(planned.owner, "dev-a"), diskGb: 40, volumes: { root: "dev-a.qcow2" } },
     { domain: "dev-b", mac: "52:54:00:00:00:22", diskGb: 8, cidr: "192.0.2.22/24", bridge: "br0" },

@@ -37,6 +37,8 @@ export function wanted(changes: Partial<PreflightArgs> = {}): PreflightArgs {
     vms: [vm()],
     diskKey: "vm.diskGb",
     recordedVolumes: [],
+    recordedDomains: [],
+    update: false,
     downloads: [],
     forge: { url: "https://forge.example.org", scope: "" },
     ...changes,

@@ -228,7 +228,12 @@ function planned(
   const raw = { "host.address": "192.0.2.10", "forge.address": "192.0.2.1", ...values };
   const config = parseConfig("runners", "crunchy", runnersConfig, raw);
   const plan = planRunnerStack(config, undefined, { project: "runners", stack: "crunchy" });
-  return planPreflight(config, plan, found, { volumes: ["images/x"], runnerUuid: null, hypervisors: [] });
+  return planPreflight(config, plan, found, {
+    volumes: ["images/x"],
+    domains: ["x"],
+    runnerUuid: null,
+    hypervisors: [],
+  });
 }
 
 test("the program's question follows from its configuration, and holds no token", () => {
@@ -238,6 +243,7 @@ test("the program's question follows from its configuration, and holds no token"
     owner: "site.runners.crunchy",
     vms: [{ domain: "runner-crunchy", cidr: "192.0.2.16/24", volumes: { root: "runner-crunchy.qcow2" } }],
     recordedVolumes: ["images/x"],
+    recordedDomains: ["x"],
     downloads: [{ key: "vm.image.url" }],
     forge: { url: "https://f.example", scope: "" },
   });
@@ -255,16 +261,17 @@ test("a runner program of one's own is looked for too", () => {
   expect(planned(binary).downloads.map(({ key }) => key)).toEqual(["vm.image.url", "runner.binary.url"]);
 });
 
-test("a recorded state says which volumes and which registration are ours", () => {
+test("a recorded state says which volumes, domains and registration are ours", () => {
   const state = new URL("../lab/recorded/release-0.1/runners.json", import.meta.url);
   const { deployment } = JSON.parse(readFileSync(state, "utf8"));
-  const { volumes, runnerUuid } = recordedIn(deployment.resources);
+  const { volumes, domains, runnerUuid } = recordedIn(deployment.resources);
   expect(volumes.sort()).toEqual([
     "images/foundation-runner-02-base-d175865cc2c7.qcow2",
     "images/foundation-runner-02-seed.iso",
     "images/foundation-runner-02.qcow2",
   ]);
+  expect(domains).toEqual(["foundation-runner-02"]);
   expect(runnerUuid).toBe("927d6786-706e-44b5-b3eb-695ed282861a");
   const nothing = [{ type: "libvirt:index/volume:Volume" }, { outputs: { pool: "a", name: "b", uuid: "c" } }, {}];
-  expect(recordedIn(nothing)).toEqual({ volumes: [], runnerUuid: null, hypervisors: [] });
+  expect(recordedIn(nothing)).toEqual({ volumes: [], domains: [], runnerUuid: null, hypervisors: [] });
 });

@@ -1,0 +1,39 @@
+/**
+ * What an update leaves that was cut off while libvirt made a domain: the domain is there, with our owner mark, and the state
+ * does not know it. The next update would fail for ever, because libvirt has that name already.
+ */
+import { domainDescription } from "../../components/owner/mark.ts";
+import type { PreflightArgs } from "../../components/preflight/args.ts";
+import { impatient, shellQuote, withSsh } from "../../components/ssh/connection.ts";
+
+/**
+ * Domains that may be such ones: the state has the root disk, which is made right before, and not the domain. Where the state was
+ * lost as a whole it has neither, and a machine that serves is left alone.
+ */
+export function unrecordedDomains({ vms, pool, recordedDomains, recordedVolumes }: PreflightArgs): string[] {
+  return vms
+    .filter(
+      ({ domain, volumes }) => !recordedDomains.includes(domain) && recordedVolumes.includes(`${pool}/${volumes.root}`),
+    )
+    .map(({ domain }) => domain);
+}
+
+/** Shell script that removes those of them that are there and ours, without their disks, and prints their names. */
+export function removalScript(domains: readonly string[], owner: string): string {
+  const mark = shellQuote(`<description>${domainDescription(owner)}</description>`);
+  return `for domain in ${domains.map(shellQuote).join(" ")}; do
+  virsh dumpxml --inactive "$domain" 2>/dev/null | grep -qF ${mark} || continue
+  virsh destroy "$domain" >/dev/null 2>&1
+  virsh undefine --managed-save "$domain" >/dev/null && echo "$domain"
+done`;
+}
+
+/** Removes them. @returns the names of those that were there. */
+export async function removeCutOff(wanted: PreflightArgs, signal: AbortSignal): Promise<string[]> {
+  const domains = unrecordedDomains(wanted);
+  if (domains.length === 0) return [];
+  const { stdout } = await withSsh(wanted.host, { ...impatient, signal }, (connection) =>
+    connection.run(removalScript(domains, wanted.owner)),
+  );
+  return stdout.split("\n").filter(Boolean);
+}
