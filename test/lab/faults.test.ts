@@ -137,13 +137,8 @@ describe.skipIf(missing.length > 0)("outages", () => {
       const { stdout } = await runners(["cancel", "--yes"]);
       expect(stdout).toContain("has been canceled");
       // The first kill may have come before libvirt had it, or after: here the state does not know of it, and it is there.
-      await workspace.site.hosts.crunchy.exec(
-        "sh",
-        ["-c", `virsh domstate ${runnerVm.name} || virsh define /dev/stdin`],
-        {
-          input: cutOffDomain,
-        },
-      );
+      const define = `cat >/run/cut-off.xml; virsh domstate ${runnerVm.name} || virsh define /run/cut-off.xml`;
+      await workspace.site.hosts.crunchy.exec("sh", ["-c", define], { input: cutOffDomain });
     }
     rows.push({
       step: "up",
