@@ -31,7 +31,6 @@ export function planPreflight(plan: LibvirtPlan, recorded: Pick<Recorded, "volum
     diskKey: "disk_size_gb",
     recordedVolumes: recorded.volumes,
     recordedDomains: recorded.domains,
-    update: false,
     downloads: [imageDownload(image)],
   };
 }

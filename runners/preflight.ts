@@ -44,7 +44,6 @@ export function planPreflight(
     diskKey: "vm.diskGb",
     recordedVolumes: recorded.volumes,
     recordedDomains: recorded.domains,
-    update: false,
     downloads: downloads(config, plan),
     forge: {
       ...forge,

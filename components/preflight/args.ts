@@ -81,10 +81,10 @@ export interface PreflightArgs {
   diskKey: string;
   /** `<pool>/<name>` of every volume in the stack's state. */
   recordedVolumes: string[];
-  /** Name of every domain in the stack's state. */
-  recordedDomains: string[];
-  /** Whether this is an update, which removes what one left that was cut off. */
-  update: boolean;
+  /** Name of every domain in the stack's state; absent where they are not known. */
+  recordedDomains?: string[] | undefined;
+  /** Whether this is an update, which removes what one left that was cut off. Default: nothing is changed. */
+  update?: boolean | undefined;
   /** Files that the workstation fetches. */
   downloads: Download[];
   /** Absent where no runner is made. */

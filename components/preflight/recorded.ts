@@ -16,8 +16,8 @@ export interface RecordedResource {
 export interface Recorded {
   /** `<pool>/<name>` of every volume. */
   volumes: string[];
-  /** Name of every domain. */
-  domains: string[];
+  /** Name of every domain; undefined where one of them has none that can be read. */
+  domains: string[] | undefined;
   /** The runner's uuid on its forge; null when the state has no registration. */
   runnerUuid: string | null;
   /** Host keys that the state vouches for, as our provider's `hypervisors` have them. */
@@ -39,13 +39,14 @@ export function recordedIn(resources: readonly RecordedResource[]): Recorded {
   const volumes = outputsOf(volumeTypes).filter(
     ({ pool, name }) => typeof pool === "string" && typeof name === "string",
   );
+  const names = outputsOf([domainType]).map(({ name }) => name);
   const uuid = outputsOf([registrationType]).find((outputs) => typeof outputs.uuid === "string")?.uuid;
   const hypervisors = outputsOf([providerType]).flatMap(
     (outputs) => (outputs.hypervisors ?? []) as Recorded["hypervisors"],
   );
   return {
     volumes: volumes.map(({ pool, name }) => `${pool}/${name}`),
-    domains: outputsOf([domainType]).flatMap(({ name }) => (typeof name === "string" ? [name] : [])),
+    domains: names.every((name) => typeof name === "string") ? names : undefined,
     runnerUuid: (uuid as string) ?? null,
     hypervisors,
   };

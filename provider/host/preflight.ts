@@ -35,8 +35,8 @@ const inputs: z.ZodType<PreflightArgs> = z.strictObject({
   ),
   diskKey: text,
   recordedVolumes: z.array(z.string()),
-  recordedDomains: z.array(z.string()),
-  update: z.boolean(),
+  recordedDomains: z.array(z.string()).optional(),
+  update: z.boolean().optional(),
   downloads: z.array(z.strictObject({ what: text, key: text, url: text, sha256: text, suffix: z.string() })),
   forge: z
     .strictObject({

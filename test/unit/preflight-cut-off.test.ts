@@ -17,6 +17,7 @@ test.each([
   ["its disk is in the state, and it is not", [root], [], [domain]],
   ["both are in the state", [root], [domain], []],
   ["the state has nothing of it: it may have been lost, and the machine may serve", [], [], []],
+  ["the state's domains cannot be read", [root], undefined, []],
   ["the state has a disk of that name in another pool", [root.replace("images", "other")], [], []],
 ])("%s", (_, recordedVolumes, recordedDomains, expected) => {
   expect(unrecordedDomains(wanted({ recordedVolumes, recordedDomains }))).toEqual(expected);

@@ -38,7 +38,6 @@ export function wanted(changes: Partial<PreflightArgs> = {}): PreflightArgs {
     diskKey: "vm.diskGb",
     recordedVolumes: [],
     recordedDomains: [],
-    update: false,
     downloads: [],
     forge: { url: "https://forge.example.org", scope: "" },
     ...changes,
