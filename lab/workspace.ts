@@ -48,7 +48,8 @@ export function openWorkspace<S extends OperatorSite>(site: S, toolchain: Toolch
       HOME: home,
       XDG_STATE_HOME: join(home, ".local", "state"),
       HOLDFAST_CACHE: cacheDirectory(),
-      PULUMI_BACKEND_URL: `file://${site.pulumi.stateDirectory}`,
+      // As README.md: notes beside each file are what an engine leaves empty that is killed, and cannot read afterwards.
+      PULUMI_BACKEND_URL: `file://${site.pulumi.stateDirectory}?metadata=skip`,
       PULUMI_CONFIG_PASSPHRASE_FILE: site.pulumi.passphraseFile,
       RUNNER_SSH_KEY_PATH: site.workstation.sshKeyPath,
     },

@@ -2,7 +2,7 @@
  * The foundation and its contract under the real engine: proves that it needs no plugin and no network, and that a
  * StackReference and a contract file carry the same. Not proven: anything that dials.
  */
-import { writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -49,6 +49,26 @@ describe("foundation", () => {
     await engine.must(".", "config", "rm", "--stack", "shared", "apiToken");
   });
 
+  it("can be read again after a kill that left the notes of its backend empty, by the command in docs/failover.md", async () => {
+    writeFileSync(join(engine.stateDirectory, ".pulumi/stacks/foundation/shared.json.attrs"), "");
+    const cancel = () => engine.pulumi(".", "cancel", "--yes", "--stack", "shared");
+    expect(await cancel()).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("EOF") });
+    const command = documented("docs/failover.md", /`(find <backend>[^`]+)`/);
+    await execa("sh", ["-c", command.replace("<backend>", engine.stateDirectory)]);
+    expect(await cancel()).toMatchObject({ exitCode: 0 });
+  });
+
+  it("has no such notes in a backend as the README makes it", async () => {
+    const home = engine.env.HOME ?? "";
+    mkdirSync(join(home, ".holdfast-state"));
+    const url = documented("README.md", /PULUMI_BACKEND_URL="([^"]+)"/).replace("$HOME", home);
+    const env = { ...process.env, ...engine.env, PULUMI_BACKEND_URL: url };
+    await execa("pulumi", ["stack", "init", "noteless", "--non-interactive"], { cwd: engine.directory, env });
+    const files = readdirSync(join(home, ".holdfast-state/.pulumi"), { recursive: true }).map(String);
+    expect(files).toContain("stacks/foundation/noteless.json");
+    expect(files.filter((name) => name.endsWith(".attrs"))).toEqual([]);
+  });
+
   it("is read by StackReference and by contract file alike", async () => {
     const project = "test/engine/programs/consumer";
     const read = async (stack: string, from: Record<string, string>) => {
@@ -81,3 +101,10 @@ describe("foundation", () => {
     for (const value of ["Not-Legal", "hunter2"]) expect(stdout).not.toContain(value);
   });
 });
+
+/** What a document of this checkout has between a pattern's brackets. */
+function documented(file: string, pattern: RegExp): string {
+  const found = pattern.exec(readFileSync(join(import.meta.dirname, "../..", file), "utf8"))?.[1];
+  if (found === undefined) throw new Error(`${file} has nothing like ${pattern}`);
+  return found;
+}

@@ -134,8 +134,7 @@ describe.skipIf(missing.length > 0)("outages", () => {
   it("up, engine killed at a VM's creation, then at the runner's: the same command goes on, with one of everything", async () => {
     for (const moment of [/vm-domain creating/, /runner-service creating .*waiting for SSH/]) {
       await killAt(up, moment);
-      const { stdout } = await runners(["cancel", "--yes"]);
-      expect(stdout).toContain("has been canceled");
+      await takeLock();
       // The first kill may have come before libvirt had it, or after: here the state does not know of it, and it is there.
       const define = `cat >/run/cut-off.xml; virsh domstate ${runnerVm.name} || virsh define /run/cut-off.xml`;
       await workspace.site.hosts.crunchy.exec("sh", ["-c", define], { input: cutOffDomain });
@@ -218,7 +217,7 @@ describe.skipIf(missing.length > 0)("outages", () => {
 
   it("destroy, engine killed: the same command goes on, and nothing is left", async () => {
     await killAt(destroy, /vm-domain deleting/);
-    await runners(["cancel", "--yes"]);
+    await takeLock();
     const again = await runners(destroy);
     rows.push({
       step: "destroy",
@@ -233,6 +232,12 @@ describe.skipIf(missing.length > 0)("outages", () => {
     expect((await host.exec("virsh", ["-q", "list", "--all", "--name"])).stdout.trim()).toBe("");
     expect((await host.exec("virsh", ["-q", "vol-list", "images"])).stdout.trim()).toBe("");
   });
+
+  /** Takes away the lock that a killed engine left. */
+  async function takeLock(): Promise<void> {
+    const { exitCode, stdout, stderr } = await runners(["cancel", "--yes"]);
+    expect(exitCode, stdout + stderr).toBe(0);
+  }
 
   /** Starts a step and kills the engine, with SIGKILL, when a line of its display matches. */
   async function killAt(step: string[], moment: RegExp): Promise<void> {
