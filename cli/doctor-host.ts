@@ -16,7 +16,7 @@ export async function doctorHost(stack: string, options: { json: boolean }): Pro
   const { config, plan, recorded } = await readRunnerStack(stack);
   const wanted = planPreflight(config, plan, await locateForge(plan.forge), recorded);
   const context = { signal: AbortSignal.timeout(boundMs), forgeToken: config["forge.token"] };
-  const checks = await preflightChecks(wanted, context);
+  const { checks } = await preflightChecks(wanted, context);
   if (options.json) {
     process.stdout.write(`${JSON.stringify({ stack: plan.host.stack, host: plan.host.host, checks }, null, 2)}\n`);
   } else printTable(`${plan.host.stack} on ${plan.host.host}`, checks);

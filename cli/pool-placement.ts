@@ -13,13 +13,16 @@ import type { StateResource } from "./stack.ts";
 /** Bound on all questions to a host and its workstation together, in milliseconds; each has a shorter one of its own. */
 const boundMs = 60_000;
 
-/** Looks. Never throws: what cannot be looked at is a check too. */
-export async function placementChecks({ place, resources, standing, pool }: PoolStack): Promise<Check[]> {
-  if (pool?.plan.placement === "libvirt") return hostChecks(pool.plan, resources);
+/**
+ * Looks. Never throws: what cannot be looked at is a check too.
+ * @param anew whether the VMs that stand are about to be destroyed.
+ */
+export async function placementChecks({ place, resources, standing, pool }: PoolStack, anew = false): Promise<Check[]> {
+  if (pool?.plan.placement === "libvirt") return hostChecks(pool.plan, resources, anew);
   return clusterChecks({ place, standing, pool });
 }
 
-function hostChecks(plan: LibvirtPlan, resources: readonly StateResource[]): Promise<Check[]> {
+async function hostChecks(plan: LibvirtPlan, resources: readonly StateResource[], anew: boolean): Promise<Check[]> {
   const wanted = planPreflight(plan, recordedIn(resources));
-  return preflightChecks(wanted, { signal: AbortSignal.timeout(boundMs) });
+  return (await preflightChecks(wanted, { signal: AbortSignal.timeout(boundMs), anew })).checks;
 }

@@ -67,7 +67,7 @@ async function readyPool(stack: PoolStack): Promise<Pool> {
       `where they shall go, set vms.<key>.protect to false for them, pulumi up --stack ${place.stack} in ${place.project}/, and the same command`,
     );
   }
-  const looked = await Promise.all([placementChecks(stack), netboxChecks(stack)]);
+  const looked = await Promise.all([placementChecks(stack, true), netboxChecks(stack)]);
   const checks = [...stack.checks, ...looked.flat()];
   const failed = failures(checks);
   if (failed.length === 0 && pool) return pool;

@@ -25,7 +25,7 @@ export async function makePool(
     hypervisors: hostKey && [{ ...host, hostKey }],
     ...netboxProviderArgs(plan, config),
   });
-  await preflight(planPreflight(plan, known), { provider: holdfast });
+  const { imageNeeded } = await preflight(planPreflight(plan, known), { provider: holdfast });
   const bridges = [...new Set(plan.vms.map(({ bridge }) => bridge))];
   const rules = bridges.map(
     (bridge) =>
@@ -39,7 +39,7 @@ export async function makePool(
   const [first] = rules;
   if (!first) throw new Error("a pool has at least one VM, and that a bridge");
   const providers = { libvirt: libvirtProvider("libvirt", host, first), holdfast };
-  const image = { path: imagePath(plan.image), sha256: plan.image.sha256 };
+  const image = { path: imagePath(plan.image, imageNeeded), sha256: plan.image.sha256 };
   const dns = { domain: config.dns_domain, servers: config.dns_servers };
   const vms = plan.vms.map((planned): MadeVm => {
     const { key, name, role: _, tags: __, cards: ___, cidr: ____, ...vm } = planned;

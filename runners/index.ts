@@ -36,7 +36,7 @@ const holdfast = new HoldfastProvider("holdfast", {
   hypervisors: hostKey && [{ ...host, hostKey }],
 });
 const forge = await locateForge(plan.forge);
-await preflight(planPreflight(config, plan, forge, known), { provider: holdfast });
+const { imageNeeded } = await preflight(planPreflight(config, plan, forge, known), { provider: holdfast });
 if ("problem" in forge) throw new ProgramError(forge.problem);
 const forgeUrl = forge.url;
 const authorizedKeys = config["vm.authorizedKeys"].length > 0 ? config["vm.authorizedKeys"] : [operatorPublicKey()];
@@ -59,7 +59,7 @@ const vm = new LibvirtVm(
     owner,
     pool: config["vm.pool"],
     bridge,
-    image: { path: imagePath(image), sha256: image.sha256 },
+    image: { path: imagePath(image, imageNeeded), sha256: image.sha256 },
     domainType: config["vm.type"],
     vcpus: config["vm.vcpus"],
     memoryMb: config["vm.memoryMb"],

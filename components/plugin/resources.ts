@@ -3,7 +3,7 @@
  */
 import * as pulumi from "@pulumi/pulumi";
 import type { EgressPolicy } from "../fence/policy.ts";
-import type { PreflightArgs } from "../preflight/args.ts";
+import type { PreflightArgs, PreflightFound } from "../preflight/args.ts";
 import { ProgramError } from "../program-error.ts";
 
 /** Where to connect over SSH; see `SshTarget` in components/ssh. */
@@ -159,10 +159,10 @@ export class RunnerService extends pulumi.CustomResource {
 
 /**
  * Looks at host, workstation and forge, in previews too, and pins the host's key.
- * @returns the host's address, so that whatever depends on this waits for it.
+ * @returns the host's address, so that whatever depends on this waits for it, and whether the image is needed.
  * @throws when something is missing, listing all of it; nothing was changed then.
  */
-export function preflight(args: PreflightArgs, opts: pulumi.InvokeOptions): Promise<{ address: string }> {
+export function preflight(args: PreflightArgs, opts: pulumi.InvokeOptions): Promise<PreflightFound> {
   const asked = { ...args, update: !pulumi.runtime.isDryRun() };
   return pulumi.runtime.invoke("holdfast:host:preflight", asked, opts).catch(ProgramError.rethrow);
 }

@@ -65,6 +65,14 @@ export interface HostVm {
   fixes: VmFixes;
 }
 
+/** What a preflight tells the program. */
+export interface PreflightFound {
+  /** The host's. */
+  address: string;
+  /** Whether an update reads the VMs' image; not where every VM has its base volume. */
+  imageNeeded: boolean;
+}
+
 /** Everything that must hold before VMs are made on a host. Holds no secret. */
 export interface PreflightArgs {
   host: SshTarget;

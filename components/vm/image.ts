@@ -7,9 +7,12 @@ import { ProgramError } from "../program-error.ts";
 
 /**
  * Path of the verified image. A preview names the path without downloading anything.
+ * @param needed whether something is going to read it, as `preflight` found; else it is not downloaded either.
  */
-export function imagePath(image: PinnedFile): pulumi.Output<string> {
+export function imagePath(image: PinnedFile, needed: boolean): pulumi.Output<string> {
   return pulumi.output(
-    pulumi.runtime.isDryRun() ? pinnedPath(image, ".qcow2") : fetchPinned(image, ".qcow2").catch(ProgramError.rethrow),
+    pulumi.runtime.isDryRun() || !needed
+      ? pinnedPath(image, ".qcow2")
+      : fetchPinned(image, ".qcow2").catch(ProgramError.rethrow),
   );
 }

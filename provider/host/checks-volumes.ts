@@ -60,6 +60,16 @@ function inGib(bytes: number): string {
   return (bytes / gib).toFixed(1);
 }
 
+/**
+ * Whether every VM's base volume is on the host and in the state: what a cut-off upload left is not in the state, and what was
+ * removed by hand is not on the host.
+ */
+export function hasEveryBase({ vms, pool, recordedVolumes }: PreflightArgs, answers: Answers): boolean {
+  return vms.every(
+    ({ volumes: { base } }) => answers[`volume ${base}`]?.code === 0 && recordedVolumes.includes(`${pool}/${base}`),
+  );
+}
+
 /** One check for each volume of a VM. */
 export function volumeChecks(vm: HostVm, wanted: PreflightArgs, answers: Answers): Check[] {
   return (Object.keys(vm.volumes) as (keyof VmNames)[]).map((part) => volumeCheck(part, vm, wanted, answers));

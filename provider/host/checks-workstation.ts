@@ -34,10 +34,19 @@ function mkisofsCheck(): Check {
 }
 
 /** What is in the cache already was verified when it came in. */
-async function downloadCheck(file: Download, signal: AbortSignal): Promise<Check> {
-  const what = `${file.what} can be had, with its digest`;
+export async function downloadCheck(file: Download, signal: AbortSignal): Promise<Check> {
+  const what = canBeHad(file);
   if (existsSync(pinnedPath(file, file.suffix))) return { what, status: "ok", found: "here already, verified" };
   return { what, ...(await (file.url.startsWith("file:") ? localFile(file, signal) : remoteFile(file, signal))) };
+}
+
+/** The same check of a file that nothing is going to read. */
+export function needlessDownload(file: Download): Check {
+  return { what: canBeHad(file), status: "ok", found: "not needed: the host has what is made of it" };
+}
+
+function canBeHad({ what }: Download): string {
+  return `${what} can be had, with its digest`;
 }
 
 /** Size of a file in bytes, where it is on this workstation; else undefined. */

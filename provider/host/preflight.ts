@@ -3,14 +3,15 @@
  * of it side by side, and every problem is reported at once. It also pins the host key that the libvirt provider checks.
  */
 import { z } from "zod";
-import { imageKey, type PreflightArgs } from "../../components/preflight/args.ts";
+import { type Download, imageKey, type PreflightArgs, type PreflightFound } from "../../components/preflight/args.ts";
 import { type Check, refuseFailed } from "../../components/preflight/check.ts";
 import { impatient, withSsh } from "../../components/ssh/connection.ts";
 import { forgeChecks } from "../forge/preflight.ts";
 import type { Operation, ProviderFunction } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
 import { hostChecks, libvirtVersion } from "./checks-host.ts";
-import { knownSize, workstationChecks } from "./checks-workstation.ts";
+import { hasEveryBase } from "./checks-volumes.ts";
+import { downloadCheck, knownSize, needlessDownload, workstationChecks } from "./checks-workstation.ts";
 import { removeCutOff } from "./cut-off.ts";
 import { type Answers, probeHost } from "./host-probe.ts";
 
@@ -54,14 +55,14 @@ export const preflight: ProviderFunction<PreflightArgs> = {
   inputs,
   async invoke(wanted, operation) {
     const { signal, config, saw } = operation;
-    const checks = await preflightChecks(wanted, { signal, forgeToken: config.forgeToken, saw });
+    const { checks, imageNeeded } = await preflightChecks(wanted, { signal, forgeToken: config.forgeToken, saw });
     refuseFailed(`stack ${wanted.host.stack} is not ready for ${wanted.host.host}, nothing was changed:`, checks);
     for (const { what, found } of checks.filter(({ status }) => status === "skipped")) {
       operation.log("warning", `not checked that ${what}: ${found}`);
     }
     for (const domain of wanted.update ? await removeCutOff(wanted, signal) : [])
       operation.log("info", `removed domain ${domain}, not its disk: an update was cut off while it made it`);
-    return { address: wanted.host.host };
+    return { address: wanted.host.host, imageNeeded } satisfies PreflightFound;
   },
 };
 
@@ -70,36 +71,59 @@ export interface PreflightContext {
   signal: AbortSignal;
   /** API token of the forge; secret. */
   forgeToken?: string | undefined;
+  /** Whether what stands is about to be destroyed and made anew: the image is needed whatever is there. Default: no. */
+  anew?: boolean;
   /** Told what was met, and in which version. */
   saw?: Operation["saw"];
 }
 
-/** Looks at host, workstation and forge, where there is one, side by side. Never throws: what cannot be looked at is a check too. */
-export async function preflightChecks(wanted: PreflightArgs, context: PreflightContext): Promise<Check[]> {
-  const parts = await Promise.all([
-    reachedHostChecks(wanted, context),
-    workstationChecks(wanted.downloads, context.signal),
-    reachedForgeChecks(wanted, context),
-  ]);
-  return parts.flat();
+/** What was found. */
+export interface Found {
+  checks: Check[];
+  imageNeeded: PreflightFound["imageNeeded"];
 }
 
-async function reachedHostChecks(wanted: PreflightArgs, { signal, saw }: PreflightContext): Promise<Check[]> {
+/** Looks at host, workstation and forge, where there is one, side by side. Never throws: what cannot be looked at is a check too. */
+export async function preflightChecks(wanted: PreflightArgs, context: PreflightContext): Promise<Found> {
+  const asked = askHost(wanted, context);
+  const needed = asked.then(({ answers }) => context.anew === true || !hasEveryBase(wanted, answers));
+  const image = wanted.downloads.filter(({ key }) => key === imageKey);
+  const others = wanted.downloads.filter(({ key }) => key !== imageKey);
+  const [{ answers, check }, workstation, imageChecks, forge] = await Promise.all([
+    asked,
+    workstationChecks(others, context.signal),
+    imageLooked(image, needed, context.signal),
+    reachedForgeChecks(wanted, context),
+  ]);
+  const host = hostChecks(wanted, answers, image[0] && knownSize(image[0]));
+  return { checks: [check, ...host, ...workstation, ...imageChecks, ...forge], imageNeeded: await needed };
+}
+
+/** Looks for the image at once, and stops as soon as the host says that nothing needs it. */
+async function imageLooked(image: Download[], needed: Promise<boolean>, signal: AbortSignal): Promise<Check[]> {
+  const needless = new AbortController();
+  const looked = image.map((file) => downloadCheck(file, AbortSignal.any([signal, needless.signal])));
+  if (await needed) return Promise.all(looked);
+  needless.abort();
+  return image.map(needlessDownload);
+}
+
+/** Never throws; there are no answers then, and the check says why. */
+async function askHost(
+  wanted: PreflightArgs,
+  { signal, saw }: PreflightContext,
+): Promise<{ answers: Answers; check: Check }> {
   const { user, host, port } = wanted.host;
   const what = `${user}@${host}:${port} runs commands as root`;
-  const { answers, check } = await withSsh(wanted.host, { ...impatient, signal }, (connection) =>
-    probeHost(connection, wanted),
-  ).then(
-    (answers): { answers: Answers; check: Check } => ({ answers, check: { what, status: "ok" } }),
-    (error: Error): { answers: Answers; check: Check } => ({
-      answers: {},
-      check: { what, status: "failed", found: error.message, fix: `look at it with: ssh -p ${port} ${user}@${host}` },
-    }),
-  );
-  const version = libvirtVersion(answers.libvirt);
-  if (version) saw?.("libvirt", version);
-  const image = wanted.downloads.find(({ key }) => key === imageKey);
-  return [check, ...hostChecks(wanted, answers, image && knownSize(image))];
+  try {
+    const answers = await withSsh(wanted.host, { ...impatient, signal }, (connection) => probeHost(connection, wanted));
+    const version = libvirtVersion(answers.libvirt);
+    if (version) saw?.("libvirt", version);
+    return { answers, check: { what, status: "ok" } };
+  } catch (error) {
+    const fix = `look at it with: ssh -p ${port} ${user}@${host}`;
+    return { answers: {}, check: { what, status: "failed", found: (error as Error).message, fix } };
+  }
 }
 
 async function reachedForgeChecks({ forge, vms, owner }: PreflightArgs, context: PreflightContext): Promise<Check[]> {

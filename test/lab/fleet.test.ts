@@ -8,7 +8,15 @@ import { appendFileSync, copyFileSync, readFileSync, rmSync, writeFileSync } fro
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { deployFoundation, deployRunner, onVm, openSite, proveFencedJob, runnerVm } from "../../lab/demo.ts";
+import {
+  deployFoundation,
+  deployRunner,
+  onVm,
+  openSite,
+  proveFencedJob,
+  runnerConfiguration,
+  runnerVm,
+} from "../../lab/demo.ts";
 import { kubeRouter } from "../../lab/faults.ts";
 import { ForgeClient, type ForgeJob } from "../../lab/forge-client.ts";
 import { network } from "../../lab/layout.ts";
@@ -178,11 +186,20 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
     expect(now?.runnerName).toBeUndefined();
   });
 
-  it("previews clean, from a workstation that never saw the host too, and a second up registers nothing anew", async () => {
+  it("previews clean, from a workstation that never saw host or image too, and a second up registers nothing anew", async () => {
     rmSync(join(workspace.env.HOME ?? "", ".config/holdfast"), { recursive: true });
+    const { HOLDFAST_CACHE: cache } = workspace.env;
+    const { "vm.image.url": url = "" } = runnerConfiguration(workspace.site);
     const before = await forge.runners();
-    expect((await runners("preview", "--expect-no-changes")).stdout).toMatch(/\d+ unchanged/);
-    expect((await runners("up", "--yes", "--skip-preview")).stdout).toMatch(/Resources:\n\s+\d+ unchanged/);
+    workspace.env.HOLDFAST_CACHE = join(workspace.site.directory, "empty-cache");
+    await runners("config", "set", "vm.image.url", "file:///no/longer/there");
+    try {
+      expect((await runners("preview", "--expect-no-changes")).stdout).toMatch(/\d+ unchanged/);
+      expect((await runners("up", "--yes", "--skip-preview")).stdout).toMatch(/Resources:\n\s+\d+ unchanged/);
+    } finally {
+      workspace.env.HOLDFAST_CACHE = cache ?? "";
+      await runners("config", "set", "vm.image.url", url);
+    }
     expect((await forge.runners()).map(({ id }) => id)).toEqual(before.map(({ id }) => id));
     expect(before).toHaveLength(1);
   });

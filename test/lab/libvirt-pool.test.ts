@@ -5,7 +5,7 @@
  * Real here: the engine, the provider, libvirt, the VM with cloud-init, OpenSSH on all of them. Not proven: KVM, where the
  * machine has none; an image of a vendor's.
  */
-import { readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -16,6 +16,7 @@ import { ensureNetboxSoftware, missingForNetbox } from "../../lab/netbox/softwar
 import { missingPrerequisites } from "../../lab/prerequisites.ts";
 import { siteDown } from "../../lab/site.ts";
 import { configureStack, deploy, pulumi, type Workspace } from "../../lab/workspace.ts";
+import { cacheDirectory } from "../../toolchain/cache.ts";
 
 const siteName = "t-lvpool";
 const missing = missingPrerequisites().filter((what) => !what.startsWith("package "));
@@ -134,6 +135,34 @@ describe.skipIf(missing.length > 0)("a pool on a libvirt host", () => {
       expect.stringContaining("vms.app-01.disk_size_gb takes nothing away"),
     ]);
   });
+
+  it("needs its image no more where it stands, and is not destroyed for a rebuild that could not have the image", async () => {
+    const { HOLDFAST_CACHE: cache = "" } = workspace.env;
+    workspace.env.HOLDFAST_CACHE = cacheWithoutDownloads();
+    await configure({ "vm.image.url": "file:///no/longer/there" });
+    try {
+      const looked = await holdfast("preflight", stack);
+      expect(looked.stdout).toContain("not needed: the host has what is made of it");
+      const refused = await holdfast("rebuild", stack, "--confirm", stack, "--yes");
+      expect(refused.exitCode).not.toBe(0);
+      expect(refused.stderr).toMatch(
+        /nothing was changed: its VMs could not be made again:\n.*file:\/\/\/no\/longer\/there cannot be read/,
+      );
+      expect((await onHost("virsh", "domstate", "dev-app-01")).stdout.trim()).toBe("running");
+    } finally {
+      workspace.env.HOLDFAST_CACHE = cache;
+      await configure({ "vm.image.url": pathToFileURL(workspace.site.guestImage.path).href });
+    }
+  });
+
+  /** A cache with the tools of this one, and no image. */
+  function cacheWithoutDownloads(): string {
+    const without = join(workspace.site.directory, "cache-without-downloads");
+    mkdirSync(without, { mode: 0o700 });
+    for (const name of readdirSync(cacheDirectory()))
+      if (name !== "downloads") symlinkSync(join(cacheDirectory(), name), join(without, name));
+    return without;
+  }
 
   it("is rebuilt with it, and ready as the machine that the stack made: id and host key are others", async () => {
     const result = await holdfast("rebuild", stack, "--confirm", stack, "--yes", "--json");

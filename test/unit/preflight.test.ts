@@ -14,6 +14,7 @@ import { parseConfig } from "../../components/config/strict.ts";
 import type { Download, PreflightArgs } from "../../components/preflight/args.ts";
 import { failures } from "../../components/preflight/check.ts";
 import { recordedIn } from "../../components/preflight/recorded.ts";
+import type { Answers } from "../../provider/host/host-probe.ts";
 import { preflight, preflightChecks } from "../../provider/host/preflight.ts";
 import type { Catalogue } from "../../provider/server.ts";
 import { runnersConfig } from "../../runners/config.ts";
@@ -21,7 +22,7 @@ import { planRunnerStack } from "../../runners/plan.ts";
 import { planPreflight } from "../../runners/preflight.ts";
 import { FakeForge } from "../engine/fake-forge.ts";
 import { nowhere, serveHttp } from "./loopback.fixture.ts";
-import { prepared, printed, sha256, vm, wanted } from "./preflight.fixture.ts";
+import { base, prepared, printed, sha256, vm, wanted } from "./preflight.fixture.ts";
 import { engineFor, raw } from "./provider-client.fixture.ts";
 import { type Answer, operatorHome, sshHost } from "./ssh-host.fixture.ts";
 
@@ -53,11 +54,11 @@ async function goodForge() {
   return { forge: { url, scope: "" }, forgeToken: forge.apiToken };
 }
 
-async function look(changes: Partial<PreflightArgs> = {}) {
+async function look(changes: Partial<PreflightArgs> = {}, context: { anew?: boolean } = {}) {
   const { forge, forgeToken } = await goodForge();
   const { signal } = new AbortController();
-  const checks = await preflightChecks(wanted({ forge, ...changes }), { signal, forgeToken });
-  return { checks, failed: failures(checks) };
+  const found = await preflightChecks(wanted({ forge, ...changes }), { signal, forgeToken, ...context });
+  return { ...found, failed: failures(found.checks) };
 }
 
 const image = (url: string): Download => ({ what: "the image", key: "vm.image.url", suffix: ".qcow2", url, sha256 });
@@ -76,7 +77,7 @@ test("a prepared host asks one question over SSH, and the function gives its add
   const { forge, forgeToken } = await goodForge();
   await engine.configure({ forgeToken });
   const answer = await engine.invoke(preflight.token, wanted({ host: target, forge }));
-  expect(raw(answer.getReturn())).toEqual({ address: target.host });
+  expect(raw(answer.getReturn())).toEqual({ address: target.host, imageNeeded: true });
   expect(server.received).toHaveLength(1);
 });
 
@@ -184,6 +185,39 @@ test("an image that is in the cache already is not asked for", async () => {
   mkdirSync(join(home, "cache", "downloads"), { recursive: true });
   writeFileSync(join(home, "cache", "downloads", `${sha256}.qcow2`), "");
   expect(await imageOf(image("https://no-such-host.invalid/image"))).toMatchObject({ status: "ok" });
+});
+
+const there: Answers = { ...prepared, [`volume ${base}`]: { code: 0, stdout: "<volume/>" } };
+test.each([
+  ["host and state have", there, [`images/${base}`], { imageNeeded: false, failed: [] }],
+  ["the host alone has: its upload was cut off", there, [], { imageNeeded: true }],
+  ["the state alone has: it was removed by hand", prepared, [`images/${base}`], { imageNeeded: true }],
+  ["another pool has", there, [`other/${base}`], { imageNeeded: true }],
+])("of a base volume that %s: whether its image has to be had", async (_what, answers, recordedVolumes, expected) => {
+  workstation();
+  const { target } = await host({ stdout: printed(answers) });
+  const needed = [expect.stringContaining("file:///nowhere cannot be read")];
+  expect(await look({ host: target, recordedVolumes, downloads: [image("file:///nowhere")] })).toMatchObject({
+    failed: needed,
+    ...expected,
+  });
+});
+
+test("the image is needed where VMs that stand are about to be destroyed and made anew", async () => {
+  workstation();
+  const { target } = await host({ stdout: printed(there) });
+  const changes = { host: target, recordedVolumes: [`images/${base}`], downloads: [image("file:///nowhere")] };
+  const { failed, imageNeeded } = await look(changes, { anew: true });
+  expect(failed).toEqual([expect.stringContaining("file:///nowhere cannot be read")]);
+  expect(imageNeeded).toBe(true);
+});
+
+test("the image is needed as long as one of several VMs lacks its base volume", async () => {
+  workstation();
+  const { target } = await host({ stdout: printed(there) });
+  const second = vm({ domain: "b", volumes: { base: "b-base", root: "b", seed: "b-seed" }, cidr: undefined });
+  const { imageNeeded } = await look({ host: target, recordedVolumes: [`images/${base}`], vms: [vm(), second] });
+  expect(imageNeeded).toBe(true);
 });
 
 test.each([
