@@ -9,9 +9,8 @@ import { environmentOf, environmentVariable } from "./blueprint/environment.ts";
 import { soundBlueprint } from "./blueprint/load.ts";
 import { ageOf } from "./blueprint/lock.ts";
 import { beginJob } from "./dispatch/begin.ts";
-import { abandoned, writeDispatchEvidence } from "./dispatch/evidence.ts";
-import { followJob, forgetJob } from "./dispatch/follow.ts";
-import { type Job, openJob, openJobs } from "./dispatch/job.ts";
+import { abandon, followJob } from "./dispatch/follow.ts";
+import { isBeingSent, type Job, openJob, openJobs } from "./dispatch/job.ts";
 import { rebased } from "./dispatch/merge.ts";
 import { atRunner, readRunner, runnerStack } from "./dispatch/runner.ts";
 import { Pulumi } from "./pulumi.ts";
@@ -73,7 +72,7 @@ export function statusOfJobs(json: boolean): number {
   const jobs = openJobs();
   const lines = jobs.map(
     (job) =>
-      `${job.id}  ${job.verb} of ${job.ref} in ${job.env} on ${job.vm}, ${ageOf(job.began)}: ${phases[job.phase]}\n`,
+      `${job.id}  ${job.verb} of ${job.ref} in ${job.env} on ${job.vm}, ${ageOf(job.began)}: ${isBeingSent(job) ? "is being sent" : phases[job.phase]}\n`,
   );
   if (json)
     process.stdout.write(
@@ -104,7 +103,7 @@ export async function cancelVerb(id: string): Promise<number> {
 }
 
 /** Forgets a job whose runner is gone: its stacks are free again, as they were before it. Exit code 0. */
-export function abandonVerb(id: string, confirm: string | undefined): number {
+export async function abandonVerb(id: string, confirm: string | undefined): Promise<number> {
   const job = openJob(id);
   if (confirm !== id) {
     throw new Failure(
@@ -112,8 +111,7 @@ export function abandonVerb(id: string, confirm: string | undefined): number {
       `holdfast dispatch attach ${id} brings it home; where ${job.vm} is gone for good: --confirm ${id}`,
     );
   }
-  const evidence = writeDispatchEvidence(job, abandoned, undefined);
-  forgetJob(job);
+  const evidence = await abandon(id);
   const stacks = job.steps.map(({ project, stack }) => `${project}/${stack}`).join(", ");
   process.stderr.write(
     `· job ${id} is forgotten; its secrets and files may still be on ${job.vm}\n  next: pulumi refresh of ${stacks}\nevidence: ${evidence}\n`,

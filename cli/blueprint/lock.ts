@@ -9,13 +9,8 @@ import { z } from "zod";
 import { Failure } from "../../toolchain/failure.ts";
 import { withLock } from "../../toolchain/lock.ts";
 import { isOpen } from "../dispatch/job.ts";
+import { identityOf, isAlive, processSchema } from "../process.ts";
 import { placeOf } from "./record.ts";
-
-const processSchema = z.object({
-  pid: z.int(),
-  /** What tells it from a later process of the same number; empty where the system does not say. */
-  started: z.string(),
-});
 
 const lockSchema = z.object({
   run: z.string(),
@@ -50,7 +45,7 @@ export class BlueprintLock {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const content: LockHolder = {
       ...{ run, verb, owner: userInfo().username, host: hostname(), began: new Date().toISOString() },
-      holder: { pid: process.pid, started: startOf(process.pid) },
+      holder: identityOf(process.pid),
       ...(isJob ? { job: run } : {}),
     };
     // Who looks whether a lock is left behind, and who takes it over, must be one.
@@ -64,7 +59,7 @@ export class BlueprintLock {
 
   /** Notes the process that is at work on a step. */
   works(step: string, pid: number): void {
-    this.content = { ...this.content, pulumi: { pid, started: startOf(pid), step } };
+    this.content = { ...this.content, pulumi: { ...identityOf(pid), step } };
     write(this.path, this.content);
   }
 
@@ -98,18 +93,6 @@ export function isAtWork({ host, holder, pulumi, job }: LockHolder): boolean {
   return isAlive(holder) || (pulumi !== undefined && isAlive(pulumi));
 }
 
-/** Whether a process lives, and is the one that was meant. */
-export function isAlive({ pid, started }: z.output<typeof processSchema>): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    // One of somebody else is there all the same.
-    if ((error as NodeJS.ErrnoException).code !== "EPERM") return false;
-  }
-  const now = startOf(pid);
-  return now !== "dead" && (now === started || now === "" || started === "");
-}
-
 function refusal(holder: LockHolder, ref: string, env: string, path: string): Failure {
   const { verb, owner, host, began, holder: one, pulumi } = holder;
   const age = ageOf(began);
@@ -131,21 +114,6 @@ export function ageOf(began: string): string {
   const seconds = Math.max(0, Math.round((Date.now() - Date.parse(began)) / 1000));
   if (seconds < 120) return `for ${seconds} s`;
   return seconds < 7200 ? `for ${Math.round(seconds / 60)} min` : `for ${Math.round(seconds / 3600)} h`;
-}
-
-/** When a process began, in the system's own count; `dead` for one that only waits to be buried. */
-function startOf(pid: number): string {
-  const file = `/proc/${pid}/stat`;
-  if (!existsSync(file)) return "";
-  try {
-    // Behind the name, which may hold anything.
-    const fields = readFileSync(file, "utf8")
-      .replace(/^.*\) /s, "")
-      .split(" ");
-    return fields[0] === "Z" ? "dead" : (fields[19] ?? "");
-  } catch {
-    return "";
-  }
 }
 
 function read(path: string): LockHolder | undefined {

@@ -10,11 +10,12 @@ import { runsOf } from "../../provider/evidence/directory.ts";
 import { versions } from "../../toolchain/pins.ts";
 import { step as progress } from "../../toolchain/progress.ts";
 import { backendOf, removeEmptyNotes } from "../backend.ts";
+import { isAlive } from "../process.ts";
 import { checkout, type Pulumi } from "../pulumi.ts";
 import { changesIn, type Ended, failureIn, type Interrupt, isLockOf, runPulumi } from "./engine.ts";
 import { newRun, RunEvidence, type StepEvidence, type StepOutcome } from "./evidence.ts";
 import type { LoadedBlueprint } from "./load.ts";
-import { BlueprintLock, isAlive } from "./lock.ts";
+import { BlueprintLock } from "./lock.ts";
 import { type BlueprintRecord, placeOf, readRecord, type StepRecord, writeRecord } from "./record.ts";
 import { secretValues } from "./stacks.ts";
 

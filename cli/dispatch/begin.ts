@@ -14,6 +14,7 @@ import { newRun } from "../blueprint/evidence.ts";
 import type { LoadedBlueprint } from "../blueprint/load.ts";
 import { BlueprintLock } from "../blueprint/lock.ts";
 import { prepareStacks, stacksOf } from "../blueprint/stacks.ts";
+import { identityOf } from "../process.ts";
 import type { Pulumi } from "../pulumi.ts";
 import { certificatesOf, type JobSecrets, jobContent, jobPlaces, jobSecrets } from "./bundle.ts";
 import { forgetJob } from "./follow.ts";
@@ -145,6 +146,7 @@ function hold(order: Order, { id, backend }: Prepared, { home, user, memory }: R
     ...{ file: resolve(file.path), phase: "prepared", began: new Date().toISOString() },
     command: [...command, ...(changes ? ["--execute"] : []), ...(json ? ["--json"] : [])],
     ...{ passed: [...order.passed], owner: userInfo().username, host: hostname(), leases: [] },
+    sender: identityOf(process.pid),
     ...(backend.kind === "files" ? { backend: backend.root } : {}),
     steps: plan.steps.map(({ id, project, stack, config }) => ({ id, project, stack, config })),
   };

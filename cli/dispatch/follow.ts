@@ -10,7 +10,7 @@ import { releaseLease } from "../backend.ts";
 import type { Interrupt } from "../blueprint/engine.ts";
 import { BlueprintLock } from "../blueprint/lock.ts";
 import { abandoned, readDispatchEvidence, writeDispatchEvidence } from "./evidence.ts";
-import { advance, type Job, jobsRoot, readJob, removeJob } from "./job.ts";
+import { advance, type Job, jobsRoot, readJob, refuseWhileSent, removeJob } from "./job.ts";
 import { jobFiles } from "./job-script.ts";
 import { merge } from "./merge.ts";
 import type { RemoteState, Runner } from "./remote.ts";
@@ -135,6 +135,21 @@ export async function settle(runner: Runner, job: Job, seen: RemoteState): Promi
   });
 }
 
+/**
+ * Forgets a job whose runner is gone. @returns the evidence of that.
+ * @throws Failure while it is still being sent, and where another process brought it home meanwhile.
+ */
+export function abandon(id: string): Promise<string> {
+  return withLock(jobsRoot(), async () => {
+    const job = readJob(id);
+    if (!job) throw new Failure(`job ${id} is over: another process brought it home`, "nothing is left to abandon");
+    refuseWhileSent(job);
+    const evidence = writeDispatchEvidence(job, abandoned, undefined);
+    forgetJob(job);
+    return evidence;
+  });
+}
+
 /** The end of a job whose record is gone. */
 function broughtHome(job: Job): JobEnd {
   const end = readDispatchEvidence(job);
@@ -146,6 +161,7 @@ function broughtHome(job: Job): JobEnd {
 
 async function conclude(runner: Runner, job: Job, state: RemoteState): Promise<JobEnd> {
   if (job.phase === "prepared") {
+    refuseWhileSent(job);
     await runner.clean(job);
     forgetJob(job);
     throw new Failure(`job ${job.id} never began; nothing was changed`, "dispatch it again");

@@ -3,10 +3,12 @@
  * attaches later goes on from there. A job whose record is there is not over.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { stateRoot } from "../../components/state-root.ts";
 import { Failure } from "../../toolchain/failure.ts";
+import { isAlive, processSchema } from "../process.ts";
 import type { StackPlace } from "../pulumi.ts";
 
 const lease = z.object({
@@ -36,6 +38,8 @@ const job = z.object({
   passed: z.array(z.string()).default([]),
   owner: z.string(),
   host: z.string(),
+  /** Who sends it; what it sends is nobody else's as long as it lives. */
+  sender: processSchema.optional(),
   /** UTC, ISO 8601. */
   began: z.string(),
   /**
@@ -98,6 +102,20 @@ export function advance(content: Job, more: Partial<Pick<Job, "phase" | "exitCod
   const next = { ...content, ...more };
   writeJob(next);
   return next;
+}
+
+/** Whether the process that dispatches a job is at it. Of another host nothing is known: it is taken not to be. */
+export function isBeingSent({ phase, host, sender }: Job): boolean {
+  return phase === "prepared" && sender !== undefined && host === hostname() && isAlive(sender);
+}
+
+/** @throws Failure while a job is being sent: nobody else may take away what is sent. */
+export function refuseWhileSent(job: Job): void {
+  if (!isBeingSent(job)) return;
+  throw new Failure(
+    `job ${job.id} is still being sent, by pid ${job.sender?.pid}; nothing was changed`,
+    "wait for that, then the same command; holdfast dispatch status shows how far it is",
+  );
 }
 
 /** Forgets a job. */

@@ -5,7 +5,7 @@
  * Not proven here: what a shell does with a job's script (the engine ring has a runner of its own, the lab ring a VM).
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { checkpointPath } from "../../cli/backend.ts";
@@ -13,9 +13,10 @@ import { Interrupt } from "../../cli/blueprint/engine.ts";
 import { RunEvidence } from "../../cli/blueprint/evidence.ts";
 import { BeganError, type Order, sendJob } from "../../cli/dispatch/begin.ts";
 import { abandoned, readDispatchEvidence, writeDispatchEvidence } from "../../cli/dispatch/evidence.ts";
-import { settle, untilEnded } from "../../cli/dispatch/follow.ts";
+import { abandon, settle, untilEnded } from "../../cli/dispatch/follow.ts";
 import { advance, type Job, openJobs, writeJob } from "../../cli/dispatch/job.ts";
 import type { Runner, RunnerFacts } from "../../cli/dispatch/remote.ts";
+import { identityOf } from "../../cli/process.ts";
 import type { Pulumi } from "../../cli/pulumi.ts";
 import { stateOf } from "../../cli/state-show.ts";
 import type { Runner as RunnerContract } from "../../components/contracts/runner.ts";
@@ -172,6 +173,38 @@ test("what another process did meanwhile counts, and not what was seen before; a
     await expect(settle(absent, { ...job, phase: "prepared" }, { at: "absent" })).rejects.toThrow(said);
   writeDispatchEvidence(job, abandoned, undefined);
   await expect(settle(absent, job, { at: "absent" })).rejects.toThrow(/is over: another process forgot it on demand/);
+});
+
+test("what is still being sent is neither taken away nor forgotten as long as its sender lives", async () => {
+  const sender = identityOf(process.pid);
+  const prepared = { ...jobAtWork(), phase: "prepared", host: hostname() } as const;
+  const cleaned: string[] = [];
+  const runner = runnerWith({ clean: async ({ id }) => void cleaned.push(id), state: async () => ({ at: "absent" }) });
+  const attach = (job: Job) => {
+    writeJob(job);
+    return settle(runner, job, { at: "absent" });
+  };
+  await expect(attach({ ...prepared, sender })).rejects.toThrow(
+    `job job-1 is still being sent, by pid ${process.pid}; nothing was changed`,
+  );
+  await expect(abandon("job-1")).rejects.toThrow("is still being sent");
+  expect([cleaned, openJobs()]).toEqual([[], [expect.objectContaining({ id: "job-1" })]]);
+
+  // The number was given to another process since.
+  await expect(attach({ ...prepared, sender: { ...sender, started: "1" } })).rejects.toThrow("never began");
+  expect([cleaned, openJobs()]).toEqual([["job-1"], []]);
+});
+
+test("a job is abandoned by one process: who comes later, or while it is brought home, is told", async () => {
+  const job = jobAtWork();
+  const runner = runnerWith({ fetch: async () => new Map() });
+  const [home, gone] = await Promise.allSettled([settle(runner, job, { at: "ended", exitCode: 0 }), abandon(job.id)]);
+  expect(home).toMatchObject({ status: "fulfilled", value: { exitCode: 0 } });
+  expect(gone).toMatchObject({
+    status: "rejected",
+    reason: { what: "job job-1 is over: another process brought it home" },
+  });
+  expect(readDispatchEvidence(job)?.outcome).toBe("ok");
 });
 
 test("a stack that a job has is running, until what came of it is here; what only looks has no stack", async () => {
