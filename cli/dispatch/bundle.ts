@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
+import { fileOf, passedVariable } from "../../components/secret-environment.ts";
 import { shellQuote } from "../../components/ssh/connection.ts";
 import { keyPathVariable } from "../../components/ssh/dial.ts";
 import { knownHostsFile } from "../../components/ssh/known-hosts.ts";
@@ -14,7 +15,6 @@ import type { LoadedBlueprint } from "../blueprint/load.ts";
 import { placeOf } from "../blueprint/record.ts";
 import { readStackFile } from "../blueprint/stack-file.ts";
 import { checkout, type StackPlace } from "../pulumi.ts";
-import { fileOf, passedVariable } from "../secret-environment.ts";
 import type { Needs } from "./needs.ts";
 
 /** Environment variables that name a certificate authority's file: what is trusted here is trusted there. */

@@ -4,11 +4,11 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { secretsOfEnvironment } from "../../components/secret-environment.ts";
 import { runName, stackDirectory, writeEvidence } from "../../provider/evidence/directory.ts";
 import { redact, redactIn } from "../../provider/evidence/redact.ts";
 import type { Value } from "../../provider/wire.ts";
 import { evidenceName } from "../blueprint/evidence.ts";
-import { secretsOfEnvironment } from "../secret-environment.ts";
 import type { Job } from "./job.ts";
 
 /** Stands where a stack's project stands, for `holdfast evidence list`. */

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { secretsOfEnvironment } from "../../components/secret-environment.ts";
 import { NotReady } from "../kind.ts";
 import type { Properties, Value } from "../wire.ts";
 import { runName, stackDirectory, writeEvidence } from "./directory.ts";
@@ -97,7 +98,7 @@ export class Recorder {
   /**
    * Adds a row to a file of the run, a JSON array that is rewritten as a whole: rows of all resources, in the order in which
    * they ended.
-   * @param secrets texts that must not stand in it, in whatever spelling.
+   * @param secrets texts that must not stand in it, in whatever spelling; those of the environment are known.
    */
   row(
     urn: string,
@@ -108,7 +109,7 @@ export class Recorder {
   ): void {
     const tables = this.tables.get(this.runOf(urn)) ?? new Map<string, Value[]>();
     this.tables.set(this.runOf(urn), tables);
-    const rows = [...(tables.get(file) ?? []), redactIn({ ...row }, secrets)];
+    const rows = [...(tables.get(file) ?? []), redactIn({ ...row }, [...secrets, ...secretsOfEnvironment()])];
     tables.set(file, rows);
     this.attach(urn, { [file]: `${JSON.stringify(rows, null, 2)}\n` }, warn);
   }
@@ -147,7 +148,8 @@ export class Recorder {
         Object.assign(step.identities, identitiesOf(one.values, secretsOf(about, one)));
       if (error === undefined) return;
       const secrets = known.flatMap((one) => textsIn(one.values, secretsOf(about, one)));
-      step.error = redact(error instanceof Error ? error.message : String(error), [...secrets, ...about.secrets]);
+      const hidden = [...secrets, ...about.secrets, ...secretsOfEnvironment()];
+      step.error = redact(error instanceof Error ? error.message : String(error), hidden);
     });
   }
 

@@ -155,6 +155,19 @@ test("no secret of configuration, inputs, old state or new state is in it, howev
   expect(run().steps[0]?.error).toMatch(/^it said \[secret\]( and \[secret\])+$/);
 });
 
+test("no secret of the environment is in it, nor what a dispatch passed on under whatever name", async () => {
+  const { engine, root } = await served((_, { row }) => {
+    row("hook_test.json", { said: "hook with db://ada:pw@db" });
+    throw new Error("db://ada:pw@db refused pulumi-access-token");
+  });
+  const env = { DSN: "db://ada:pw@db", HOLDFAST_PASSED_ENV: "DSN", PULUMI_ACCESS_TOKEN: "pulumi-access-token" };
+  for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
+  onTestFinished(() => void vi.unstubAllEnvs());
+  await expect(engine.create(toyType, inputs)).rejects.toThrow();
+  expect(run().steps[0]?.error).toBe("[secret] refused [secret]");
+  expect(all(root)).toContain("hook with [secret]");
+});
+
 test("evidence that cannot be written fails nothing", async () => {
   const { engine, root, calls } = await served();
   writeFileSync(join(root, "holdfast"), "a file where a directory should be");
