@@ -131,7 +131,9 @@ export async function settle(runner: Runner, job: Job, seen: RemoteState): Promi
   return withLock(jobsRoot(), async () => {
     const current = readJob(job.id);
     if (!current) return broughtHome(job);
-    return conclude(runner, current, current.phase === job.phase ? seen : await runner.state(job));
+    // Only an end is for ever: who was seen waiting may have begun.
+    const isOver = seen.at === "ended" && current.phase === job.phase;
+    return conclude(runner, current, isOver ? seen : await runner.state(job));
   });
 }
 
@@ -160,8 +162,10 @@ function broughtHome(job: Job): JobEnd {
 }
 
 async function conclude(runner: Runner, job: Job, state: RemoteState): Promise<JobEnd> {
+  refuseWhileSent(job, state.at === "waiting");
+  // Not a failure: it is followed on.
+  if (state.at === "running") throw new Error(`job ${job.id} began only now`);
   if (job.phase === "prepared") {
-    refuseWhileSent(job);
     await runner.clean(job);
     forgetJob(job);
     throw new Failure(`job ${job.id} never began; nothing was changed`, "dispatch it again");

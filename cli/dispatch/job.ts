@@ -104,14 +104,19 @@ export function advance(content: Job, more: Partial<Pick<Job, "phase" | "exitCod
   return next;
 }
 
-/** Whether the process that dispatches a job is at it. Of another host nothing is known: it is taken not to be. */
-export function isBeingSent({ phase, host, sender }: Job): boolean {
-  return phase === "prepared" && sender !== undefined && host === hostname() && isAlive(sender);
+/**
+ * Whether another process of this host is dispatching a job: sends it, or waits for it to begin. Of another host nothing is known:
+ * it is taken not to be.
+ * @param waits whether the job was seen on its runner, not begun yet.
+ */
+export function isBeingSent({ phase, host, sender }: Job, waits = false): boolean {
+  if (phase !== "prepared" && !(phase === "sent" && waits)) return false;
+  return sender !== undefined && sender.pid !== process.pid && host === hostname() && isAlive(sender);
 }
 
 /** @throws Failure while a job is being sent: nobody else may take away what is sent. */
-export function refuseWhileSent(job: Job): void {
-  if (!isBeingSent(job)) return;
+export function refuseWhileSent(job: Job, waits = false): void {
+  if (!isBeingSent(job, waits)) return;
   throw new Failure(
     `job ${job.id} is still being sent, by pid ${job.sender?.pid}; nothing was changed`,
     "wait for that, then the same command; holdfast dispatch status shows how far it is",

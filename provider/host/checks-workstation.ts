@@ -35,18 +35,14 @@ function mkisofsCheck(): Check {
 
 /** What is in the cache already was verified when it came in. */
 export async function downloadCheck(file: Download, signal: AbortSignal): Promise<Check> {
-  const what = canBeHad(file);
+  const what = `${file.what} can be had, with its digest`;
   if (existsSync(pinnedPath(file, file.suffix))) return { what, status: "ok", found: "here already, verified" };
   return { what, ...(await (file.url.startsWith("file:") ? localFile(file, signal) : remoteFile(file, signal))) };
 }
 
-/** The same check of a file that nothing is going to read. */
-export function needlessDownload(file: Download): Check {
-  return { what: canBeHad(file), status: "ok", found: "not needed: the host has what is made of it" };
-}
-
-function canBeHad({ what }: Download): string {
-  return `${what} can be had, with its digest`;
+/** Stands in that one's place where nothing is going to read the file: whether it can be had was not looked at. */
+export function needlessDownload({ what }: Download): Check {
+  return { what: `${what} is not needed`, status: "ok", found: "the host has what is made of it" };
 }
 
 /** Size of a file in bytes, where it is on this workstation; else undefined. */

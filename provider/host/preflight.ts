@@ -102,8 +102,10 @@ export async function preflightChecks(wanted: PreflightArgs, context: PreflightC
 /** Looks for the image at once, and stops as soon as the host says that nothing needs it. */
 async function imageLooked(image: Download[], needed: Promise<boolean>, signal: AbortSignal): Promise<Check[]> {
   const needless = new AbortController();
-  const looked = image.map((file) => downloadCheck(file, AbortSignal.any([signal, needless.signal])));
-  if (await needed) return Promise.all(looked);
+  const looked = Promise.all(image.map((file) => downloadCheck(file, AbortSignal.any([signal, needless.signal]))));
+  // Whoever waits for it hears of an error; nobody does where it is not needed.
+  looked.catch(() => {});
+  if (await needed) return looked;
   needless.abort();
   return image.map(needlessDownload);
 }

@@ -142,7 +142,7 @@ describe.skipIf(missing.length > 0)("a pool on a libvirt host", () => {
     await configure({ "vm.image.url": "file:///no/longer/there" });
     try {
       const looked = await holdfast("preflight", stack);
-      expect(looked.stdout).toContain("not needed: the host has what is made of it");
+      expect(looked.stdout).toContain("the image is not needed");
       const refused = await holdfast("rebuild", stack, "--confirm", stack, "--yes");
       expect(refused.exitCode).not.toBe(0);
       expect(refused.stderr).toMatch(

@@ -160,11 +160,9 @@ test("of two processes that follow a job one brings it home, and the other says 
 
 test("what another process did meanwhile counts, and not what was seen before; a runner that knows nothing of a job is said", async () => {
   const job = jobAtWork();
-  await expect(settle(runnerWith({}), job, { at: "absent" })).rejects.toThrow(
-    /knows nothing of job job-1: it was rebuilt/,
-  );
-  advance(job, { phase: "merged", exitCode: 0 });
   const absent = runnerWith({ state: async () => ({ at: "absent" }) });
+  await expect(settle(absent, job, { at: "waiting" })).rejects.toThrow(/knows nothing of job job-1: it was rebuilt/);
+  advance(job, { phase: "merged", exitCode: 0 });
   expect(await settle(absent, job, { at: "ended", exitCode: 0 })).toMatchObject({ exitCode: 0, elsewhere: false });
 
   writeJob({ ...job, phase: "prepared" });
@@ -176,7 +174,8 @@ test("what another process did meanwhile counts, and not what was seen before; a
 });
 
 test("what is still being sent is neither taken away nor forgotten as long as its sender lives", async () => {
-  const sender = identityOf(process.pid);
+  // Another process that lives.
+  const sender = identityOf(process.ppid);
   const prepared = { ...jobAtWork(), phase: "prepared", host: hostname() } as const;
   const cleaned: string[] = [];
   const runner = runnerWith({ clean: async ({ id }) => void cleaned.push(id), state: async () => ({ at: "absent" }) });
@@ -185,25 +184,41 @@ test("what is still being sent is neither taken away nor forgotten as long as it
     return settle(runner, job, { at: "absent" });
   };
   await expect(attach({ ...prepared, sender })).rejects.toThrow(
-    `job job-1 is still being sent, by pid ${process.pid}; nothing was changed`,
+    `job job-1 is still being sent, by pid ${process.ppid}; nothing was changed`,
   );
   await expect(abandon("job-1")).rejects.toThrow("is still being sent");
   expect([cleaned, openJobs()]).toEqual([[], [expect.objectContaining({ id: "job-1" })]]);
+
+  // Sent, and not begun yet: it may begin at any moment.
+  const waiting = runnerWith({ ...runner, state: async () => ({ at: "waiting" }) });
+  const sent = { ...prepared, sender, phase: "sent" } as const;
+  writeJob(sent);
+  await expect(settle(waiting, sent, { at: "waiting" })).rejects.toThrow("is still being sent");
+  expect([cleaned, openJobs()]).toEqual([[], [expect.objectContaining({ id: "job-1" })]]);
+
+  // It did, and its sender was killed: it is followed, not brought home.
+  const begun = { ...sent, sender: { ...sender, started: "1" } };
+  writeJob(begun);
+  const running = runnerWith({ ...runner, state: async () => ({ at: "running" }) });
+  await expect(settle(running, begun, { at: "waiting" })).rejects.toThrow(/^job job-1 began only now$/);
+  expect([cleaned, openJobs()]).toEqual([[], [expect.objectContaining({ phase: "sent" })]]);
 
   // The number was given to another process since.
   await expect(attach({ ...prepared, sender: { ...sender, started: "1" } })).rejects.toThrow("never began");
   expect([cleaned, openJobs()]).toEqual([["job-1"], []]);
 });
 
-test("a job is abandoned by one process: who comes later, or while it is brought home, is told", async () => {
+test("a job that is abandoned while another process brings it home is home", async () => {
   const job = jobAtWork();
-  const runner = runnerWith({ fetch: async () => new Map() });
-  const [home, gone] = await Promise.allSettled([settle(runner, job, { at: "ended", exitCode: 0 }), abandon(job.id)]);
-  expect(home).toMatchObject({ status: "fulfilled", value: { exitCode: 0 } });
-  expect(gone).toMatchObject({
-    status: "rejected",
-    reason: { what: "job job-1 is over: another process brought it home" },
+  let gone: Promise<string> | undefined;
+  const runner = runnerWith({
+    fetch: async () => {
+      gone = abandon(job.id);
+      return new Map();
+    },
   });
+  expect(await settle(runner, job, { at: "ended", exitCode: 0 })).toMatchObject({ exitCode: 0 });
+  await expect(gone).rejects.toThrow("job job-1 is over: another process brought it home");
   expect(readDispatchEvidence(job)?.outcome).toBe("ok");
 });
 

@@ -212,6 +212,16 @@ test("the image is needed where VMs that stand are about to be destroyed and mad
   expect(imageNeeded).toBe(true);
 });
 
+test("a cache that cannot be made is said with its path, whether the image is needed or not", async () => {
+  workstation();
+  const { target } = await host({ stdout: printed(there) });
+  vi.stubEnv("HOLDFAST_CACHE", "/dev/null/cache");
+  for (const recordedVolumes of [[], [`images/${base}`]])
+    await expect(look({ host: target, recordedVolumes, downloads: [image("file:///nowhere")] })).rejects.toThrow(
+      "/dev/null/cache",
+    );
+});
+
 test("the image is needed as long as one of several VMs lacks its base volume", async () => {
   workstation();
   const { target } = await host({ stdout: printed(there) });
