@@ -64,8 +64,12 @@ export async function followJob(
     const before = progress.offset;
     try {
       return await atRunner(contract, attempt === 0 ? 0 : reconnectSeconds, async (runner) => {
-        const state = await untilEnded(runner, job, progress, interrupt, listener);
-        return settle(runner, job, state);
+        for (;;) {
+          const state = await untilEnded(runner, job, progress, interrupt, listener);
+          const end = await settle(runner, job, state);
+          // It began only now. That happens once: nothing that began waits again.
+          if (end) return end;
+        }
       });
     } catch (error) {
       // What a person has to decide about does not get better by waiting.
@@ -126,14 +130,16 @@ export async function untilEnded(
 /**
  * What comes of a job that does not run any more. One process at a time brings a job home; a second one finds it done.
  * @param seen how it was on its runner.
+ * @returns nothing where the job runs by now: it is to be followed.
  */
-export async function settle(runner: Runner, job: Job, seen: RemoteState): Promise<JobEnd> {
+export async function settle(runner: Runner, job: Job, seen: RemoteState): Promise<JobEnd | undefined> {
   return withLock(jobsRoot(), async () => {
     const current = readJob(job.id);
     if (!current) return broughtHome(job);
     // Only an end is for ever: who was seen waiting may have begun.
     const isOver = seen.at === "ended" && current.phase === job.phase;
-    return conclude(runner, current, isOver ? seen : await runner.state(job));
+    const state = isOver ? seen : await runner.state(job);
+    return state.at === "running" ? undefined : conclude(runner, current, state);
   });
 }
 
@@ -163,8 +169,6 @@ function broughtHome(job: Job): JobEnd {
 
 async function conclude(runner: Runner, job: Job, state: RemoteState): Promise<JobEnd> {
   refuseWhileSent(job, state.at === "waiting");
-  // Not a failure: it is followed on.
-  if (state.at === "running") throw new Error(`job ${job.id} began only now`);
   if (job.phase === "prepared") {
     await runner.clean(job);
     forgetJob(job);

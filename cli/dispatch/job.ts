@@ -119,7 +119,7 @@ export function refuseWhileSent(job: Job, waits = false): void {
   if (!isBeingSent(job, waits)) return;
   throw new Failure(
     `job ${job.id} is still being sent, by pid ${job.sender?.pid}; nothing was changed`,
-    "wait for that, then the same command; holdfast dispatch status shows how far it is",
+    `wait for it, or end it (kill ${job.sender?.pid}), then the same command`,
   );
 }
 
