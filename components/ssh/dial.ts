@@ -100,7 +100,8 @@ export function dial(target: SshTarget, timeoutSeconds: number, options: DialOpt
       passed("authentication");
       resolve(client);
     });
-    const socket = options.over ?? connectTcp({ host: target.host, port: target.port });
+    // A handshake is many small packets in turn: with Nagle's algorithm each waits for the other side's delayed acknowledgement.
+    const socket = options.over ?? connectTcp({ host: target.host, port: target.port, noDelay: true });
     // A stream over another machine stays half open when the server behind it is gone: nobody would be told.
     options.over?.once("end", () => options.over?.destroy());
     client.connect({

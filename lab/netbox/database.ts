@@ -3,7 +3,16 @@
  * a dump that NetBox's own migrations made (schema/), and is restored once for each machine, not for each NetBox.
  */
 import { createHash } from "node:crypto";
-import { cpSync, createReadStream, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  createReadStream,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -33,6 +42,8 @@ export async function startDatabase(software: NetboxSoftware, directory: string,
     const partial = `${data}.partial`;
     rmSync(partial, { recursive: true, force: true });
     cpSync(await ensureTemplate(software), partial, { recursive: true });
+    // PostgreSQL starts on no other mode, and Node.js 22 and 24 do not copy that of a directory.
+    chmodSync(partial, 0o700);
     renameSync(partial, data);
   }
   // What a killed one left; the socket's directory is nobody else's.

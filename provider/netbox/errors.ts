@@ -1,6 +1,7 @@
 /**
  * What can go wrong with a call of NetBox's API, in words that say where and what to do next. The token is in none of them.
  */
+import { reasonOf } from "../../components/http/failure.ts";
 
 /** A call, for messages. */
 export interface Call {
@@ -60,7 +61,7 @@ export function noAnswer({ url, method, path }: Call, cause: Error): NetboxError
     : /ENOTFOUND|EAI_AGAIN/.test(code)
       ? "the name does not resolve; correct netbox.url"
       : "can this machine reach it, or does it need a jump host (ssh_proxy_jump_host)?";
-  const text = `NetBox at ${url} gave no answer to ${method} ${path}: ${cause.message || code}; ${advice}`;
+  const text = `NetBox at ${url} gave no answer to ${method} ${path}: ${reasonOf(cause)}; ${advice}`;
   return new NetboxError(text, 0, "", { cause });
 }
 

@@ -2,6 +2,7 @@
  * What can go wrong with a call of the Proxmox VE API, in words that say where and what to do next. The token's secret is in
  * none of them; its name (`user@realm!id`) is.
  */
+import { reasonOf } from "../../components/http/failure.ts";
 
 /** A call, for messages. */
 export interface Call {
@@ -47,7 +48,7 @@ export function noAnswer(call: Call, cause: Error): ProxmoxError {
     : /ENOTFOUND|EAI_AGAIN/.test(code)
       ? "the name does not resolve; correct proxmox.endpoint"
       : "is proxmox.endpoint right, and can this machine reach it?";
-  return new ProxmoxError(`Proxmox VE at ${call.endpoint} does not answer: ${cause.message}; ${advice}`, 0, "", {
+  return new ProxmoxError(`Proxmox VE at ${call.endpoint} does not answer: ${reasonOf(cause)}; ${advice}`, 0, "", {
     cause,
   });
 }

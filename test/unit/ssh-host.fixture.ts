@@ -89,6 +89,8 @@ export async function sshServer(options: SshHostOptions = {}): Promise<StandIn> 
     open.add(client);
     let user = "";
     client.on("error", () => {});
+    // As OpenSSH does.
+    (client as unknown as { setNoDelay(on: boolean): void }).setNoDelay(true);
     client.on("close", () => open.delete(client));
     client.on("authentication", (login) => {
       user = login.username;
