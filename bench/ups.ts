@@ -4,8 +4,8 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { runnerConfiguration, runnerVm } from "../lab/demo.ts";
-import { standInPath } from "../lab/forge.ts";
 import { ForgeClient } from "../lab/forge-client.ts";
+import { standInPath } from "../lab/forge-host.ts";
 import { configureStack, pulumi, type Workspace } from "../lab/workspace.ts";
 import { Failure } from "../toolchain/failure.ts";
 import { step } from "../toolchain/progress.ts";

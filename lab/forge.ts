@@ -3,28 +3,25 @@
  * which is a stand-in (see `stand-ins/forgejo`).
  */
 import { randomBytes } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { Failure } from "../toolchain/failure.ts";
 import { cgroupPath, makeCgroup, removeCgroup } from "./cgroups.ts";
-import { identityFiles } from "./host.ts";
+import { dataInside, refreshForgeHost, sshFiles } from "./forge-host.ts";
 import { ensureKey, publicKey } from "./keys.ts";
 import { isPluggedIn, plugIn } from "./lan.ts";
 import { type Layout, network } from "./layout.ts";
 import { netnsExec } from "./namespaces.ts";
 import { isAlive, recordedProcess, startDaemon } from "./processes.ts";
-import { bootRoot, firstProcess, isSeeded, type RootSystem, type SeedFile, seedRoot } from "./root-system.ts";
+import { bootRoot, firstProcess, isSeeded, type RootSystem, seedRoot } from "./root-system.ts";
 import { writePrivately } from "./secrets.ts";
-import { sshdFiles, sshdProcess } from "./sshd.ts";
+import { sshdProcess } from "./sshd.ts";
 import { until } from "./wait.ts";
 
 /** The forge's address as its clients know it, and its only user. */
 export const forgeUrl = "http://forge.lab:3000";
 export const forgeAdmin = "holdfast";
-
-/** Where the SSH side sees the forge's data. */
-const dataInside = "/var/lib/forgejo";
 
 /** The program that serves the forge. */
 export interface ForgeProgram {
@@ -64,34 +61,12 @@ export async function startForge(system: RootSystem, program: ForgeProgram): Pro
   await ensureKey(layout.path("forge", "ssh_host_ed25519_key"), "root@forge");
   await plugIn(layout, "forge", network.forge);
   await Promise.all([startServer(layout, program), startSsh(system)]);
-}
-
-/** Replaces the stand-in on a running forge if this checkout has another one. */
-export function refreshStandIn(system: RootSystem): void {
-  const first = firstProcess(system);
-  if (!first) return;
-  const installed = `/proc/${first.pid}/root/usr/local/bin/forgejo`;
-  if (readFileSync(installed, "utf8") !== readFileSync(standInPath("forgejo"), "utf8"))
-    copyFileSync(standInPath("forgejo"), installed);
-}
-
-/** The path of a stand-in of this checkout: `forgejo` or `forgejo-runner`. */
-export function standInPath(name: "forgejo" | "forgejo-runner"): string {
-  return join(import.meta.dirname, "stand-ins", name);
+  refreshForgeHost(system);
 }
 
 async function startSsh(system: RootSystem): Promise<void> {
-  if (!isSeeded(system)) seedRoot(system, sshFiles(system.layout));
+  if (!isSeeded(system)) seedRoot(system, sshFiles(system));
   await bootRoot(system);
-  refreshStandIn(system);
-}
-
-function sshFiles(layout: Layout): SeedFile[] {
-  return [
-    ...identityFiles(layout, "forge"),
-    ...sshdFiles(layout.path("forge", "ssh_host_ed25519_key")),
-    { path: "usr/local/bin/forgejo", text: readFileSync(standInPath("forgejo"), "utf8"), mode: 0o755 },
-  ];
 }
 
 async function startServer(layout: Layout, program: ForgeProgram): Promise<void> {

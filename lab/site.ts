@@ -15,9 +15,9 @@ import {
   forgeStands,
   forgeSystem,
   forgeUrl,
-  refreshStandIn,
   startForge,
 } from "./forge.ts";
+import { refreshForgeHost } from "./forge-host.ts";
 import { ensureGitea } from "./gitea.ts";
 import { bootHost, cutPower, hostStands, hostSystem } from "./host.ts";
 import { ensureGuestImage, ensureHostImage, type GuestImage } from "./images/images.ts";
@@ -101,7 +101,7 @@ export async function siteUp(options: SiteOptions): Promise<Site> {
     // Both have ended, one way or the other, before another process may work on the site.
     const made = await Promise.allSettled([ensureHost(host), ensureForge(forge, prepared.program)]);
     for (const one of made) if (one.status === "rejected") throw one.reason;
-    refreshStandIn(forge);
+    refreshForgeHost(forge);
     writePrivately(layout.path("ssh", "known_hosts"), knownHosts(layout));
   });
   return describe(layout, host, prepared.guestImage, prepared.virtType);

@@ -20,6 +20,7 @@ import {
 import { libvirtHostKeys, libvirtVmKeys, loginName, publicKey, sha256 } from "../components/config/libvirt-keys.ts";
 import { siteKeys } from "../components/config/site-keys.ts";
 import { isException } from "../components/fence/policy.ts";
+import { commandWords } from "../components/forge/forgejo-command.ts";
 
 export const runnersConfig = {
   ...siteKeys,
@@ -81,16 +82,37 @@ export const runnersConfig = {
       "a public key as ssh-keyscan prints it",
     ),
   ),
-  "forge.ssh.command": withDefault(
+  "forge.ssh.forgejoUser": optional(
     textField(
       {
-        description: "How to run Forgejo's command line there; it must read standard input.",
+        description:
+          "The forge's own user there, as whom alone Forgejo's command line works. Default: git. Any other login becomes that user with sudo.",
+        example: "forgejo",
+      },
+      loginName,
+      "a login name",
+    ),
+  ),
+  "forge.ssh.forgejoConfig": optional(
+    textField(
+      {
+        description: "The forge's configuration file there. Default: /etc/forgejo/app.ini.",
+        example: "/srv/forgejo/conf/app.ini",
+      },
+      /^\/[\w@%+=:,./-]+$/,
+      "an absolute path without spaces or characters of a shell",
+    ),
+  ),
+  "forge.ssh.command": optional(
+    textField(
+      {
+        description:
+          "How to run Forgejo's command line there, where it is not `forgejo` of a plain install: the program with its options, run as it stands, as the forge's user or as root. It takes the place of forge.ssh.forgejoConfig; it must read standard input.",
         example: "docker exec -i -u git forgejo forgejo",
       },
-      /\S/,
-      "a command",
+      commandWords,
+      "words without characters of a shell, one space between them; put anything else into a script there, and name that",
     ),
-    "forgejo",
   ),
 
   "vm.name": optional(

@@ -9,6 +9,7 @@ import { ConfigError, type ConfigOf, type Problem } from "../components/config/s
 import type { Fleet } from "../components/contracts/fleet.ts";
 import type { Site } from "../components/contracts/site.ts";
 import { type EgressPolicy, planEgress } from "../components/fence/policy.ts";
+import { forgejoCommand } from "../components/forge/forgejo-command.ts";
 import type { Execution } from "../components/runner/plan.ts";
 import type { SshTarget } from "../components/ssh/dial.ts";
 import type { Network } from "../components/vm/cloud-init.ts";
@@ -61,6 +62,12 @@ export function planRunnerStack(
       "closes IPv6, and the forge is an IPv6 address; give its name or IPv4 address, or set it to open",
     );
   }
+  if (config["forge.ssh.command"] && config["forge.ssh.forgejoConfig"]) {
+    report(
+      "forge.ssh.forgejoConfig",
+      "is not used beside forge.ssh.command: put `--config <file>` into that, or remove one",
+    );
+  }
   if (Boolean(config["runner.binary.url"]) !== Boolean(config["runner.binary.sha256"])) {
     report(
       config["runner.binary.url"] ? "runner.binary.sha256" : "runner.binary.url",
@@ -100,7 +107,12 @@ function forgeHost(config: RunnersConfig, place: { project: string; stack: strin
     port: config["forge.ssh.port"],
     user: config["forge.ssh.user"],
     hostKey: config["forge.ssh.hostKey"],
-    command: config["forge.ssh.command"],
+    command: forgejoCommand({
+      user: config["forge.ssh.user"],
+      forgejoUser: config["forge.ssh.forgejoUser"],
+      forgejoConfig: config["forge.ssh.forgejoConfig"],
+      command: config["forge.ssh.command"],
+    }),
     stack: `${place.project}/${place.stack}`,
   };
 }

@@ -10,7 +10,8 @@ import type { Operation } from "../kind.ts";
 import type { ListedRunner } from "./dialect.ts";
 import { askDialect, type KnownForge, withoutRunners } from "./dialects.ts";
 import { ForgeError, neededScope } from "./errors.ts";
-import { checkForgejoCli, type ForgeHost } from "./forgejo-cli.ts";
+import type { ForgeHost } from "./forgejo-cli.ts";
+import { forgejoCliChecks } from "./forgejo-cli-checks.ts";
 import type { Bounds, ForgeAccess } from "./http.ts";
 import { isHalfMade } from "./register.ts";
 import { locateRunners } from "./scope.ts";
@@ -48,7 +49,11 @@ export async function forgeChecks(wanted: ForgeWanted): Promise<Check[]> {
   const known = await askDialect(forge).catch((error: unknown) => expected(error, signal));
   if (!(known instanceof ForgeError)) wanted.saw?.("forge", `${known.version.product} ${known.version.version}`);
   if (wanted.forgeHost) {
-    return [reachedForSsh(url, known), await hostCheck(wanted.forgeHost, signal), nameOverSsh(wanted)];
+    return [
+      reachedForSsh(url, known),
+      ...(await forgejoCliChecks(wanted.forgeHost, wanted, signal)),
+      nameOverSsh(wanted),
+    ];
   }
   const [first, ...rest] = [
     `a forge of a known version answers at ${url}`,
@@ -130,20 +135,6 @@ function notForeign(runner: ListedRunner, owner: string): string {
   if (isHalfMade(runner, owner)) return `${row} was left half-made by this stack, \`pulumi up\` removes it`;
   if (runner.owner !== undefined) return `${row} is this stack's own, by its mark`;
   return `${row} is listed; whether it is this stack's cannot be told from here, \`pulumi up\` refuses a stranger's`;
-}
-
-async function hostCheck(host: ForgeHost, signal: AbortSignal | undefined): Promise<Check> {
-  const what = `the forge host ${host.host} answers SSH and has Forgejo's command line`;
-  try {
-    await checkForgejoCli(host, signal);
-    return { what, status: "ok", found: `\`${host.command} forgejo-cli actions register\` is there` };
-  } catch (error) {
-    signal?.throwIfAborted();
-    const fix =
-      "set forge.ssh.user, forge.ssh.port, forge.ssh.hostKey and forge.ssh.command so that it works " +
-      "(in a container: docker exec -i -u git forgejo forgejo), or use a token: pulumi config set --secret forge.token";
-    return { what, status: "failed", found: (error as Error).message, fix };
-  }
 }
 
 /** Over SSH nothing is asked of the API. The VM must reach the forge, not this machine. */

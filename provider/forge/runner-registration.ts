@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
+import { commandWords } from "../../components/forge/forgejo-command.ts";
 import type { Operation, ResourceKind, State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
 import type { ListedRunner } from "./dialect.ts";
@@ -24,7 +25,9 @@ const inputs = z.strictObject({
   /** Owner mark: what tells our half-made registrations from other people's. */
   owner: z.string().min(1),
   /** The forge host, where registration goes over SSH instead of the API. */
-  forgeHost: sshTarget.extend({ command: z.string().min(1) }).optional(),
+  forgeHost: sshTarget
+    .extend({ command: z.string().regex(commandWords, "expected words without characters of a shell") })
+    .optional(),
 });
 
 /** Inputs of a registration. */

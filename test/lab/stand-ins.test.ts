@@ -5,8 +5,9 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { standInPath } from "../../lab/forge.ts";
+import { forgejoCommand } from "../../components/forge/forgejo-command.ts";
 import { ForgeClient, type ForgeJob } from "../../lab/forge-client.ts";
+import { standInPath } from "../../lab/forge-host.ts";
 import { missingPrerequisites } from "../../lab/prerequisites.ts";
 import { type Site, siteDown, siteUp } from "../../lab/site.ts";
 import { until } from "../../lab/wait.ts";
@@ -24,7 +25,7 @@ const newSecret = () => randomBytes(20).toString("hex");
 async function register(secret: string, runner: string, labels = "fenced") {
   const { sshKeyPath, knownHostsPath } = site.workstation;
   const options = ["-i", sshKeyPath, "-o", "BatchMode=yes", "-o", `UserKnownHostsFile=${knownHostsPath}`];
-  const remote = `forgejo forgejo-cli actions register --name ${runner} --labels ${labels} --secret-stdin`;
+  const remote = `${forgejoCommand({ user: "root" })} forgejo-cli actions register --name ${runner} --labels ${labels} --secret-stdin=true`;
   return site.workstation.run("ssh", [...options, "root@forge.lab", remote], { input: secret, check: false });
 }
 

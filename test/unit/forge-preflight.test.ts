@@ -11,7 +11,6 @@ import { type ForgeWanted, forgeChecks } from "../../provider/forge/preflight.ts
 import type { ForgeOptions, Row } from "../engine/fake-forge.ts";
 import { nowhere } from "./loopback.fixture.ts";
 import { fakeForge, row, unhurried, versions } from "./provider-forge.fixture.ts";
-import { operatorHome, sshHost } from "./ssh-host.fixture.ts";
 
 const owner = "home.runners.crunchy";
 const name = "foundation-runner-02";
@@ -196,51 +195,6 @@ describe("the name", () => {
       }),
       { numRuns: 20 },
     );
-  });
-});
-
-describe("over SSH", () => {
-  const command = "docker exec -i -u git forgejo forgejo";
-  async function forgeHost(answer: { code?: number; stdout?: string; stderr?: string }) {
-    operatorHome();
-    const server = await sshHost({ answer: () => answer });
-    return { server, host: { host: server.host, port: server.port, user: "root", stack: "runners/crunchy", command } };
-  }
-  const help = { stdout: "OPTIONS:\n   --secret-stdin  the secret the runner will use\n" };
-
-  test("the forge host has the command, which is only asked for its help; runners are not listed", async () => {
-    const { server, host } = await forgeHost(help);
-    const { found, statuses } = await checks({ version: versions.forgejo11 }, { forgeHost: host, token: undefined });
-    expect(statuses).toEqual(["ok", "ok", "skipped"]);
-    expect(server.received.map(({ command }) => command)).toEqual([`${command} forgejo-cli actions register --help`]);
-    expect(found[0]?.found).toContain("Forgejo 11 to 14");
-  });
-
-  test("a forge that this machine does not reach holds nothing up: only the VM must reach it", async () => {
-    const { host } = await forgeHost(help);
-    const { found, statuses } = await checks({}, { forgeUrl: await nowhere(), forgeHost: host });
-    expect(statuses).toEqual(["skipped", "ok", "skipped"]);
-    expect(found[0]?.found).toContain("ECONNREFUSED; not needed from here");
-  });
-
-  test.each([
-    ["is not there", { code: 127, stderr: "sh: forgejo: not found" }, /failed with 127: sh: forgejo: not found/],
-    ["is too old", { stdout: "OPTIONS:\n  --secret value" }, /knows no --secret-stdin/],
-  ])("a command that %s is failed, with the keys", async (_what, answer, expected) => {
-    const { host } = await forgeHost(answer);
-    const { found } = await checks({ version: versions.forgejo11 }, { forgeHost: host });
-    expect(found[1]).toMatchObject({ status: "failed", found: expect.stringMatching(expected) });
-    expect(found[1]?.fix).toContain("forge.ssh.command");
-  });
-
-  test("a forge host that is not reached is failed", async () => {
-    const { server, host } = await forgeHost(help);
-    await server.stop();
-    const { found } = await checks({}, { forgeHost: host });
-    expect(found[1]).toMatchObject({
-      status: "failed",
-      found: expect.stringMatching(/cannot reach root@127\.0\.0\.1/),
-    });
   });
 });
 

@@ -296,7 +296,9 @@ test("the program's question follows from its configuration, and holds no token"
 });
 
 test("the forge host is asked over SSH where there is no token, at the address that is configured", () => {
-  expect(planned({}).forge?.forgeHost).toMatchObject({ host: "192.0.2.1", user: "root", command: "forgejo" });
+  expect(planned({}).forge?.forgeHost).toMatchObject({
+    ...{ host: "192.0.2.1", user: "root", command: "sudo -n -u git forgejo --config /etc/forgejo/app.ini" },
+  });
   expect(planned({}, { problem: "none" }).forge).toMatchObject({ problem: "none", forgeHost: { host: "192.0.2.1" } });
 });
 

@@ -10,6 +10,7 @@ import { planRunnerStack } from "../../runners/plan.ts";
 
 const place = { project: "runners", stack: "crunchy" };
 const digest = "a".repeat(64);
+const plainInstall = "sudo -n -u git forgejo --config /etc/forgejo/app.ini";
 
 function configured(raw: Record<string, string>) {
   return parseConfig("runners", "crunchy", runnersConfig, { "host.address": "192.0.2.2", ...raw });
@@ -57,13 +58,40 @@ test("without a site contract, host and forge address are enough: registered ove
     name: "runner-crunchy",
     host: { host: "192.0.2.2", port: 22, user: "root", stack: "runners/crunchy" },
     forge: { address: "198.51.100.9" },
-    forgeHost: { port: 22, user: "root", command: "forgejo", stack: "runners/crunchy" },
+    forgeHost: { port: 22, user: "root", command: plainInstall, stack: "runners/crunchy" },
     forgeHostAddress: "198.51.100.9",
     network: { kind: "dhcp", dns: [] },
     address: undefined,
     execution: { kind: "container" },
     mode: "active",
   });
+});
+
+test.each([
+  [{}, plainInstall],
+  [{ user: "git" }, "forgejo --config /etc/forgejo/app.ini"],
+  [{ user: "ops" }, plainInstall],
+  [{ forgejoUser: "forgejo", forgejoConfig: "/srv/app.ini" }, "sudo -n -u forgejo forgejo --config /srv/app.ini"],
+  [{ command: "docker exec -i -u git forgejo forgejo" }, "docker exec -i -u git forgejo forgejo"],
+  [{ user: "ops", command: "docker exec -i -u git forgejo forgejo" }, "sudo -n docker exec -i -u git forgejo forgejo"],
+  [{ user: "git", command: "/opt/forgejo --config /srv/app.ini" }, "/opt/forgejo --config /srv/app.ini"],
+])("what is configured of the forge host, %j, is one command", (given, command) => {
+  const keys = Object.entries(given).map(([key, value]) => [`forge.ssh.${key}`, value]);
+  const raw = { "forge.address": "198.51.100.9", ...Object.fromEntries(keys) };
+  expect(planRunnerStack(configured(raw), undefined, place).forgeHost?.command).toBe(command);
+});
+
+test("two ways to say where the forge's configuration is, and characters of a shell, are refused", () => {
+  const both = { "forge.ssh.command": "forgejo", "forge.ssh.forgejoConfig": "/srv/app.ini" };
+  expect(problems({ "forge.address": "198.51.100.9", ...both })).toEqual([
+    expect.stringContaining("forge.ssh.forgejoConfig: is not used beside forge.ssh.command"),
+  ]);
+  for (const command of ["forgejo; reboot", "$(reboot)", "forgejo | tee x", "a  b", "forgejo\nreboot", "'forgejo'"]) {
+    expect(() => configured({ "forge.ssh.command": command })).toThrow("words without characters of a shell");
+  }
+  for (const path of ["app.ini", "/srv/app.ini; reboot", "/srv/my app.ini"]) {
+    expect(() => configured({ "forge.ssh.forgejoConfig": path })).toThrow("an absolute path");
+  }
 });
 
 test("with an API token nothing goes over SSH to the forge host", () => {

@@ -65,8 +65,8 @@ export interface SshHostOptions {
   /** Where it listens. Default: loopback. */
   address?: string;
   allowed?: string;
-  /** Told the command and what came by standard input. */
-  answer?: (command: string, stdin: string) => Answer;
+  /** Told the command, what came by standard input, and who logged in. */
+  answer?: (command: string, stdin: string, user: string) => Answer;
   /** The port on loopback behind an address that this server forwards to; undefined where it reaches nothing. */
   reaches?: (host: string, port: number) => number | undefined;
 }
@@ -126,7 +126,7 @@ export async function sshServer(options: SshHostOptions = {}): Promise<StandIn> 
         });
         channel.on("end", () => {
           received.push({ user, command, stdin });
-          const answer = options.answer?.(command, stdin) ?? {};
+          const answer = options.answer?.(command, stdin, user) ?? {};
           if (answer === "silent") return;
           if (answer === "lost") {
             client.end();
