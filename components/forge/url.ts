@@ -31,11 +31,17 @@ export async function findForge(address: string, candidates = candidateUrls(addr
 async function probe(url: string): Promise<string | undefined> {
   try {
     const response = await fetch(`${url}/api/v1/version`, { redirect: "manual", signal: AbortSignal.timeout(boundMs) });
-    if (!response.ok) return `answered ${response.status}`;
-    const body = (await response.json()) as { version?: unknown };
-    return typeof body.version === "string" ? undefined : "answered, but not like a forge";
+    if (!response.ok && response.status !== 403) return `answered ${response.status}`;
+    const body = (await response.json()) as { version?: unknown; message?: unknown } | null;
+    if (response.status === 403) return isClosedForge(body?.message) ? undefined : "answered 403";
+    return typeof body?.version === "string" ? undefined : "answered, but not like a forge";
   } catch (error) {
     const cause = (error as Error).cause as { code?: string; message?: string } | undefined;
     return cause?.code ?? cause?.message ?? (error as Error).message;
   }
+}
+
+/** What Gitea and Forgejo say to strangers where visitors have to sign in. A proxy that shuts somebody out says it otherwise. */
+function isClosedForge(message: unknown): boolean {
+  return typeof message === "string" && /^Only signed in user is allowed to call APIs/.test(message);
 }

@@ -2,6 +2,7 @@
  * What went wrong between us and the forge: whether it can be tried again, whether a change may have happened all the
  * same, and what to do next. Messages name the forge's URL and the configuration key, never a secret.
  */
+import { withheld } from "./withhold.ts";
 
 /**
  * - `unreached`: the forge never got the call. Nothing happened.
@@ -17,12 +18,14 @@ export class ForgeError extends Error {
    * @param found what was seen, with method and URL.
    * @param fix what to do next: a command, or a configuration key.
    * @param status the HTTP status, where there was one.
+   * @param words what the API itself said, in its own JSON, or what stands in an answer that is plain text.
    */
   constructor(
     readonly failure: Failure,
-    public found: string,
+    readonly found: string,
     readonly fix?: string,
     readonly status?: number,
+    readonly words: { api?: string; plain?: string } = {},
   ) {
     super(fix ? `${found}; ${fix}` : found);
     this.name = "ForgeError";
@@ -38,10 +41,9 @@ export class ForgeError extends Error {
     return this.failure === "unreached" || this.failure === "lost";
   }
 
-  /** Takes a secret out of all that this error says. */
-  withhold(secret: string): void {
-    this.found = this.found.replaceAll(secret, "[secret]");
-    this.message = this.message.replaceAll(secret, "[secret]");
+  /** The same error with a secret taken out of all that it says. */
+  without(secret: string): ForgeError {
+    return new ForgeError(this.failure, withheld(this.found, secret), this.fix, this.status, this.words);
   }
 }
 
@@ -97,8 +99,9 @@ const causes: readonly (readonly [RegExp, Failure, string])[] = [
 export function badStatus(call: Call, answer: RawAnswer): ForgeError {
   const { status } = answer;
   const failure: Failure = status === 429 ? "unreached" : status >= 500 ? "lost" : "refused";
+  const words = wordsIn(answer);
   const told = (what: string, fix: string) =>
-    new ForgeError(failure, `${call.method} ${place(call)}: ${status}${what}`, fix, status);
+    new ForgeError(failure, `${call.method} ${place(call)}: ${status}${what}`, fix, status, words);
   if (status >= 300 && status < 400) return redirect(call, answer, told);
   const page = htmlTitle(answer);
   if (page !== undefined) {
@@ -108,8 +111,18 @@ export function badStatus(call: Call, answer: RawAnswer): ForgeError {
         : "a proxy or a login page answered in the forge's place: check forge.url, and let /api/ pass there";
     return told(` with an HTML page${page}`, fix);
   }
-  const said = saidBy(answer.text);
+  if (status === 404 && words.plain !== undefined) return told(` (text: ${words.plain})`, noRoute(call));
+  const said = words.api ?? "";
   return told(said ? ` (${said})` : "", nextStep(call, status, said));
+}
+
+/** A forge says in JSON what it does not have. Text means that it does not know the address at all. */
+function noRoute(call: Call): string {
+  if (call.path === versionPath) return nextStep(call, 404, "");
+  return (
+    "that is not the API's own answer, so nothing is concluded from it: is the forge of the version that it reports, and does " +
+    "what stands in front of it let all of /api/ pass?"
+  );
 }
 
 /** A success whose content is not what the API promises. `where` is a path into it, never a value. */
@@ -200,12 +213,14 @@ function htmlTitle({ headers, text }: RawAnswer): string | undefined {
   return title ? ` "${title}"` : "";
 }
 
-function saidBy(text: string): string {
+/** What the API said in its own JSON, or what an answer of plain text holds. */
+function wordsIn({ headers, text }: RawAnswer): ForgeError["words"] {
+  const short = (words: string) => words.replace(/\s+/g, " ").trim().slice(0, 200);
   try {
     const { message } = JSON.parse(text) as { message?: unknown };
-    return typeof message === "string" ? message.replace(/\s+/g, " ").trim().slice(0, 200) : "";
+    return typeof message === "string" ? { api: short(message) } : {};
   } catch {
-    return "";
+    return headers.get("content-type")?.startsWith("text/plain") ? { plain: short(text) } : {};
   }
 }
 

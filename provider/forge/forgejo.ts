@@ -3,7 +3,7 @@
  * makes another row. The description carries our mark for as long as the row lives.
  */
 import { z } from "zod";
-import { allPages, deleteRow, type ListedRunner, type RunnersApi } from "./dialect.ts";
+import { allRows, type ListedRunner, type RunnersApi, rowCalls } from "./dialect.ts";
 import { api } from "./http.ts";
 
 const descriptionPrefix = "Made by holdfast for ";
@@ -14,21 +14,19 @@ export function runnerDescription(owner: string): string {
 }
 
 const created = z.object({ id: z.number().int().positive(), uuid: z.string().min(1), token: z.string().min(1) });
-const list = z
-  .array(
-    z.object({
-      id: z.number(),
-      uuid: z.string(),
-      owner_id: z.number(),
-      repo_id: z.number(),
-      name: z.string(),
-      status: z.string(),
-      version: z.string(),
-      labels: z.array(z.string()).nullish(),
-      description: z.string(),
-    }),
-  )
-  .nullable();
+const row = z.object({
+  id: z.number(),
+  uuid: z.string(),
+  owner_id: z.number(),
+  repo_id: z.number(),
+  name: z.string(),
+  status: z.string(),
+  version: z.string(),
+  labels: z.array(z.string()).nullish(),
+  description: z.string(),
+  ephemeral: z.boolean(),
+});
+const list = z.array(row).nullable();
 
 /** Runners of a Forgejo. */
 export const forgejoRunners: RunnersApi = {
@@ -39,17 +37,17 @@ export const forgejoRunners: RunnersApi = {
   },
 
   list: (forge, place) =>
-    allPages(async (query) => {
-      const { body, headers } = await api(forge, "GET", `${place}?visible=true&${query}`, list);
-      const rows = body ?? [];
+    allRows(async (query) => {
+      const wanted = `${place}?visible=true${query ? `&${query}` : ""}`;
+      const { body, headers } = await api(forge, "GET", wanted, list);
       const total = headers.get("x-total-count");
-      return { rows, ...(total ? { total: Number(total) } : {}) };
+      return { rows: body ?? [], ...(total ? { total: Number(total) } : {}) };
     }).then((rows) => rows.filter((row) => belongs(row, place)).map(listed)),
 
-  delete: deleteRow,
+  ...rowCalls(row, listed, /^runner with ID \d+: resource does not exist$/),
 };
 
-type Row = NonNullable<z.infer<typeof list>>[number];
+type Row = z.infer<typeof row>;
 
 /**
  * `visible` gives the runners of wider and, to an administrator, of narrower scopes too. Those are nobody's namesakes: any
@@ -60,7 +58,9 @@ function belongs(row: Row, place: string): boolean {
   return place.startsWith("/repos/") ? row.repo_id !== 0 : row.owner_id !== 0 && row.repo_id === 0;
 }
 
-function listed({ id, uuid, name, status, version, labels, description }: Row): ListedRunner {
+function listed({ id, uuid, name, status, version, labels, description, ephemeral }: Row): ListedRunner {
   const owner = description.startsWith(descriptionPrefix) ? description.slice(descriptionPrefix.length) : undefined;
-  return { id, uuid, name, status, owner, pending: version === "" && (labels ?? []).length === 0 };
+  // The command line leaves one empty label where it was given none.
+  const declared = version !== "" || (labels ?? []).some((label) => label !== "");
+  return { id, uuid, name, status, owner, pending: !declared, ephemeral };
 }

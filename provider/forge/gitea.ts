@@ -3,7 +3,7 @@
  * Register. No uuid is listed, and nothing but its labels can carry our mark.
  */
 import { z } from "zod";
-import { allPages, deleteRow, type ListedRunner, type RunnersApi } from "./dialect.ts";
+import { allRows, type ListedRunner, type RunnersApi, rowCalls } from "./dialect.ts";
 import { api, runnerCall } from "./http.ts";
 
 const pendingPrefix = "holdfast-pending:";
@@ -21,41 +21,36 @@ const registered = z.object({
   // The runner protocol writes 64-bit numbers as text.
   runner: z.object({ id: z.coerce.number().int().positive(), uuid: z.string().min(1), token: z.string().min(1) }),
 });
-const list = z.object({
-  runners: z
-    .array(
-      z.object({
-        id: z.number(),
-        name: z.string(),
-        status: z.string(),
-        labels: z.array(z.object({ name: z.string() })).nullish(),
-      }),
-    )
-    .nullish(),
-  total_count: z.number(),
+const row = z.object({
+  id: z.number(),
+  name: z.string(),
+  status: z.string(),
+  labels: z.array(z.object({ name: z.string() })).nullish(),
+  ephemeral: z.boolean().optional(),
 });
+const list = z.object({ runners: z.array(row).nullish(), total_count: z.number() });
 
 /** Runners of a Gitea. */
 export const giteaRunners: RunnersApi = {
   async register(forge, place, { name, owner }) {
     const { body } = await api(forge, "POST", `${place}/registration-token`, minted);
     const request = { name, token: body.token, version: "holdfast", labels: [pendingLabel(owner)] };
-    const { runner } = await runnerCall(forge, "Register", request, registered);
+    const { runner } = await runnerCall(forge, "runner.v1.RunnerService/Register", request, registered);
     return { uuid: runner.uuid, token: runner.token, runnerId: runner.id };
   },
 
   list: (forge, place) =>
-    allPages(async (query) => {
-      const { body } = await api(forge, "GET", `${place}?${query}`, list);
-      return { rows: (body.runners ?? []).map(listed), total: body.total_count };
-    }),
+    allRows(async (query) => {
+      const { body } = await api(forge, "GET", query ? `${place}?${query}` : place, list);
+      return { rows: body.runners ?? [], total: body.total_count };
+    }).then((rows) => rows.map(listed)),
 
-  delete: deleteRow,
+  ...rowCalls(row, listed, /^Runner not found$/),
 };
 
-type Row = NonNullable<z.infer<typeof list>["runners"]>[number];
+type Row = z.infer<typeof row>;
 
-function listed({ id, name, status, labels }: Row): ListedRunner {
+function listed({ id, name, status, labels, ephemeral = false }: Row): ListedRunner {
   const mark = labels?.find((label) => label.name.startsWith(pendingPrefix))?.name;
-  return { id, name, status, owner: mark?.slice(pendingPrefix.length), pending: mark !== undefined };
+  return { id, name, status, owner: mark?.slice(pendingPrefix.length), pending: mark !== undefined, ephemeral };
 }

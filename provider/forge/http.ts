@@ -5,6 +5,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { z } from "zod";
 import { badContent, badStatus, type Call, ForgeError, noAnswer, type RawAnswer } from "./errors.ts";
+import { withheld } from "./withhold.ts";
 
 /** How long a call may take. */
 export interface Bounds {
@@ -53,31 +54,31 @@ export async function api<T>(
   const headers: Record<string, string> = { accept: "application/json" };
   if (forge.token) headers.authorization = `token ${forge.token}`;
   const call = { forgeUrl: forge.url, method, path: `/api/v1${path}` };
-  const once = (bound: AbortSignal) => exchange(forge, call, headers, body, shape, bound);
+  const once = (bound: AbortSignal) => exchange(forge, call, headers, body, shape, bound, forge.token);
   return withholding(forge.token, method === "POST" ? once(within(forge)) : patiently(forge, once));
 }
 
 /**
  * One call of the runner protocol (Connect, JSON encoding). Never repeated.
+ * @param name service and method.
  * @throws ForgeError
  */
 export async function runnerCall<T>(
   forge: ForgeAccess,
-  name: "Register",
-  body: { token: string; [field: string]: unknown },
+  name: "runner.v1.RunnerService/Register" | "ping.v1.PingService/Ping",
+  body: { token?: string; [field: string]: unknown },
   shape: z.ZodType<T>,
 ): Promise<T> {
   const headers = { "connect-protocol-version": "1", accept: "application/json" };
-  const call = { forgeUrl: forge.url, method: "POST", path: `/api/actions/runner.v1.RunnerService/${name}` };
-  const answer = exchange(forge, call, headers, body, shape, within(forge));
+  const call = { forgeUrl: forge.url, method: "POST", path: `/api/actions/${name}` };
+  const answer = exchange(forge, call, headers, body, shape, within(forge), body.token);
   return (await withholding(body.token, answer)).body;
 }
 
 /** Keeps the secret out of the error, whoever repeated it: the forge in its answer, or the HTTP client. */
 async function withholding<T>(secret: string | undefined, answer: Promise<T>): Promise<T> {
   return answer.catch((error: Error) => {
-    if (secret && error instanceof ForgeError) error.withhold(secret);
-    throw error;
+    throw secret && error instanceof ForgeError ? error.without(secret) : error;
   });
 }
 
@@ -110,12 +111,15 @@ async function exchange<T>(
   body: object | undefined,
   shape: z.ZodType<T>,
   signal: AbortSignal,
+  secret: string | undefined,
 ): Promise<Answer<T>> {
   const answer = await ask(forge, call, headers, body, signal);
-  if (answer.status < 200 || answer.status >= 300) throw badStatus(call, answer);
+  // Before it is cut short: half a secret is not recognised.
+  const said = secret ? { ...answer, text: withheld(answer.text.slice(0, 10_000), secret) } : answer;
+  if (answer.status < 200 || answer.status >= 300) throw badStatus(call, said);
   const parsed = shape.safeParse(json(call, answer));
   if (parsed.success) return { body: parsed.data, headers: answer.headers };
-  throw badContent(call, answer, parsed.error.issues[0]?.path.join(".") ?? "");
+  throw badContent(call, said, parsed.error.issues[0]?.path.join(".") ?? "");
 }
 
 async function ask(

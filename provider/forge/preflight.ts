@@ -1,12 +1,13 @@
 /**
  * Looks at the forge before anything is changed: is it there, may the token do what is needed, is the runner's name free.
- * Only calls that read. Refuses nothing by itself: a name that cannot be told to be a stranger's is left to the
+ * Only calls that read, and the runner protocol's Ping. Refuses nothing by itself: a name that cannot be told to be a stranger's is left to the
  * registration, which sees the forge again at the moment that counts.
  */
 
 import { parseOwnerMark } from "../../components/owner/mark.ts";
 import type { Check } from "../../components/preflight/check.ts";
 import type { Operation } from "../kind.ts";
+import { actionsDisabled, actionsEnabled, knowingActions } from "./actions.ts";
 import type { ListedRunner } from "./dialect.ts";
 import { askDialect, type KnownForge, withoutRunners } from "./dialects.ts";
 import { ForgeError, neededScope } from "./errors.ts";
@@ -49,25 +50,37 @@ export async function forgeChecks(wanted: ForgeWanted): Promise<Check[]> {
   const known = await askDialect(forge).catch((error: unknown) => expected(error, signal));
   if (!(known instanceof ForgeError)) wanted.saw?.("forge", `${known.version.product} ${known.version.version}`);
   if (wanted.forgeHost) {
-    return [
-      reachedForSsh(url, known),
-      ...(await forgejoCliChecks(wanted.forgeHost, wanted, signal)),
-      nameOverSsh(wanted),
-    ];
+    const [actions, host] = await Promise.all([
+      actionsCheck(forge, known),
+      forgejoCliChecks(wanted.forgeHost, wanted, signal),
+    ]);
+    return [reachedForSsh(url, known), actions, ...host, nameOverSsh(wanted)];
   }
-  const [first, ...rest] = [
-    `a forge of a known version answers at ${url}`,
-    tokenWhat(wanted),
-    nameWhat(wanted),
-  ] as const;
+  const first = `a forge of a known version answers at ${url}`;
   if (known instanceof ForgeError) {
-    return [failed(first, known), ...rest.map((what) => skipped(what, "which forge it is was not learnt"))];
+    const rest = [actionsWhat(url), tokenWhat(wanted), nameWhat(wanted)];
+    return [failed(first, known), ...rest.map((what) => skipped(what, notLearnt))];
   }
-  return [{ what: first, status: "ok", found: described(known) }, ...(await runnerChecks(forge, known, wanted))];
+  const [actions, runners] = await Promise.all([actionsCheck(forge, known), runnerChecks(forge, known, wanted)]);
+  return [{ what: first, status: "ok", found: described(known) }, actions, ...runners];
+}
+
+const notLearnt = "which forge it is was not learnt";
+
+async function actionsCheck(forge: ForgeAccess, known: KnownForge | ForgeError): Promise<Check> {
+  const what = actionsWhat(forge.url);
+  if (known instanceof ForgeError) return skipped(what, notLearnt);
+  const enabled = await actionsEnabled(forge).catch((error: unknown) => expected(error, forge.signal));
+  if (enabled instanceof ForgeError) return skipped(what, enabled.found);
+  return enabled
+    ? { what, status: "ok", found: "the runner protocol answers" }
+    : failed(what, actionsDisabled(forge.url));
 }
 
 async function runnerChecks(forge: ForgeAccess, known: KnownForge, wanted: ForgeWanted): Promise<Check[]> {
-  const listed = await listing(forge, known, wanted).catch((error: unknown) => expected(error, wanted.signal));
+  const listed = await knowingActions(forge, () => listing(forge, known, wanted)).catch((error: unknown) =>
+    expected(error, wanted.signal),
+  );
   if (listed instanceof ForgeError) {
     return [failed(tokenWhat(wanted), listed), skipped(nameWhat(wanted), "the runners could not be listed")];
   }
@@ -146,6 +159,10 @@ function reachedForSsh(url: string, known: KnownForge | ForgeError): Check {
 
 function nameOverSsh(wanted: ForgeWanted): Check {
   return skipped(nameWhat(wanted), "over SSH runners are not listed; the same stack always gets its own row again");
+}
+
+function actionsWhat(url: string): string {
+  return `Actions are enabled on ${url}`;
 }
 
 function tokenWhat({ scope }: ForgeWanted): string {

@@ -2,6 +2,7 @@
  * Registration over the API, with one row as its outcome whatever happens on the way: a POST is never repeated blindly,
  * the forge's list tells what became of it.
  */
+import { knowingActions } from "./actions.ts";
 import type { ListedRunner, RunnerCredentials, RunnersApi } from "./dialect.ts";
 import { askRunners } from "./dialects.ts";
 import { ForgeError } from "./errors.ts";
@@ -31,7 +32,7 @@ export async function registerOverApi(forge: ForgeAccess, wanted: Wanted, say: S
     await locateRunners(forge, wanted.scope),
     say,
   );
-  return registering.run();
+  return knowingActions(forge, () => registering.run());
 }
 
 class Registering {

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { commandWords } from "../../components/forge/forgejo-command.ts";
 import type { Operation, ResourceKind, State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
-import type { ListedRunner } from "./dialect.ts";
+import type { ListedRunner, RunnersApi } from "./dialect.ts";
 import { askRunners } from "./dialects.ts";
 import { ForgeError } from "./errors.ts";
 import { registerBySecret, rotated, sharedSecret } from "./forgejo-cli.ts";
@@ -74,22 +74,20 @@ export const runnerRegistration: ResourceKind<RegistrationInputs, RegistrationSt
     const forge = accessTo(state, operation);
     const runners = await askRunners(forge);
     const place = await locateRunners(forge, state.scope);
-    const listed = await runners.list(forge, place);
-    const row = rowOf(state, listed);
-    if (row) await runners.delete(forge, place, row.id);
-    else if (!canTell(state, listed)) operation.log("warning", stays(state));
+    const row = await find(state, { forge, runners, place });
+    if (row === "unobserved") operation.log("warning", stays(state));
+    else if (row !== "gone") await runners.delete(forge, place, row.id);
   },
 };
 
-/** What the forge lists of a registration. Where it lists nothing, or does not answer, nothing was observed. */
-async function look(state: RegistrationState, operation: Operation): Promise<ListedRunner | "gone" | "unobserved"> {
+/** What the forge has of a registration. Where it lists nothing, or does not answer, nothing was observed. */
+async function look(state: RegistrationState, operation: Operation): Promise<Sight> {
   // Over SSH there is no token that could list; a Forgejo before 15 has no list at all.
   if (state.runnerId === undefined && state.forgeHost) return "unobserved";
   try {
     const forge = accessTo(state, operation);
     const runners = await askRunners(forge);
-    const listed = await runners.list(forge, await locateRunners(forge, state.scope));
-    return rowOf(state, listed) ?? (canTell(state, listed) ? "gone" : "unobserved");
+    return await find(state, { forge, runners, place: await locateRunners(forge, state.scope) });
   } catch (error) {
     if (!(error instanceof ForgeError)) throw error;
     operation.log("warning", `registration of ${state.name} was not looked at: ${error.message}`);
@@ -97,19 +95,34 @@ async function look(state: RegistrationState, operation: Operation): Promise<Lis
   }
 }
 
+/** A row as it was seen, or that there is none, or that it cannot be told. */
+type Sight = ListedRunner | "gone" | "unobserved";
+
 /**
- * The row of a registration. A 404 for its number would prove nothing, a proxy in front of a restarting forge gives it too;
- * and a forge that was set up anew gives old numbers to other runners.
+ * The row of a registration. It is gone only where the forge itself says so of its number, or gives that to another runner,
+ * as one that was set up anew does. Of a registration over SSH only the uuid is known: there, two complete lists have to be
+ * without it.
  */
-function rowOf(state: RegistrationState, listed: readonly ListedRunner[]): ListedRunner | undefined {
-  return listed.find((runner) =>
-    runner.uuid === undefined ? runner.id === state.runnerId && runner.name === state.name : runner.uuid === state.uuid,
-  );
+async function find(
+  state: RegistrationState,
+  { forge, runners, place }: { forge: ForgeAccess; runners: RunnersApi; place: string },
+): Promise<Sight> {
+  if (state.runnerId !== undefined) {
+    const row = await runners.get(forge, place, state.runnerId);
+    return row && isOurs(state, row) ? row : "gone";
+  }
+  for (let lists = 0; lists < 2; lists++) {
+    const listed = await runners.list(forge, place);
+    const row = listed.find(({ uuid }) => uuid === state.uuid);
+    if (row) return row;
+    if (listed.some(({ uuid }) => uuid === undefined)) return "unobserved";
+  }
+  return "gone";
 }
 
-/** Whether a list without the row means that the row is gone: one that was registered over SSH has only its uuid. */
-function canTell(state: RegistrationState, listed: readonly ListedRunner[]): boolean {
-  return state.runnerId !== undefined || listed.every((runner) => runner.uuid !== undefined);
+/** Whether the row of our number is ours: by its uuid where the forge shows it, else by its name. */
+function isOurs(state: RegistrationState, row: ListedRunner): boolean {
+  return row.uuid === undefined ? row.name === state.name : row.uuid === state.uuid;
 }
 
 /** Without a runner list there is no delete either. A secret that nobody keeps makes the row useless for ever. */
@@ -166,6 +179,11 @@ function onlyOne(file: { uuid: string; name: string; address: string }, listed: 
     runner.uuid === undefined ? runner.name === file.name : runner.uuid === file.uuid,
   );
   const [only] = mine;
+  if (only?.ephemeral) {
+    throw new Error(
+      `${file.name} on ${file.address} is registered for one job and gone after it: register a runner that stays, and import that`,
+    );
+  }
   if (only && mine.length === 1) return only;
   throw new Error(
     `${file.address} lists ${mine.length} runners named ${file.name}; exactly one is needed to import it ` +

@@ -3,11 +3,10 @@
  * it; deleting drains it, within a bound, and a VM that is dead never holds up a destroy.
  */
 import { readFile } from "node:fs/promises";
-import { setTimeout as pause } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { fetchPinned } from "../../components/download.ts";
-import { binaryPath, declaredPattern, planRunner, type RunnerPlan } from "../../components/runner/plan.ts";
+import { binaryPath, planRunner } from "../../components/runner/plan.ts";
 import { connect, impatient, type SshConnection, withSsh } from "../../components/ssh/connection.ts";
 import type { SshTarget } from "../../components/ssh/dial.ts";
 import { failedChecks, intact } from "../host/checks.ts";
@@ -22,6 +21,7 @@ import {
 import { NotReady, type Operation, type ResourceKind, type State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
 import { cloudInitDone } from "./cloud-init.ts";
+import { online } from "./online.ts";
 import { dialVm } from "./vm-dial.ts";
 import { retireFirstHostKey } from "./vm-host-key.ts";
 
@@ -65,7 +65,6 @@ type ServiceState = State<ServiceInputs> & {
   hostKey?: string;
 };
 
-const onlineSeconds = 120;
 /** 100 MB over a line of half a megabit a second. */
 const pullSeconds = 1800;
 
@@ -173,7 +172,7 @@ async function deploy(inputs: ServiceInputs, operation: Operation, hostKey?: str
     }
     await vm.writeFiles(plan.files);
     say(`waiting until the forge accepts ${inputs.name}`);
-    await online(vm, inputs, plan, operation.signal);
+    await online(vm, inputs, plan, operation);
     return { ...state, accepted: true };
   } catch (error) {
     throw new NotReady(`runner ${inputs.name} on ${address}: ${(error as Error).message}`, inputs.uuid, state, {
@@ -200,21 +199,6 @@ async function deliverBinary(vm: SshConnection, pin: { url: string; sha256: stri
   const there = await vm.run(`echo '${pin.sha256}  ${binaryPath}' | sha256sum --check --status`);
   if (there.code === 0) return;
   await vm.writeFiles([{ path: binaryPath, content: await readFile(await fetchPinned(pin, "")), mode: "0755" }]);
-}
-
-/** Starts the daemon and waits for its own word that the forge accepted it: the one signal that every forge version has. */
-async function online(vm: SshConnection, inputs: ServiceInputs, plan: RunnerPlan, signal: AbortSignal): Promise<void> {
-  const since = (await vm.must("date +%s")).trim();
-  await vm.must(plan.start, { timeoutSeconds: plan.stopSeconds + 60 });
-  let log = "";
-  for (const end = Date.now() + onlineSeconds * 1000; Date.now() < end; await pause(500, undefined, { signal })) {
-    log = (await vm.run(`since=${since}; ${plan.log}`)).stdout;
-    if (declaredPattern.test(log)) return;
-  }
-  const lines = log.trim().split("\n").slice(-8).join("\n");
-  throw new Error(
-    `it did not come online at ${inputs.forgeUrl} within ${onlineSeconds} s; the VM must resolve and reach the forge. Its log ends with:\n${lines}`,
-  );
 }
 
 /** What a look at the VM finds wrong. A VM that does not answer is not healthy, only unobserved, and it is said so. */

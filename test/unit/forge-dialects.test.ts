@@ -140,7 +140,55 @@ describe.each(both)("%s", (which) => {
     const many = Array.from({ length: 117 }, (_, index) => row({ id: index + 1, name: `runner-${index}` }));
     const { access } = await site({ version, rows: many, pageRows });
     const listed = await runnersOf(version).list(access, "/admin/actions/runners");
-    expect(listed.map(({ id }) => id)).toEqual(many.map(({ id }) => id));
+    expect(listed.map(({ id }) => id).sort((a, b) => a - b)).toEqual(many.map(({ id }) => id));
+  });
+
+  test("lists every row once, though runners poll meanwhile and rows move between pages", async () => {
+    const rows = Array.from({ length: 7 }, (_, index) => row({ id: index + 1, lastOnline: index + 1 }));
+    let clock = 100;
+    // Whoever was last comes first on the next page.
+    const afterList = (all: Row[]) => {
+      const last = [...all].sort((one, other) => (one.lastOnline ?? 0) - (other.lastOnline ?? 0))[0];
+      if (last && clock < 112) last.lastOnline = ++clock;
+    };
+    const { access } = await site({ version, rows, pageRows: 2, allAtOnce: false, afterList });
+    const listed = await runnersOf(version).list(access, "/admin/actions/runners");
+    expect(listed.map(({ id }) => id).sort()).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  test("says of a list that never holds still that it is not complete", async () => {
+    // Of six rows one is never on the page that is asked for; every other page is behind the end.
+    const five = Array.from({ length: 5 }, (_, index) => row({ id: index + 1 }));
+    let asked = 0;
+    const fault: Fault = () => {
+      const body = JSON.stringify(shapes(which, asked++ % 2 ? [] : five));
+      return { status: 200, body, headers: { "x-total-count": "6" } };
+    };
+    const { access } = await site({ version, fault });
+    const list = runnersOf(version).list(access, "/admin/actions/runners");
+    await expect(list).rejects.toThrow("changes faster than it can be read: 5 of 6 seen");
+  });
+
+  test("a row's number that the forge does not have is none; what something else answers concludes nothing", async () => {
+    const { access } = await site({ version, rows: [row()] });
+    const runners = runnersOf(version);
+    expect(await runners.get(access, "/admin/actions/runners", 90)).toMatchObject({ id: 90, name });
+    expect(await runners.get(access, "/admin/actions/runners", 91)).toBeUndefined();
+  });
+
+  const noAnswers: [string, Fate][] = [
+    ["text", { status: 404, body: "404 page not found\n", headers: { "content-type": "text/plain; charset=utf-8" } }],
+    ["a page", { status: 404, body: "<html><title>404 Not Found</title></html>" }],
+    ["nothing", { status: 404 }],
+    ["JSON for the scope", { status: 404, body: '{"message":"GetOrgByName","errors":[]}' }],
+    ["JSON for a repository", { status: 404, body: '{"message":"The target couldn\'t be found.","errors":[]}' }],
+    ["JSON for a lacking right", { status: 404, body: '{"message":"No permission to delete this runner"}' }],
+  ];
+  test.each(noAnswers)("a 404 with %s says neither that a row is gone nor that it was removed", async (_what, fate) => {
+    const { access } = await site({ version, rows: [row()], fault: () => fate });
+    const runners = runnersOf(version);
+    await expect(runners.get(access, "/admin/actions/runners", 90)).rejects.toThrow("404");
+    await expect(runners.delete(access, "/admin/actions/runners", 90)).rejects.toThrow("404");
   });
 
   test("lists an empty forge as empty", async () => {
@@ -277,6 +325,14 @@ describe("Forgejo 15", () => {
     expect(forge.rows.map(({ id }) => id)).toEqual([made.runnerId]);
   });
 });
+
+/** An answer of a list that has these rows, of six. */
+function shapes(which: (typeof both)[number], rows: Row[]): unknown {
+  if (which === "gitea")
+    return { runners: rows.map(({ id, name }) => ({ id, name, status: "online" })), total_count: 6 };
+  const more = { owner_id: 0, repo_id: 0, status: "idle", version: "12", description: "", ephemeral: false };
+  return rows.map(({ id, uuid, name, labels }) => ({ id, uuid, name, labels, ...more }));
+}
 
 function makesARow(which: (typeof both)[number], path: string): boolean {
   return path.endsWith(which === "gitea" ? "RunnerService/Register" : "/admin/actions/runners");

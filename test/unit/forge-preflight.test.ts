@@ -19,7 +19,8 @@ async function checks(options: ForgeOptions, changes: Partial<ForgeWanted> = {})
   const forge = await fakeForge(options);
   const wanted = { forgeUrl: forge.url, scope: "", name, owner, token: forge.apiToken, bounds: unhurried, ...changes };
   const found = await forgeChecks(wanted);
-  expect(forge.requests.filter((request) => !request.startsWith("GET "))).toEqual([]);
+  // The runner protocol has no other verb; this one changes nothing.
+  expect(forge.requests.filter((request) => !/^GET |PingService\/Ping$/.test(request))).toEqual([]);
   expect(JSON.stringify(found)).not.toContain(forge.apiToken);
   for (const { status, fix } of found) expect(status === "failed").toBe(fix !== undefined);
   return { forge, found, statuses: found.map(({ status }) => status) };
@@ -30,29 +31,26 @@ const last = (found: Check[]) => found.at(-1) ?? { what: "", status: "skipped" }
 test.each([
   ["gitea", "Gitea 1.26.0, spoken to as Gitea 1.24 or later", "write:admin"],
   ["forgejo15", "Forgejo 15.0.1+gitea-1.22.0, spoken to as Forgejo 15 or later", "write:admin"],
-] as const)(
-  "a %s that is ready: three good checks, and what only writing would tell",
-  async (which, version, scope) => {
-    const { found, statuses } = await checks({ version: versions[which] });
-    expect(statuses).toEqual(["ok", "ok", "ok"]);
-    expect(found[0]?.found).toBe(version);
-    expect(found[1]?.found).toContain(`whether it may also make and delete them (${scope}) only doing so tells`);
-  },
-);
+] as const)("a %s that is ready: good checks, and what only writing would tell", async (which, version, scope) => {
+  const { found, statuses } = await checks({ version: versions[which] });
+  expect(statuses).toEqual(["ok", "ok", "ok", "ok"]);
+  expect(found[0]?.found).toBe(version);
+  expect(found[2]?.found).toContain(`whether it may also make and delete them (${scope}) only doing so tells`);
+});
 
 test.each([versions.forgejo7, versions.forgejo11, "1.23.4"])(
   "a token for %s is refused, with what to set",
   async (version) => {
     const { found, statuses } = await checks({ version });
-    expect(statuses).toEqual(["ok", "failed", "skipped"]);
-    expect(found[1]?.fix).toMatch(version.startsWith("1.") ? /upgrade the forge/ : /pulumi config rm forge\.token/);
+    expect(statuses).toEqual(["ok", "ok", "failed", "skipped"]);
+    expect(found[2]?.fix).toMatch(version.startsWith("1.") ? /upgrade the forge/ : /pulumi config rm forge\.token/);
   },
 );
 
 test("a forge that is not there, or of no known product, is failed, and nothing else is called good", async () => {
   const gone = await checks({}, { forgeUrl: await nowhere() });
   const strange = await checks({ version: "development" });
-  expect([gone.statuses, strange.statuses]).toEqual(Array(2).fill(["failed", "skipped", "skipped"]));
+  expect([gone.statuses, strange.statuses]).toEqual(Array(2).fill(["failed", "skipped", "skipped", "skipped"]));
   expect(gone.found[0]?.fix).toContain("forge.url");
 });
 
@@ -60,10 +58,43 @@ test("a token that is not accepted, lacks the scope, or is not there", async () 
   const bad = await checks({}, { token: "another" });
   const poor = await checks({ scopes: ["write:user"] });
   const none = await checks({}, { token: undefined });
-  expect([bad.statuses, poor.statuses, none.statuses]).toEqual(Array(3).fill(["ok", "failed", "skipped"]));
-  expect(bad.found[1]?.fix).toContain("pulumi config set --secret forge.token");
-  expect(poor.found[1]?.fix).toContain("scope read:admin (registering needs write:admin)");
-  expect(none.found[1]?.fix).toContain("or set forge.ssh.*");
+  expect([bad.statuses, poor.statuses, none.statuses]).toEqual(Array(3).fill(["ok", "ok", "failed", "skipped"]));
+  expect(bad.found[2]?.fix).toContain("pulumi config set --secret forge.token");
+  expect(poor.found[2]?.fix).toContain("scope read:admin (registering needs write:admin)");
+  expect(none.found[2]?.fix).toContain("or set forge.ssh.*");
+});
+
+describe("Actions that are disabled on the forge", () => {
+  const scopes = ["", "ecosystem", "ecosystem/app", "operator"];
+  test.each(scopes)("are failed in the scope %j, and neither the scope nor the token is blamed", async (scope) => {
+    const { found } = await checks({ version: versions.forgejo15, actions: false }, { scope });
+    const failed = found.filter(({ status }) => status === "failed");
+    expect(failed[0]?.fix).toContain("ENABLED = true in the section [actions]");
+    expect(JSON.stringify(failed)).not.toContain("forge.scope");
+  });
+
+  test("are not called enabled where something else answers in the forge's place", async () => {
+    const fault: ForgeOptions["fault"] = ({ path }) =>
+      path.startsWith("/api/actions/") ? { status: 404, body: "<html><title>Not Found</title></html>" } : undefined;
+    const { statuses, found } = await checks({ fault });
+    expect(statuses).toEqual(["ok", "skipped", "ok", "ok"]);
+    expect(found[1]?.found).toContain("404 with an HTML page");
+  });
+});
+
+test.each([versions.gitea, "15.0.3+gitea-1.22.0", "16.0.0+gitea-1.22.0"])(
+  "%s repeats a token that it refuses, and we do not",
+  async (version) => {
+    const token = "planted-wrong-token-89abcdef0123456789abcdef";
+    const { found } = await checks({ version }, { token });
+    expect(found[2]).toMatchObject({ status: "failed", found: expect.stringContaining("401") });
+    for (let at = 0; at + 8 <= token.length; at++) expect(JSON.stringify(found)).not.toContain(token.slice(at, at + 8));
+  },
+);
+
+test("a forge that is closed to strangers is known by its token", async () => {
+  const { statuses } = await checks({ version: versions.forgejo15, closed: true });
+  expect(statuses).toEqual(["ok", "ok", "ok", "ok"]);
 });
 
 describe("the name", () => {

@@ -88,3 +88,13 @@ test("when none answers, the error says what each said and which key to set", as
   await expect(refusal).rejects.toThrow(`${missing}: answered 404`);
   await expect(refusal).rejects.toThrow(`${other}: answered, but not like a forge`);
 });
+
+test("a forge that is closed to strangers is a forge; a proxy that shuts us out is none", async () => {
+  const answering = (status: number, body: string) =>
+    serveHttp((_request, response) => response.writeHead(status).end(body));
+  const closed = await answering(403, '{"message":"Only signed in user is allowed to call APIs."}');
+  const proxy = await answering(403, '{"message":"Access denied"}');
+  const page = await answering(403, "<html>Forbidden</html>");
+  expect(await findForge("198.51.100.9", [proxy, page, closed])).toBe(closed);
+  await expect(findForge("198.51.100.9", [proxy])).rejects.toThrow(`${proxy}: answered 403`);
+});

@@ -159,8 +159,8 @@ test("a connection that is lost leaves no check good", async () => {
   const { target } = await host("lost");
   const { checks, failed } = await look({ host: target });
   expect(failed).toEqual([expect.stringContaining("connection to 127.0.0.1 was lost")]);
-  // The workstation has one and the forge three.
-  expect(checks.filter(({ status }) => status === "ok")).toHaveLength(4);
+  // The workstation has one and the forge four.
+  expect(checks.filter(({ status }) => status === "ok")).toHaveLength(5);
 });
 
 const imageOf = async (download: Download) => {

@@ -12,7 +12,7 @@ import { runnerDescription } from "../../provider/forge/forgejo.ts";
 import { pendingLabel } from "../../provider/forge/gitea.ts";
 import { runnerRegistration } from "../../provider/forge/runner-registration.ts";
 import type { Catalogue } from "../../provider/server.ts";
-import { FakeForge } from "../engine/fake-forge.ts";
+import { FakeForge, type Fate, type Fault, type ForgeOptions, type Row } from "../engine/fake-forge.ts";
 import { nowhere } from "./loopback.fixture.ts";
 import { engineFor, raw, secret } from "./provider-client.fixture.ts";
 import { fakeForge, row, versions } from "./provider-forge.fixture.ts";
@@ -117,7 +117,7 @@ test("reading sees that the row is there, and that it vanished", async () => {
   expect((await engine.read(type, created.getId(), state, inputs(forge.url))).getId()).toBe("");
 });
 
-test.each([401, 404, 502])(
+test.each([401, 403, 404, 502])(
   "a forge that answers a refresh with %i has shown nothing: the row is kept",
   async (status) => {
     let down = false;
@@ -131,6 +131,102 @@ test.each([401, 404, 502])(
     expect((await engine.read(type, created.getId(), state, inputs(forge.url))).getId()).toBe(created.getId());
   },
 );
+
+test.each([versions.gitea, versions.forgejo15])(
+  "a row on a busy %s is not gone because it moved between pages",
+  async (version) => {
+    let clock = 1000;
+    const busy = Array.from({ length: 60 }, (_, index) =>
+      row({ id: 100 + index, name: `r${index}`, lastOnline: index + 1 }),
+    );
+    const afterList = (rows: Row[]) => {
+      const last = [...rows].sort((one, other) => (one.lastOnline ?? 0) - (other.lastOnline ?? 0)).slice(0, 20);
+      for (const one of last) one.lastOnline = ++clock;
+    };
+    const forge = await fakeForge({ version, pageRows: 20, allAtOnce: false, afterList });
+    const engine = await plugin();
+    const created = await engine.create(type, inputs(forge.url));
+    const state = raw(created.getProperties());
+    forge.rows.push(...busy);
+    for (let looks = 0; looks < 20; looks++) {
+      expect((await engine.read(type, created.getId(), state, inputs(forge.url))).getId()).toBe(created.getId());
+    }
+  },
+);
+
+test.each<[string, Fate]>([
+  ["text", { status: 404, body: "404 page not found\n", headers: { "content-type": "text/plain" } }],
+  ["JSON of another thing", { status: 404, body: '{"message":"GetOrgByName"}' }],
+])("a 404 with %s neither loses a row at a refresh nor takes it for deleted at a destroy", async (_what, fate) => {
+  let strange = false;
+  const forge = await fakeForge({
+    version: versions.forgejo15,
+    fault: ({ path }) => (strange && /runners\/\d/.test(path) ? fate : undefined),
+  });
+  const engine = await plugin();
+  const created = await engine.create(type, inputs(forge.url));
+  const state = raw(created.getProperties());
+  strange = true;
+  expect((await engine.read(type, created.getId(), state, inputs(forge.url))).getId()).toBe(created.getId());
+  expect(await refusal(engine.delete(type, created.getId(), state))).toContain("404");
+  expect(forge.rows).toHaveLength(1);
+});
+
+test("a row of our number with another uuid is another runner: gone, and left alone by a destroy", async () => {
+  const forge = await fakeForge({ version: versions.forgejo15 });
+  const engine = await plugin();
+  const created = await engine.create(type, inputs(forge.url));
+  const state = raw(created.getProperties());
+  // The same name: the forge was set up anew, and somebody registered again.
+  forge.rows.splice(0, 1, row({ id: 1 }));
+  expect((await engine.read(type, created.getId(), state, inputs(forge.url))).getId()).toBe("");
+  await engine.delete(type, created.getId(), state);
+  expect(forge.rows).toHaveLength(1);
+});
+
+test("a registration over SSH is gone only when two complete lists are without it", async () => {
+  let lists = 0;
+  const uuid = "4f7b1c2e-8a1d-4c53-9d0a-0f1e2d3c4b5a";
+  const shy = row({ uuid, id: 91 });
+  // In the first list it is missing, as one that moves between pages may be.
+  const fault: Fault = ({ method, path }) => {
+    if (method === "GET" && path.endsWith("/runners"))
+      forge.rows.splice(0, 2, ...(lists++ === 0 ? [row()] : [row(), shy]));
+    return undefined;
+  };
+  const forge = await fakeForge({ version: versions.forgejo15, rows: [row()], fault });
+  const engine = await plugin();
+  const state = { ...inputs(forge.url), uuid, token: "the shared secret" };
+  expect((await engine.read(type, uuid, state, inputs(forge.url))).getId()).toBe(uuid);
+  expect(lists).toBe(2);
+});
+
+test.each(["", "ecosystem", "ecosystem/app"])(
+  "a row of the scope %j on a forge whose Actions were disabled is there, or not observed, and never gone",
+  async (scope) => {
+    const options: ForgeOptions = { version: versions.forgejo15 };
+    const forge = await fakeForge(options);
+    const engine = await plugin();
+    const created = await engine.create(type, inputs(forge.url, scope));
+    options.actions = false;
+    const state = raw(created.getProperties());
+    expect((await engine.read(type, created.getId(), state, inputs(forge.url, scope))).getId()).toBe(created.getId());
+  },
+);
+
+test("registering for a repository where Actions are disabled says so, and does not blame the repository", async () => {
+  const forge = await fakeForge({ version: versions.forgejo15, actions: false });
+  const said = await refusal((await plugin()).create(type, inputs(forge.url, "ecosystem/app")));
+  expect(said).toContain("Actions are disabled on");
+  expect(said).not.toContain("forge.scope");
+});
+
+test("a registration for one job is not imported: it is gone after that", async () => {
+  const forge = await fakeForge({ version: versions.forgejo15, rows: [row({ ephemeral: true })] });
+  const file = { uuid: row().uuid, token: "own", name, address: forge.url };
+  const said = await refusal((await plugin()).read(type, runnerFile(JSON.stringify(file))));
+  expect(said).toContain("is registered for one job and gone after it");
+});
 
 test("deleting deregisters; a row that is gone already is as good as deleted", async () => {
   const forge = await fakeForge();
