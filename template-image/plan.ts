@@ -6,7 +6,7 @@ import { planEndpoint } from "../components/config/proxmox-keys.ts";
 import { planOwner } from "../components/config/site-keys.ts";
 import { ConfigError, type ConfigOf, type Problem } from "../components/config/strict.ts";
 import type { Site } from "../components/contracts/site.ts";
-import { domainDescription } from "../components/owner/mark.ts";
+import { ownerDescription } from "../components/owner/mark.ts";
 import {
   cloudImages,
   isTemplateKey,
@@ -105,7 +105,7 @@ function template(
     key,
     templateName: input.name ?? `${key}-template`,
     ...(vmId === undefined ? {} : { vmId }),
-    description: input.description ?? config.description ?? domainDescription(owner),
+    description: input.description ?? config.description ?? ownerDescription(owner),
     tags: templateTags(owner, key, digest),
     image: { url: input.url, digest, fileName: imageFileName(owner, key, digest) },
     node: input.node_name ?? config.node_name,

@@ -2,7 +2,7 @@
  * The owner mark: who made an object outside. One value, one encoding per system; nothing without it is ever touched.
  */
 
-/** What stands before the mark in a domain's description. */
+/** What stands before the mark in a description. */
 const descriptionPrefix = "Made by holdfast for ";
 
 /** What stands before the mark in a tag on Proxmox VE. */
@@ -49,17 +49,25 @@ export function parseOwnerMark(mark: string): Owner | undefined {
   return [site, project, stack].every((value) => part.test(value)) ? { site, project, stack } : undefined;
 }
 
-/** The mark as the description of a libvirt domain: the one free field that the libvirt provider really writes. */
-export function domainDescription(mark: string): string {
+/**
+ * The mark as a description: of a libvirt domain, where it is the one free field that the libvirt provider really writes, and of
+ * a VM on Proxmox VE, which has it from the request that clones it, before it gets its tags.
+ */
+export function ownerDescription(mark: string): string {
   return `${descriptionPrefix}${mark}`;
+}
+
+/** The mark that a description is, or undefined when it is none. Space around it does not count. */
+export function describedOwner(description: string): string | undefined {
+  const text = description.trim();
+  if (!text.startsWith(descriptionPrefix)) return undefined;
+  const mark = text.slice(descriptionPrefix.length);
+  return parseOwnerMark(mark) ? mark : undefined;
 }
 
 /** The mark in a domain's XML, or undefined when it has none. */
 export function domainOwner(xml: string): string | undefined {
-  const description = /<description>([^<]*)<\/description>/.exec(xml)?.[1]?.trim();
-  if (!description?.startsWith(descriptionPrefix)) return undefined;
-  const mark = description.slice(descriptionPrefix.length);
-  return parseOwnerMark(mark) ? mark : undefined;
+  return describedOwner(/<description>([^<]*)<\/description>/.exec(xml)?.[1] ?? "");
 }
 
 /** The mark as a tag on Proxmox VE, which takes lower-case letters, digits, `_`, `-`, `+` and `.`: `holdfast.<mark>`. */

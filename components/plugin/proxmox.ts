@@ -114,7 +114,8 @@ export class Snippet extends pulumi.CustomResource {
 }
 
 /**
- * Looks at the cluster before a pool's VMs are made, in previews too.
+ * Looks at the cluster before a pool's VMs are made, in previews too. An update removes the clones that one left which was cut
+ * off before it configured them.
  * @returns where snippets are put, where some are wanted.
  * @throws when a VM is in the way or a template is not there, listing all of it; nothing was changed then.
  */
@@ -122,5 +123,6 @@ export function poolPreflight(
   args: PoolPreflightArgs,
   opts: pulumi.InvokeOptions,
 ): Promise<{ snippetsDirectory?: string }> {
-  return pulumi.runtime.invoke("holdfast:proxmox:poolPreflight", args, opts).catch(ProgramError.rethrow);
+  const asked = { ...args, update: !pulumi.runtime.isDryRun() };
+  return pulumi.runtime.invoke("holdfast:proxmox:poolPreflight", asked, opts).catch(ProgramError.rethrow);
 }

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import * as proxmox from "@pulumi/proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
-import { proxmoxTag } from "../owner/mark.ts";
+import { ownerDescription, proxmoxTag } from "../owner/mark.ts";
 import { Snippet } from "../plugin/proxmox.ts";
 import { HostKey, type SshTargetArgs } from "../plugin/resources.ts";
 import { userData } from "../vm/cloud-init.ts";
@@ -178,7 +178,7 @@ function vmArgs(args: ProxmoxVmArgs, userDataFileId?: pulumi.Output<string>): pr
     name: args.vmName,
     nodeName: args.nodeName,
     ...(args.vmId === undefined ? {} : { vmId: args.vmId }),
-    description: `Made by holdfast for ${args.owner}`,
+    description: ownerDescription(args.owner),
     // Proxmox VE keeps them in lower case and sorted; anything else would be a difference.
     tags: [...args.tags, proxmoxTag(args.owner)].sort(),
     clone: {

@@ -55,6 +55,8 @@ export interface PoolPreflightArgs {
   templates: { vmId: number; source: string }[];
   /** Where user data is put; absent: nowhere. */
   snippets?: WantedSnippets | undefined;
+  /** Whether this is an update, which removes clones that one left that was cut off. Default: nothing is changed. */
+  update?: boolean | undefined;
 }
 
 /** Where a pool's user data is put. */

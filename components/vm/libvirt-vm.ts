@@ -4,7 +4,7 @@
  */
 import * as libvirt from "@pulumi/libvirt";
 import * as pulumi from "@pulumi/pulumi";
-import { domainDescription } from "../owner/mark.ts";
+import { ownerDescription } from "../owner/mark.ts";
 import { HostKey } from "../plugin/resources.ts";
 import { metaData, type Network, networkConfig, userData } from "./cloud-init.ts";
 import { macAddress, vmNames } from "./plan.ts";
@@ -135,7 +135,7 @@ function volumeKey(cloudInitDiskId: string): string {
 function domainArgs(args: LibvirtVmArgs, disks: pulumi.Output<string>[]): libvirt.DomainArgs {
   return {
     name: args.vmName,
-    description: domainDescription(args.owner),
+    description: ownerDescription(args.owner),
     type: args.domainType,
     vcpu: args.vcpus,
     memory: args.memoryMb,

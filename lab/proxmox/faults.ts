@@ -40,7 +40,8 @@ export interface TaskMatch {
 /** What happens to a request instead of its answer. */
 export type RequestFault =
   | { kind: "refuse"; status: number; message: string; errors?: Record<string, string> }
-  | { kind: "drop"; when: "before" | "after" };
+  | { kind: "drop"; when: "before" | "after" }
+  | { kind: "hold" };
 
 /** What happens to a task. */
 export interface TaskFault {
@@ -80,6 +81,11 @@ export class Faults {
   /** Breaks the connection of the next matching requests. */
   drop({ when = "before", ...match }: Drop): void {
     this.arm(match, { kind: "drop", when });
+  }
+
+  /** Never answers the next matching requests: nothing happens in them, and their connections stay until the client ends them. */
+  hold(match: RequestMatch): void {
+    this.arm(match, { kind: "hold" });
   }
 
   /** Lets the next matching tasks run longer. */

@@ -23,7 +23,7 @@ export interface LoggedRequest {
   fields: Record<string, unknown>;
   /** Who asked; empty when that was not known. */
   caller: string;
-  /** 0: the connection was dropped. */
+  /** 0: the connection was dropped, or is held. */
   status: number;
 }
 
@@ -58,11 +58,11 @@ export async function serve(cluster: Cluster, { key, cert }: Certificate, reques
     const { method } = request;
     const fault = cluster.faults.takeRequest(method, pathOf(request));
     if (fault?.kind === "refuse") throw new ApiError(fault.status, fault.message, fault.errors);
-    if (fault?.when === "after") dropAfter.add(request);
+    if (fault?.kind === "drop" && fault.when === "after") dropAfter.add(request);
     else if (fault) {
       log(request, 0);
       reply.hijack();
-      request.raw.socket.destroy();
+      if (fault.kind === "drop") request.raw.socket.destroy();
       return;
     }
     if (pathOf(request) === "/access/ticket") return;

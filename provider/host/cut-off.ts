@@ -2,7 +2,7 @@
  * What an update leaves that was cut off while libvirt made a domain: the domain is there, with our owner mark, and the state
  * does not know it. The next update would fail for ever, because libvirt has that name already.
  */
-import { domainDescription } from "../../components/owner/mark.ts";
+import { ownerDescription } from "../../components/owner/mark.ts";
 import type { PreflightArgs } from "../../components/preflight/args.ts";
 import { impatient, shellQuote, withSsh } from "../../components/ssh/connection.ts";
 
@@ -21,7 +21,7 @@ export function unrecordedDomains({ vms, pool, recordedDomains, recordedVolumes 
 
 /** Shell script that removes those of them that are there and ours, without their disks, and prints their names. */
 export function removalScript(domains: readonly string[], owner: string): string {
-  const mark = shellQuote(`<description>${domainDescription(owner)}</description>`);
+  const mark = shellQuote(`<description>${ownerDescription(owner)}</description>`);
   return `for domain in ${domains.map(shellQuote).join(" ")}; do
   virsh dumpxml --inactive "$domain" 2>/dev/null | grep -qF ${mark} || continue
   virsh destroy "$domain" >/dev/null 2>&1

@@ -2,7 +2,7 @@
  * Asks a hypervisor many questions in one SSH round trip. Nothing on the host is changed, every question has a bound, and
  * one that libvirt would have to answer is not asked when libvirt does not.
  */
-import { domainDescription } from "../../components/owner/mark.ts";
+import { ownerDescription } from "../../components/owner/mark.ts";
 import type { HostVm, PreflightArgs } from "../../components/preflight/args.ts";
 import { type SshConnection, shellQuote } from "../../components/ssh/connection.ts";
 
@@ -61,7 +61,7 @@ function plainQuestions({ vms, owner }: PreflightArgs): Record<string, string> {
     ...Object.fromEntries(bridges),
     "own addresses": "ip -4 -o addr show",
     // Of every domain with our mark: a VM that is about to get another name still has the address.
-    "our cards": `grep -lsF ${shellQuote(`<description>${domainDescription(owner)}</description>`)} /etc/libvirt/qemu/*.xml | xargs -r -d '\\n' grep -hs '<mac address='`,
+    "our cards": `grep -lsF ${shellQuote(`<description>${ownerDescription(owner)}</description>`)} /etc/libvirt/qemu/*.xml | xargs -r -d '\\n' grep -hs '<mac address='`,
   };
 }
 

@@ -1,7 +1,7 @@
 /**
  * What is asked of a cluster in several places: its VMs, by name and by id, and who is linked to a template.
  */
-import { proxmoxOwner } from "../../components/owner/mark.ts";
+import { describedOwner, ownerDescription, proxmoxOwner } from "../../components/owner/mark.ts";
 import type { ProxmoxApi } from "./api.ts";
 import { ProxmoxError } from "./errors.ts";
 
@@ -14,6 +14,8 @@ export interface ClusterVm {
   tags?: string;
   template?: number;
   status?: string;
+  /** Its configuration, where somebody has asked for it: the list has none. */
+  config?: Readonly<Record<string, unknown>>;
 }
 
 /** Every VM and template of the cluster that the token may see. */
@@ -27,15 +29,49 @@ export function nameOf({ vmid, name, node, template }: ClusterVm): string {
   return `${Number(template) === 1 ? "template" : "VM"} ${vmid} (${name ?? "without a name"}) on node ${node}`;
 }
 
+/** The owner mark in a VM's description, where its configuration is known. A clone has it before it has tags of its own. */
+export function ownerInDescription({ config }: ClusterVm): string | undefined {
+  return describedOwner(String(config?.description ?? ""));
+}
+
 /**
- * Why a VM under an id that a state has is not the VM that the state means; undefined when it is. One without any mark is ours
- * when it has our name: the update that made it was cut off before it got its tags.
+ * Why a VM under an id that a state has is not the VM that the state means; undefined when it is. Tags alone do not say so: a
+ * clone has its template's until it is configured. One without any mark is ours when it has our name.
+ * @param vm with its configuration, where its tags do not carry our mark.
  */
 export function notOurs(vm: ClusterVm, ours: { name: string; owner: string }): string | undefined {
   const theirs = proxmoxOwner(vm.tags ?? "");
-  if (theirs === ours.owner) return undefined;
+  if (theirs === ours.owner || ownerInDescription(vm) === ours.owner) return undefined;
   if (theirs !== undefined) return `belongs to ${theirs}`;
   return vm.name?.toLowerCase() === ours.name.toLowerCase() ? undefined : "does not carry our mark";
+}
+
+/**
+ * What to do about a VM under an id that a state has which is not the VM that the state means. First of all to look: a VM whose
+ * marks somebody took away is ours all the same, and nothing would know it any more.
+ * @param forget the command that takes ours out of the state.
+ */
+export function adviceOnUsurper({ vmid, node }: ClusterVm, owner: string, forget: string): string {
+  return (
+    `look at it first. Where it is ours and has lost its mark, on node ${node}: ` +
+    `qm set ${vmid} --description '${ownerDescription(owner)}'. Where it is not, ours is gone: ${forget}`
+  );
+}
+
+/** The VMs with the configuration of those that somebody asks for and whose tags do not carry the owner's mark. */
+export function withConfigs(
+  api: ProxmoxApi,
+  vms: readonly ClusterVm[],
+  owner: string,
+  asked: (vm: ClusterVm) => boolean,
+): Promise<ClusterVm[]> {
+  return Promise.all(
+    vms.map(async (vm) => {
+      if (!asked(vm) || vm.type !== "qemu" || proxmoxOwner(vm.tags ?? "") === owner) return vm;
+      const config = await vmConfig(api, vm.node, vm.vmid);
+      return config === undefined ? vm : { ...vm, config };
+    }),
+  );
 }
 
 /** The configuration of a VM; undefined when there is none of that id on the node. */

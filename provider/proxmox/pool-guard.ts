@@ -7,7 +7,8 @@ import { z } from "zod";
 import { forgetCommand } from "../../components/pool/state-names.ts";
 import type { Operation, ResourceKind } from "../kind.ts";
 import { proxmoxApi } from "./api.ts";
-import { clusterVms, nameOf, notOurs } from "./cluster.ts";
+import { adviceOnUsurper, type ClusterVm, clusterVms, nameOf, notOurs } from "./cluster.ts";
+import { isCutOffClone, leftClone, lookedAt } from "./cut-off.ts";
 
 const guardedVm = z.strictObject({
   /** Logical name. */
@@ -52,20 +53,42 @@ export const poolGuard: ResourceKind<Guard> = {
   },
 
   async delete(_id, state, operation) {
-    await refuseTheirs(state, operation);
+    const there = await refuseTheirs(state, operation);
+    const known = new Set(state.vms.map(({ vmId }) => vmId));
+    for (const vm of there.filter(({ vmid }) => !known.has(vmid))) {
+      if (!isCutOffClone(vm, state.owner, there)) continue;
+      // One that failed is in the state, and goes too; one whose engine was killed is not, and which this is cannot be told.
+      operation.log(
+        "warning",
+        `${leftClone(vm)}. Where it is there after this destroy: qm destroy ${vm.vmid} --purge on node ${vm.node}; the next update would remove it too`,
+      );
+    }
   },
 };
 
-/** @throws when a VM that would be deleted now is somebody else's, naming all of them. */
-async function refuseTheirs({ owner, vms }: Guard, operation: Operation): Promise<void> {
-  const there = new Map((await clusterVms(proxmoxApi(operation))).map((vm) => [vm.vmid, vm]));
+/**
+ * @returns the VMs of the cluster, with the configurations of those that may be ours.
+ * @throws when a VM that would be deleted now is somebody else's, naming all of them.
+ */
+async function refuseTheirs({ owner, vms }: Guard, operation: Operation): Promise<ClusterVm[]> {
+  const api = proxmoxApi(operation);
+  const ids = new Set(vms.map(({ vmId }) => vmId));
+  const listed = await clusterVms(api);
+  const there = await lookedAt(api, listed, owner, (vm) => ids.has(vm.vmid) || mayBeClone(vm, listed));
   const [stack = "", project = ""] = operation.urn.replace(/^urn:pulumi:/, "").split("::");
   const theirs = vms.flatMap(({ key, name, vmId }) => {
-    const vm = there.get(vmId);
+    const vm = there.find(({ vmid }) => vmid === vmId);
     const why = vm && notOurs(vm, { name, owner });
     if (!why) return [];
-    const forget = forgetCommand({ project, stack }, key);
-    return [`\n  - ${nameOf(vm)} has the id that the state has for ${key}, and ${why}; ours is gone: ${forget}`];
+    const advice = adviceOnUsurper(vm, owner, forgetCommand({ project, stack }, key));
+    return [`\n  - ${nameOf(vm)} has the id that the state has for ${key}, and ${why}; ${advice}`];
   });
   if (theirs.length > 0) throw new Error(`nothing was deleted:${theirs.join("")}\nThen the same command`);
+  return there;
+}
+
+/** Whether a VM has the tags of a template, and is none: what was cloned and not configured has them. */
+function mayBeClone({ tags, template, status }: ClusterVm, listed: readonly ClusterVm[]): boolean {
+  if (Number(template ?? 0) === 1 || status !== "stopped") return false;
+  return listed.some((one) => Number(one.template) === 1 && (one.tags ?? "") === (tags ?? ""));
 }

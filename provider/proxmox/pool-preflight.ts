@@ -1,6 +1,7 @@
 /**
  * `holdfast:proxmox:poolPreflight`: looks at a cluster before a pool's VMs are made, in previews too: no VM in the way is ever
- * adopted, and what is to be cloned is there and is a template. Every problem at once.
+ * adopted, and what is to be cloned is there and is a template. Every problem at once. An update removes clones that one left
+ * which was cut off.
  */
 import { z } from "zod";
 import { proxmoxOwner } from "../../components/owner/mark.ts";
@@ -9,7 +10,8 @@ import { type Check, refuseFailed } from "../../components/preflight/check.ts";
 import type { PoolPreflightArgs, WantedVm } from "../../components/preflight/proxmox-args.ts";
 import type { ProviderFunction } from "../kind.ts";
 import { type ProxmoxApi, proxmoxApi } from "./api.ts";
-import { type ClusterVm, clusterVms, nameOf, notOurs } from "./cluster.ts";
+import { adviceOnUsurper, type ClusterVm, clusterVms, nameOf, notOurs, ownerInDescription } from "./cluster.ts";
+import { isCutOffClone, leftClone, lookedAt, removeCutOff } from "./cut-off.ts";
 import { notReady } from "./node-checks.ts";
 import { snippetStorage } from "./snippet-storage.ts";
 
@@ -23,6 +25,7 @@ const inputs: z.ZodType<PoolPreflightArgs> = z.strictObject({
   ),
   templates: z.array(z.strictObject({ vmId: z.number(), source: text })),
   snippets: z.strictObject({ storage: text, host: text, nodes: z.array(text) }).optional(),
+  update: z.boolean().optional(),
 });
 
 export const poolPreflight: ProviderFunction<PoolPreflightArgs> = {
@@ -30,28 +33,71 @@ export const poolPreflight: ProviderFunction<PoolPreflightArgs> = {
   inputs,
   async invoke(wanted, operation) {
     const api = proxmoxApi(operation);
-    const [checks, snippets] = await Promise.all([
-      poolChecks(api, wanted),
+    const [looked, snippets] = await Promise.all([
+      lookAtPool(api, wanted),
       wanted.snippets && snippetStorage(api, wanted.snippets),
     ]);
-    refuseFailed(notReady(wanted.stack, api), [...checks, ...(snippets?.checks ?? [])]);
+    refuseFailed(notReady(wanted.stack, api), [...looked.checks, ...(snippets?.checks ?? [])]);
+    for (const { left, found } of looked.cutOff) {
+      if (left && wanted.update) {
+        await removeCutOff(api, left, { owner: wanted.owner, there: looked.there });
+        operation.log("info", `removed ${nameOf(left)}: an update that was cut off left it, cloned and not configured`);
+      } else operation.log("info", found);
+    }
     return snippets?.directory === undefined ? {} : { snippetsDirectory: snippets.directory };
   },
 };
 
+/** What was found of a pool on its cluster. */
+interface PoolFound {
+  checks: Check[];
+  /** Clones that an update left which was cut off, in words; `left` are those that the state does not know. */
+  cutOff: { left?: ClusterVm; found: string }[];
+  there: ClusterVm[];
+}
+
 /** Looks at the cluster's list of VMs. Never throws: a cluster that does not answer is a check too. */
 export async function poolChecks(api: ProxmoxApi, wanted: PoolPreflightArgs): Promise<Check[]> {
+  return (await lookAtPool(api, wanted)).checks;
+}
+
+async function lookAtPool(api: ProxmoxApi, wanted: PoolPreflightArgs): Promise<PoolFound> {
   const what = "the cluster says which VMs it has";
-  const there = await clusterVms(api).catch((error: Error) => error);
-  if (there instanceof Error) return [{ what, status: "failed", found: there.message }];
-  return [
-    ...wanted.vms.flatMap((vm): Check[] => {
-      const problems = inTheWay(vm, wanted, there);
-      const what = `nobody else has the name ${vm.name}${vm.vmId === undefined ? "" : ` or the id ${vm.vmId}`}`;
-      return problems.length > 0 ? problems : [{ what, status: "ok" }];
-    }),
-    ...wanted.templates.map((template) => templateCheck(template, there)),
-  ];
+  const there = await clusterVms(api)
+    .then((vms) => lookedAt(api, vms, wanted.owner, (vm) => wanted.vms.some((one) => isAlike(vm, one))))
+    .catch((error: Error) => error);
+  if (there instanceof Error) {
+    return { checks: [{ what, status: "failed", found: there.message }], cutOff: [], there: [] };
+  }
+  const cutOff = wanted.vms.flatMap((vm) => cutOffClones(vm, wanted.owner, there));
+  const checks = wanted.vms.flatMap((vm): Check[] => {
+    const problems = inTheWay(vm, wanted, there);
+    const what = `nobody else has the name ${vm.name}${vm.vmId === undefined ? "" : ` or the id ${vm.vmId}`}`;
+    const found = cutOffClones(vm, wanted.owner, there).map((one) => one.found);
+    return problems.length > 0
+      ? problems
+      : [{ what, status: "ok", ...(found.length > 0 && { found: found.join("; ") }) }];
+  });
+  return {
+    checks: [...checks, ...wanted.templates.map((template) => templateCheck(template, there))],
+    cutOff,
+    there,
+  };
+}
+
+/** Whether a VM has the name or an id of one that is wanted. */
+function isAlike({ vmid, name }: ClusterVm, wanted: WantedVm): boolean {
+  return vmid === wanted.recordedVmId || vmid === wanted.vmId || name?.toLowerCase() === wanted.name.toLowerCase();
+}
+
+/** Clones of one that is wanted that were never configured, and what comes of each. */
+function cutOffClones(wanted: WantedVm, owner: string, there: readonly ClusterVm[]): PoolFound["cutOff"] {
+  const clones = there.filter((vm) => isAlike(vm, wanted) && isCutOffClone(vm, owner, there));
+  return clones.map((vm) =>
+    vm.vmid === wanted.recordedVmId
+      ? { found: `${nameOf(vm)} was cloned and not configured yet: an update configures it` }
+      : { left: vm, found: `${leftClone(vm)}; an update removes it and clones it anew` },
+  );
 }
 
 /** VMs that have the name or the id of one that is wanted, and are not the one that the state has. */
@@ -60,7 +106,7 @@ export function inTheWay(
   { owner, stack }: Pick<PoolPreflightArgs, "owner" | "stack">,
   there: readonly ClusterVm[],
 ): Check[] {
-  const others = there.filter(({ vmid }) => vmid !== wanted.recordedVmId);
+  const others = there.filter((vm) => vm.vmid !== wanted.recordedVmId && !isCutOffClone(vm, owner, there));
   const named = others.filter(({ name }) => name?.toLowerCase() === wanted.name.toLowerCase());
   const numbered = others.filter((vm) => vm.vmid === wanted.vmId && !named.includes(vm));
   return [
@@ -79,7 +125,7 @@ function usurper(vm: ClusterVm, wanted: WantedVm, owner: string, stack: string):
       what: `id ${vm.vmid} is still that of ${wanted.key}`,
       status: "failed",
       found: `${nameOf(vm)} has the id that the state has for inputs.vms.${wanted.key}, and ${why}`,
-      fix: `ours is gone and this one is neither used nor changed: ${forgetCommand(stackOf(stack), wanted.key)}`,
+      fix: `it is neither used nor changed; ${adviceOnUsurper(vm, owner, forgetCommand(stackOf(stack), wanted.key))}`,
     },
   ];
 }
@@ -94,7 +140,7 @@ function collision(vm: ClusterVm, of: "name" | "id", wanted: WantedVm, owner: st
   const what = `the ${of} of ${wanted.key} is free`;
   const has = `${nameOf(vm)} has the ${of} of inputs.vms.${wanted.key}`;
   const theirs = proxmoxOwner(vm.tags ?? "");
-  if (theirs === owner) {
+  if (theirs === owner || ownerInDescription(vm) === owner) {
     return {
       what,
       status: "failed",

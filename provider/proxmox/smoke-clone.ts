@@ -5,13 +5,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { proxmoxOwner } from "../../components/owner/mark.ts";
 import type { Fields, ProxmoxApi } from "./api.ts";
-import { type ClusterVm, clusterVms, vmConfig } from "./cluster.ts";
+import { type ClusterVm, clusterVms } from "./cluster.ts";
+import { destroyVm, waitUntilUnlocked } from "./destroy-vm.ts";
 import { ProxmoxError } from "./errors.ts";
 
 /** How often an id is asked for: between the answer and its use somebody else may take it. */
 const idTries = 5;
 const stopMs = 60_000;
-const destroyMs = 300_000;
 const lockMs = 60_000;
 const startMs = 120_000;
 
@@ -118,23 +118,8 @@ export async function testClones(api: ProxmoxApi, key: string, owner: string): P
 /** Stops and destroys a clone with its disks. Whether it runs, or is still being made, is asked, not assumed. */
 export async function destroyClone(api: ProxmoxApi, { node, vmid }: Pick<ClusterVm, "node" | "vmid">): Promise<void> {
   const path = `/nodes/${node}/qemu/${vmid}`;
-  if (!(await isUnlocked(api, node, vmid))) return;
+  if (!(await waitUntilUnlocked(api, { node, vmid }, lockMs))) return;
   const { status } = await api.get<{ status: string }>(`${path}/status/current`);
   if (status === "running") await api.ended(await api.send<string>("POST", `${path}/status/stop`), stopMs);
-  const upid = await api.send<string>("DELETE", path, { purge: 1, "destroy-unreferenced-disks": 1 });
-  await api.ended(upid, destroyMs);
-}
-
-/**
- * Waits until nothing else works on the clone any more: a test that was cut off may have left the cluster cloning. One that
- * stays locked is left to the refusal of what comes next, which names the lock.
- * @returns whether there is still such a VM.
- */
-async function isUnlocked(api: ProxmoxApi, node: string, vmid: number): Promise<boolean> {
-  const end = performance.now() + lockMs;
-  for (let wait = 200; ; wait = Math.min(wait * 2, 2_000)) {
-    const config = await vmConfig(api, node, vmid);
-    if (config === undefined || config.lock === undefined || performance.now() >= end) return config !== undefined;
-    await pause(wait);
-  }
+  await destroyVm(api, { node, vmid });
 }

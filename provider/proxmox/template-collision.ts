@@ -12,6 +12,17 @@ export interface Collision {
   fix: string;
 }
 
+/**
+ * What to do about a VM under the id of a template of ours that does not carry our mark. First of all to look: a template whose
+ * tags somebody took away is ours all the same, and nothing would know it any more.
+ */
+export function adviceOnLostMark({ vmid, node }: Pick<ClusterVm, "vmid" | "node">, tags: readonly string[]): string {
+  return (
+    `look at it first. Where it is ours, give it back its tags, on node ${node}: qm set ${vmid} --tags '${tags.join(";")}'. ` +
+    "Where it is not, ours is gone: pulumi state delete --target-dependents <urn of the template>"
+  );
+}
+
 /** Everything that is in the way of one template, on any node. */
 export function collisions(wanted: WantedTemplate, owner: string, vms: readonly ClusterVm[]): Collision[] {
   const { key, name, vmId, recordedVmId } = wanted;
@@ -36,7 +47,7 @@ export function collisions(wanted: WantedTemplate, owner: string, vms: readonly 
       return [
         {
           found: `${what} ${same} in this stack's state, and ${mark ? `is marked as ${mark}'s` : "does not carry its owner mark"}`,
-          fix: `give it back its tags (${wanted.tags.join(", ")}), or take ${key} out of the state: pulumi state delete --target-dependents <urn of the template>`,
+          fix: adviceOnLostMark(vm, wanted.tags),
         },
       ];
     }

@@ -4,10 +4,11 @@
  * on the template, so that its delete comes first.
  */
 import { z } from "zod";
-import { proxmoxOwner } from "../../components/owner/mark.ts";
+import { proxmoxOwner, proxmoxTag } from "../../components/owner/mark.ts";
 import type { ResourceKind } from "../kind.ts";
 import { proxmoxApi } from "./api.ts";
 import { describeClones, vmConfig } from "./cluster.ts";
+import { adviceOnLostMark } from "./template-collision.ts";
 
 /** Confirms one command: holds the template's name. */
 const confirmation = "HOLDFAST_ALLOW_DESTROY_WITH_CLONES";
@@ -70,8 +71,8 @@ export const templateGuard: ResourceKind<Guard> = {
     if (found !== owner) {
       const whose = found ? `is marked as ${found}'s` : "does not carry its owner mark";
       throw new Error(
-        `nothing was deleted: VM ${vmId} (${config.name}) on node ${node} ${whose}, and is not ours to delete. ` +
-          "If it took the id of a template that is gone, take that out of the state, with its guard: pulumi state delete --target-dependents <urn of the template>",
+        `nothing was deleted: VM ${vmId} (${config.name}) on node ${node} ${whose}, and is not ours to delete; ` +
+          adviceOnLostMark({ vmid: vmId, node }, [proxmoxTag(owner)]),
       );
     }
     const what = await describeClones(api, node, vmId, config);

@@ -90,6 +90,18 @@ export class Engine {
     return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
   }
 
+  /** Begins to run Pulumi in a folder of the clone, in a session of its own, for a test that ends it. */
+  begin(project: string, ...args: string[]) {
+    return execa("pulumi", [...args, "--non-interactive", "--color", "never"], {
+      cwd: this.folder(project),
+      env: { ...process.env, ...this.env },
+      reject: false,
+      stdin: "ignore",
+      detached: true,
+      timeout: 120_000,
+    });
+  }
+
   /** Runs `holdfast` in the clone. Never throws for a failing command; bounded by two minutes. */
   holdfast(...args: string[]): Promise<EngineResult> {
     return this.holdfastWith({}, ...args);

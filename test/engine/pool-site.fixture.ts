@@ -4,7 +4,11 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { killSession } from "../../cli/blueprint/session.ts";
+import { ownerDescription, ownerMark } from "../../components/owner/mark.ts";
+import { templateTags } from "../../components/template/plan.ts";
 import { type ProxmoxOptions, type SimulatedProxmox, startProxmox } from "../../lab/proxmox/simulator.ts";
+import { until } from "../../lab/wait.ts";
 import { keyPair, type StandIn, sshServer } from "../unit/ssh-host.fixture.ts";
 import { Engine } from "./engine.ts";
 
@@ -18,6 +22,14 @@ export function vm(last: number, more: object = {}): object {
   const ipv4 = { address: `127.0.20.${last}/24`, gateway: "127.0.20.1" };
   return { role: "app", interfaces: [{ bridge: "vnetenv", ipv4 }], ...more };
 }
+
+/** What a template has that `template-image` made: a clone has it too, until it is configured. */
+const templateOwner = ownerMark({ site: "site", project: "template-image", stack: "dev" });
+const templateConfig = {
+  description: ownerDescription(templateOwner),
+  tags: templateTags(templateOwner, "ubuntu-24.04", { algorithm: "sha256", hex: "ab".repeat(32) }).join(";"),
+  ipconfig0: "ip=dhcp",
+};
 
 /** The site; everything ends with `close`. */
 export class PoolSite {
@@ -42,7 +54,7 @@ export class PoolSite {
       { id: "local-lvm", type: "lvmthin", content: ["images"] },
     ];
     const proxmox = await startProxmox({ storages, ...options });
-    const template = proxmox.addTemplate({ name: "ubuntu-24.04-template", diskGib: 4 });
+    const template = proxmox.addTemplate({ name: "ubuntu-24.04-template", diskGib: 4, config: templateConfig });
     const engine = await Engine.open("proxmoxve");
     const certificate = join(engine.env.HOME ?? "", "proxmox.pem");
     writeFileSync(certificate, proxmox.certificate);
@@ -97,6 +109,16 @@ export class PoolSite {
   /** Pulumi on the stack; it may fail. */
   tryTo(...args: string[]) {
     return this.engine.pulumi(project, ...args, "--stack", "dev-apps");
+  }
+
+  /** Begins an update and kills it, with everything that it started, once something is so; its lock is taken away then. */
+  async killUp(moment: () => boolean): Promise<void> {
+    const running = this.engine.begin(project, ...up, "--stack", "dev-apps");
+    const what = { what: "the moment to kill", boundMs: 60_000, everyMs: 5, lookAt: "the simulation's requests" };
+    await until(what, moment);
+    killSession(running.pid ?? 0);
+    await running;
+    await this.run("cancel", "--yes");
   }
 
   /** Sets plain values; undefined takes one out. */

@@ -6,8 +6,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
-  domainDescription,
   domainOwner,
+  ownerDescription,
   ownerMark,
   parseOwnerMark,
   proxmoxOwner,
@@ -77,8 +77,8 @@ test("the mark is found in the XML of a domain that carries it", () => {
   fc.assert(
     fc.property(owner, (given) => {
       const mark = ownerMark(given);
-      expect(domainOwner(domainXml(`<description>${domainDescription(mark)}</description>`))).toBe(mark);
-      expect(domainOwner(domainXml(`<description>\n    ${domainDescription(mark)}\n  </description>`))).toBe(mark);
+      expect(domainOwner(domainXml(`<description>${ownerDescription(mark)}</description>`))).toBe(mark);
+      expect(domainOwner(domainXml(`<description>\n    ${ownerDescription(mark)}\n  </description>`))).toBe(mark);
     }),
   );
 });

@@ -9,7 +9,7 @@ import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { domainDescription } from "../../components/owner/mark.ts";
+import { ownerDescription } from "../../components/owner/mark.ts";
 import { failures } from "../../components/preflight/check.ts";
 import { hostChecks } from "../../provider/host/checks-host.ts";
 import { type Answers, parseAnswers, probeScript } from "../../provider/host/host-probe.ts";
@@ -26,7 +26,7 @@ function found(answers: Record<string, Answers[string]>, changes: Parameters<typ
 }
 
 const domainXml = (mark = owner) =>
-  `<domain type='kvm'>\n<name>runner-02</name>\n<description>${domainDescription(mark)}</description></domain>`;
+  `<domain type='kvm'>\n<name>runner-02</name>\n<description>${ownerDescription(mark)}</description></domain>`;
 
 test("a prepared host has nothing that fails, and nothing that was not looked at", () => {
   const { failed, skipped, checks } = found({});
