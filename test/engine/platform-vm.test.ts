@@ -163,7 +163,7 @@ it("that are protected stay as they are when somebody destroys them: they are no
 
 it("whose id somebody took are theirs: a destroy deletes nothing until the state is told, and then ours alone", async () => {
   const taken = site.proxmox.vm("dev-app-03");
-  Object.assign(taken.config, { name: "mail", tags: "theirs" });
+  Object.assign(taken.config, { name: "mail", tags: "theirs", description: "the mail server" });
   const refused = await site.tryTo("destroy", "--yes", "--skip-preview");
   expect(refused.exitCode).toBeGreaterThan(0);
   const said = refused.stdout + refused.stderr;

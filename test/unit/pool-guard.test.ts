@@ -7,10 +7,10 @@ import { pluginOnProxmox } from "./proxmox-plugin.fixture.ts";
 const type = "holdfast:proxmox:PoolGuard";
 const owner = "home.platform-vm.dev";
 
-async function guarded(tags = `holdfast.${owner}`) {
+async function guarded(tags = `holdfast.${owner}`, description = "somebody's") {
   const plugin = await pluginOnProxmox();
   const mine = { name: "dev-app-01", config: { tags: `db;holdfast.${owner}` } };
-  const other = { name: "mail", config: { tags } };
+  const other = { name: "mail", config: { tags, description } };
   const [first, second] = [mine, other].map((vm) => plugin.proxmox.addTemplate(vm));
   const vms = [
     { key: "app-01", name: "dev-app-01", vmId: first },
@@ -31,6 +31,11 @@ test("VMs with our mark are let go, and so are those that are gone already", asy
   expect(await refused(engine.delete(type, "guard", { ...state, vms: [...vms, gone] }))).toBe("");
 });
 
+test("a VM that lost its tags, or has its template's still, is ours by its description", async () => {
+  const template = await guarded("holdfast.home.template-image.dev", `Made by holdfast for ${owner}`);
+  expect(await template.refused(template.engine.delete(type, "guard", template.state))).toBe("");
+});
+
 test.each([
   ["backup", "does not carry our mark"],
   ["holdfast.home.platform-vm.prod", "belongs to home.platform-vm.prod"],
@@ -39,6 +44,10 @@ test.each([
   const message = await refused(engine.delete(type, "guard", state));
   expect(message).toContain(`nothing was deleted:\n  - template ${second} (mail) on node pve1`);
   expect(message).toContain(`has the id that the state has for app-02, and ${words}`);
+  // Who takes something out of a state looks first: nothing would know it any more.
+  expect(message).toMatch(
+    /look at it first\. Where it is ours .*qm set \d+ --description .*Where it is not, .*state delete/,
+  );
   expect(message).toMatch(/pulumi state delete .*ProxmoxVm\$proxmoxve:index\/vmLegacy:VmLegacy::vm-app-02-vm'/);
 });
 
