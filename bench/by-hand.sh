@@ -108,21 +108,22 @@ CONFIG
   answer=$(ask <<CONFIG
 url = "$FORGE_URL/api/actions/runner.v1.RunnerService/Register"
 header = "Content-Type: application/json"
-data = "{\"name\":\"$NAME\",\"token\":\"$minted\",\"version\":\"by-hand\",\"labels\":[\"${LABEL%%:*}\"]}"
+data = "{\"name\":\"$NAME\",\"token\":\"$minted\",\"version\":\"by-hand\",\"labels\":[\"fenced\"]}"
 CONFIG
   )
   cat >"$work/runner.json" <<JSON
 { "id": $(value runner id <<<"$answer"), "uuid": "$(value runner uuid <<<"$answer")", "name": "$NAME",
-  "token": "$(value runner token <<<"$answer")", "address": "$FORGE_URL", "labels": ["$LABEL"] }
+  "token": "$(value runner token <<<"$answer")", "address": "$FORGE_URL", "labels": ["fenced:docker://$JOB_IMAGE"] }
 JSON
 }
 
 service() {
-  on_vm "useradd --system --create-home --home-dir /var/lib/forgejo-runner forgejo-runner
+  on_vm "systemctl enable --quiet --now docker && docker pull --quiet $JOB_IMAGE >/dev/null"
+  on_vm "useradd --system --create-home --groups docker --home-dir /var/lib/forgejo-runner forgejo-runner
 cat >/usr/local/bin/forgejo-runner && chmod 0755 /usr/local/bin/forgejo-runner" <"$RUNNER"
   on_vm "umask 077 && cat >/var/lib/forgejo-runner/.runner" <"$work/runner.json"
   on_vm "cat >/var/lib/forgejo-runner/config.yml" <<CONFIG
-runner: { file: /var/lib/forgejo-runner/.runner, capacity: 1, labels: ["$LABEL"] }
+runner: { file: /var/lib/forgejo-runner/.runner, capacity: 1, labels: ["fenced:docker://$JOB_IMAGE"] }
 host: { workdir_parent: /var/lib/forgejo-runner/work }
 CONFIG
   on_vm "cat >/etc/systemd/system/forgejo-runner.service && chown -R forgejo-runner: /var/lib/forgejo-runner &&

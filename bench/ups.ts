@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { runnerConfiguration, runnerVm } from "../lab/demo.ts";
 import { ForgeClient } from "../lab/forge-client.ts";
-import { standInPath } from "../lab/forge-host.ts";
+import { runnerProgram } from "../lab/stand-ins/runner-program.ts";
 import { configureStack, pulumi, type Workspace } from "../lab/workspace.ts";
 import { Failure } from "../toolchain/failure.ts";
 import { step } from "../toolchain/progress.ts";
@@ -33,7 +33,7 @@ export async function ups(workspace: Workspace, pairs: number): Promise<Ups> {
   const forge = new ForgeClient(site);
   await forge.createRepository(repository);
   const token = readFileSync(site.forge.tokenFile, "utf8").trim();
-  await configureStack(workspace, "runners", "crunchy", runnerConfiguration(site), { "forge.token": token });
+  await configureStack(workspace, "runners", "crunchy", await runnerConfiguration(site), { "forge.token": token });
   const result: Ups = { pairs: [], parts: [] };
   for (let pair = 1; pair <= Math.max(pairs, 1); pair++) {
     if (pair > 1) await step("pulumi destroy", () => destroy(workspace));
@@ -71,9 +71,10 @@ async function destroy(workspace: Workspace): Promise<void> {
 async function byHand(workspace: Workspace, forge: ForgeClient): Promise<number> {
   const { site } = workspace;
   const work = mkdtempSync(join(site.directory, "by-hand-"));
+  const env = await byHandEnvironment(workspace);
   const script = (verb: string) =>
     site.workstation.run(join(import.meta.dirname, "by-hand.sh"), [verb, work], {
-      env: byHandEnvironment(workspace),
+      env,
       timeoutMs: boundMs,
     });
   const began = performance.now();
@@ -87,8 +88,8 @@ async function byHand(workspace: Workspace, forge: ForgeClient): Promise<number>
 }
 
 /** The same sizes, image and runner as the stack's configuration has; what it leaves to defaults is in the script. */
-function byHandEnvironment({ site }: Workspace): Record<string, string> {
-  const config = runnerConfiguration(site);
+async function byHandEnvironment({ site }: Workspace): Promise<Record<string, string>> {
+  const config = await runnerConfiguration(site);
   const of = (key: string): string => {
     const value = config[key];
     if (value === undefined) throw new Failure(`the lab's runner has no ${key} any more; bench/ups.ts reads it`);
@@ -110,7 +111,7 @@ function byHandEnvironment({ site }: Workspace): Record<string, string> {
     IMAGE: site.guestImage.path,
     FORGE_URL: site.forge.url,
     TOKEN_FILE: site.forge.tokenFile,
-    LABEL: of("runner.labels"),
-    RUNNER: standInPath("forgejo-runner"),
+    JOB_IMAGE: of("runner.jobImage"),
+    RUNNER: runnerProgram(),
   };
 }

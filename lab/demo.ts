@@ -10,8 +10,9 @@ import { ensureToolchain } from "../toolchain/index.ts";
 import { note, step } from "../toolchain/progress.ts";
 import type { CommandOptions, CommandResult } from "./command.ts";
 import { ForgeClient, type ForgeJob } from "./forge-client.ts";
-import { standInPath } from "./forge-host.ts";
+import { pushImage } from "./registry.ts";
 import { type Site, siteUp } from "./site.ts";
+import { runnerProgram } from "./stand-ins/runner-program.ts";
 import { until } from "./wait.ts";
 import { configureStack, deploy, openWorkspace, type Workspace } from "./workspace.ts";
 
@@ -20,8 +21,8 @@ export const runnerVm = { address: "198.51.100.15", name: "foundation-runner-02"
 
 const repository = "fenced-job";
 const workflowPath = ".forgejo/workflows/where.yml";
-/** Inside the VM; on tmpfs, so that another boot has another one. */
-const nonceFile = "/run/holdfast-nonce";
+/** What the VM's kernel makes at every boot: a job in a container sees it too, and another machine has another one. */
+const nonceFile = "/proc/sys/kernel/random/boot_id";
 
 /** What the demo proved. */
 export interface Proof {
@@ -58,9 +59,12 @@ export async function deployFoundation(workspace: Workspace): Promise<void> {
   });
 }
 
-/** Configuration of the runner stack in the lab: the seed's keys, smaller sizes, the stand-in for the runner program. */
-export function runnerConfiguration(site: Site): Record<string, string> {
-  const runner = standInPath("forgejo-runner");
+/**
+ * Configuration of the runner stack in the lab: the seed's keys, smaller sizes, the stand-in for the runner program, and the
+ * image that its jobs run in, pushed to the forge's registry.
+ */
+export async function runnerConfiguration(site: Site): Promise<Record<string, string>> {
+  const runner = runnerProgram();
   return {
     "site.id": "lab",
     "site.stack": "shared",
@@ -74,7 +78,7 @@ export function runnerConfiguration(site: Site): Record<string, string> {
     "vm.diskGb": "8",
     "vm.image.url": pathToFileURL(site.guestImage.path).href,
     "vm.image.sha256": site.guestImage.sha256,
-    "runner.labels": "fenced:host",
+    "runner.jobImage": await pushImage(site, "job"),
     "runner.drainSeconds": "30",
     "runner.binary.url": pathToFileURL(runner).href,
     "runner.binary.sha256": createHash("sha256").update(readFileSync(runner)).digest("hex"),
@@ -90,7 +94,7 @@ export async function deployRunner(workspace: Workspace, onLine?: (line: string)
   await step("pulumi up: runners/crunchy", async (report) => {
     note("stand-in: forgejo-runner is the lab's own program, because the official one cannot be had without internet");
     const token = readFileSync(site.forge.tokenFile, "utf8").trim();
-    await configureStack(workspace, "runners", "crunchy", runnerConfiguration(site), { "forge.token": token });
+    await configureStack(workspace, "runners", "crunchy", await runnerConfiguration(site), { "forge.token": token });
     report.detail(await deploy(workspace, "runners", "crunchy", onLine));
   });
 }
@@ -134,10 +138,9 @@ async function findProof(forge: ForgeClient, nonce: string): Promise<Proof | und
   return undefined;
 }
 
-/** A secret of this boot of the VM, made inside it: only a job that really ran there can know it. */
+/** Known to this boot of the VM alone: only a job that really ran there can know it. */
 async function vmNonce(workspace: Workspace): Promise<string> {
-  const script = `[ -s ${nonceFile} ] || od -An -N16 -tx1 /dev/urandom | tr -d ' \\n' > ${nonceFile}; cat ${nonceFile}`;
-  return (await onVm(workspace, script)).stdout.trim();
+  return (await onVm(workspace, `cat ${nonceFile}`)).stdout.trim();
 }
 
 /** Runs a shell command in the runner's VM, its host key checked against what the stack pinned. */
@@ -163,6 +166,6 @@ jobs:
       - run: |
           echo "holdfast: nonce $(cat ${nonceFile})"
           echo "holdfast: kernel $(uname -sr)"
-          echo "holdfast: host $(hostname)"
+          echo "holdfast: container $(hostname), Node.js $(node --version)"
 `;
 }

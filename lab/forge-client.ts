@@ -31,9 +31,9 @@ export interface ForgeRunner {
 export class ForgeClient {
   constructor(private readonly site: Pick<Site, "workstation" | "forge">) {}
 
-  /** Makes a private repository with a first commit; one that exists is left as it is. */
-  async createRepository(name: string): Promise<void> {
-    const body = { name, private: true, auto_init: true, default_branch: "main" };
+  /** Makes a repository with a first commit, private unless said otherwise; one that exists is left as it is. */
+  async createRepository(name: string, { isPublic = false } = {}): Promise<void> {
+    const body = { name, private: !isPublic, auto_init: true, default_branch: "main" };
     const answer = await this.request("POST", "user/repos", body);
     if (answer.status !== 201 && answer.status !== 409) throw unexpected(`creating repository ${name}`, answer);
   }

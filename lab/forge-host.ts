@@ -15,11 +15,6 @@ export const dataInside = "/var/lib/forgejo";
 /** The forge's own user and group there. */
 const git = 3000;
 
-/** The path of a stand-in of this checkout: `forgejo` or `forgejo-runner`. */
-export function standInPath(name: "forgejo" | "forgejo-runner"): string {
-  return join(import.meta.dirname, "stand-ins", name);
-}
-
 /** All files of the forge host, for its first boot. */
 export function sshFiles(system: RootSystem): SeedFile[] {
   const { layout } = system;
@@ -58,7 +53,11 @@ function installation({ image }: RootSystem): { path: string; text: string; mode
     // No password, and not locked: sshd and sudo let nobody in whose account is.
     { path: "etc/shadow", text: and("etc/shadow", "git:*:20000:0:99999:7:::"), mode: 0o640 },
     { path: "etc/forgejo/app.ini", text: appIni, mode: 0o640 },
-    { path: "usr/local/bin/forgejo", text: readFileSync(standInPath("forgejo"), "utf8"), mode: 0o755 },
+    {
+      path: "usr/local/bin/forgejo",
+      text: readFileSync(join(import.meta.dirname, "stand-ins/forgejo"), "utf8"),
+      mode: 0o755,
+    },
   ];
 }
 

@@ -1,24 +1,28 @@
 /**
- * The forge's container registry: the lab's runner image is pushed there from the workstation, so that a VM can pull it as
- * it would pull the official one, by digest and without a login.
+ * The forge's container registry: the lab's images are pushed there from the workstation, so that a VM can pull them as it
+ * would pull the official ones, by digest or tag and without a login.
  */
 import { readFileSync } from "node:fs";
 import { Failure } from "../toolchain/failure.ts";
 import { step } from "../toolchain/progress.ts";
-import { ensureRunnerImage } from "./images/images.ts";
-import type { Blob, ContainerImage } from "./images/oci.ts";
+import { ensureContainerImage } from "./images/images.ts";
+import type { Blob, ContainerImage, ImageName } from "./images/oci.ts";
 import type { Site } from "./site.ts";
 
+/** What the images are called in the registry. */
+const repositories: Record<ImageName, string> = { job: "job", runner: "forgejo-runner" };
+const tag = "stand-in";
+
 /**
- * Makes sure that the forge has the runner's image, and gives the reference to pull it by: name, tag and digest, as the
- * product's own default. The tag is for the reader, docker goes by the digest. What is there is not pushed again.
+ * Makes sure that the forge has an image, and gives the reference to pull it by: name, tag and digest, as the product's own
+ * default. The tag is for the reader, docker goes by the digest. What is there is not pushed again.
  */
-export async function pushRunnerImage(site: Pick<Site, "workstation" | "forge">): Promise<string> {
-  const image = await ensureRunnerImage();
-  const name = `${site.forge.adminUser}/forgejo-runner`;
+export async function pushImage(site: Forge, which: ImageName): Promise<string> {
+  const image = await ensureContainerImage(which);
+  const name = `${site.forge.adminUser}/${repositories[which]}`;
   const manifest = `${name}/manifests/${image.manifest.digest}`;
-  if (!(await isThere(site, manifest))) await step("Pushing the runner's image", () => push(site, name, image));
-  return `${new URL(site.forge.url).host}/${name}:stand-in@${image.manifest.digest}`;
+  if (!(await isThere(site, manifest))) await step(`Pushing the image ${name}`, () => push(site, name, image));
+  return `${new URL(site.forge.url).host}/${name}:${tag}@${image.manifest.digest}`;
 }
 
 type Forge = Pick<Site, "workstation" | "forge">;
@@ -29,7 +33,9 @@ async function push(site: Forge, name: string, image: ContainerImage): Promise<v
     await upload(site, "POST", `${name}/blobs/uploads/?digest=${blob.digest}`, blob, "application/octet-stream");
   }
   const { manifest } = image;
-  await upload(site, "PUT", `${name}/manifests/${manifest.digest}`, manifest, manifest.mediaType);
+  // By its tag too, for whoever asks for that alone.
+  for (const reference of [manifest.digest, tag])
+    await upload(site, "PUT", `${name}/manifests/${reference}`, manifest, manifest.mediaType);
 }
 
 async function isThere(site: Forge, path: string): Promise<boolean> {

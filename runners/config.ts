@@ -7,6 +7,7 @@ import {
   baseUrl,
   choice,
   cidrOrDhcp,
+  containerImage,
   fileUrl,
   hostName,
   ipv4,
@@ -21,6 +22,7 @@ import { libvirtHostKeys, libvirtVmKeys, loginName, publicKey, sha256 } from "..
 import { siteKeys } from "../components/config/site-keys.ts";
 import { isException } from "../components/fence/policy.ts";
 import { commandWords } from "../components/forge/forgejo-command.ts";
+import { isLabel } from "../components/runner/labels.ts";
 
 export const runnersConfig = {
   ...siteKeys,
@@ -191,10 +193,10 @@ export const runnersConfig = {
     list(
       {
         description:
-          "What jobs ask for with runs-on. A bare name runs jobs in containers; name:host runs them on the VM itself.",
-        example: "fenced",
+          "What jobs ask for with runs-on. A job runs in a container of its own: from runner.jobImage, or with name:docker://image from that image. name:host runs it beside the runner, where it can read the runner's token and use docker.",
+        example: "fenced,heavy:docker://node:22-bookworm",
       },
-      z.string().regex(/^[\w.-]+(:\S+)?$/, "expected labels such as fenced, fenced:host or fenced:docker://image"),
+      z.string().refine(isLabel, "expected labels such as fenced, fenced:docker://image:tag or fenced:host"),
       1,
     ),
     "fenced",
@@ -232,20 +234,25 @@ export const runnersConfig = {
     "",
   ),
   "runner.image": withDefault(
-    textField(
-      {
-        description: "Container image of the runner, pinned by digest.",
-        example: "data.forgejo.org/forgejo/runner:6.3.1@sha256:5071e683…",
-      },
-      /^[\w.:/-]+@sha256:[0-9a-f]{64}$/,
-      "name@sha256: and 64 hexadecimal digits",
-    ),
-    "data.forgejo.org/forgejo/runner:6.3.1@sha256:5071e6832313bafe71577e05631bece88caff08fcfb372193e4a21941f4ed54b",
+    containerImage({
+      description:
+        "Container image of the runner, version 8 or later: by digest, or by a tag, which is looked up at the first up and kept.",
+      example: "data.forgejo.org/forgejo/runner:12",
+    }),
+    "data.forgejo.org/forgejo/runner:12.13.2@sha256:eb6e7bc21973382d261e6eb883dbd27b8cb56939d33a3bfd79a1352b7f9a33a0",
+  ),
+  "runner.jobImage": withDefault(
+    containerImage({
+      description:
+        "Container image that jobs run in whose label names none: by digest, or by a tag, which is looked up at the first up and kept. Steps with uses: need Node.js in it.",
+      example: "node:22-bookworm",
+    }),
+    "docker.io/library/node:24-bookworm@sha256:64af3819f9275802414d7cdc38c27e9d82bd564dec4d4da87d008255d36c63b4",
   ),
   "runner.binary.url": optional(
     fileUrl({
       description: "Runner program to use instead of the image, run by systemd.",
-      example: "https://code.forgejo.org/forgejo/runner/releases/download/v6.3.1/forgejo-runner-6.3.1-linux-amd64",
+      example: "https://code.forgejo.org/forgejo/runner/releases/download/v12.13.2/forgejo-runner-12.13.2-linux-amd64",
     }),
   ),
   "runner.binary.sha256": optional(

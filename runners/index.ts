@@ -27,6 +27,7 @@ const config = loadConfig(runnersConfig);
 const site = await consume(siteContract, { stack: config["site.stack"], file: config["site.file"] });
 const plan = planRunnerStack(config, site, { project: pulumi.getProject(), stack: pulumi.getStack() });
 const { owner, name, host } = plan;
+for (const warning of plan.warnings) await pulumi.log.warn(warning);
 const bridge = config["vm.bridge"];
 
 const known = await recorded();
@@ -81,6 +82,7 @@ const runner = new ActionsRunner(
     scope: config["forge.scope"],
     forgeHost: plan.forgeHost && { ...plan.forgeHost, host: plan.forgeHostAddress ?? hostOf(forgeUrl) },
     labels: config["runner.labels"],
+    jobImage: config["runner.jobImage"],
     capacity: config["runner.capacity"],
     drainSeconds: config["runner.drainSeconds"],
     execution: plan.execution,
@@ -112,7 +114,7 @@ export const fleet: pulumi.Output<Fleet | undefined> = pulumi
           contract: "fleet@1",
           host: host.host,
           address,
-          runner: { uuid, name, labels: config["runner.labels"], forgeUrl },
+          runner: { uuid, name, labels: plan.labelNames, forgeUrl },
           mode: plan.mode,
         }),
   );

@@ -10,6 +10,7 @@ import type { Fleet } from "../components/contracts/fleet.ts";
 import type { Site } from "../components/contracts/site.ts";
 import { type EgressPolicy, planEgress } from "../components/fence/policy.ts";
 import { forgejoCommand } from "../components/forge/forgejo-command.ts";
+import { labelName, runsBesideRunner } from "../components/runner/labels.ts";
 import type { Execution } from "../components/runner/plan.ts";
 import type { SshTarget } from "../components/ssh/dial.ts";
 import type { Network } from "../components/vm/cloud-init.ts";
@@ -37,6 +38,10 @@ export interface RunnerPlan {
   /** What jobs may reach, once the forge's URL is known; undefined: everything that the VM can. */
   egress: ((forgeUrl: string) => EgressPolicy) | undefined;
   mode: Fleet["mode"];
+  /** Names of the labels, as jobs ask for them. */
+  labelNames: string[];
+  /** What is allowed and has a price that should be known. */
+  warnings: string[];
 }
 
 /**
@@ -99,7 +104,13 @@ export function planRunnerStack(
     execution: execution(config),
     egress: fenced ? egressOf(config, network.network, site) : undefined,
     mode: "active",
+    labelNames: config["runner.labels"].map(labelName),
+    warnings: config["runner.labels"].filter(runsBesideRunner).map(besideRunner),
   };
+}
+
+function besideRunner(label: string): string {
+  return `runner.labels has ${label}: its jobs run where the runner does, and can read the runner's token and use docker. For jobs that you do not trust: ${labelName(label)}`;
 }
 
 function forgeHost(config: RunnersConfig, place: { project: string; stack: string }): RunnerPlan["forgeHost"] {

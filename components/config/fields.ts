@@ -4,6 +4,7 @@
  */
 import { isIP } from "node:net";
 import { z } from "zod";
+import { isImage } from "../runner/images.ts";
 
 /** What a field looks like to an editor and in the documentation. */
 export interface FieldInfo {
@@ -35,6 +36,12 @@ export function secret<T extends z.ZodType>(schema: T): T {
 /** Free text that satisfies `pattern`. */
 export function textField(about: About, pattern: RegExp, expected: string) {
   return described(z.string().regex(pattern, `expected ${expected}`), about, { type: "string" });
+}
+
+/** A container image by tag or digest. */
+export function containerImage(about: About) {
+  const schema = z.string().refine(isImage, "expected name:tag or name@sha256: and 64 hexadecimal digits");
+  return described(schema, about, { type: "string" });
 }
 
 /** One of a few words. */

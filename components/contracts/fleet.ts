@@ -14,6 +14,7 @@ const fleet = z.strictObject({
     /** The forge's id of the runner. */
     uuid: z.string().min(1),
     name: z.string().min(1),
+    /** What jobs ask for with `runs-on`; where they run is the runner's own business. */
     labels: z.array(z.string().min(1)).min(1),
     forgeUrl: z.string().min(1),
   }),

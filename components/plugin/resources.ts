@@ -140,6 +140,7 @@ export interface RunnerServiceArgs {
   name: pulumi.Input<string>;
   forgeUrl: pulumi.Input<string>;
   labels: pulumi.Input<string[]>;
+  jobImage: pulumi.Input<string>;
   capacity: pulumi.Input<number>;
   drainSeconds: pulumi.Input<number>;
   execution: { kind: "binary"; url: string; sha256: string } | { kind: "container"; image: string };
@@ -151,9 +152,11 @@ export interface RunnerServiceArgs {
 export class RunnerService extends pulumi.CustomResource {
   /** The VM's address, configured or by DHCP. */
   declare readonly address: pulumi.Output<string>;
+  /** References by digest of the images that are configured by tag, by what is configured. */
+  declare readonly resolvedImages: pulumi.Output<Record<string, string>>;
 
   constructor(name: string, args: RunnerServiceArgs, opts: pulumi.CustomResourceOptions) {
-    super("holdfast:runner:Service", name, { ...args, address: undefined }, opts);
+    super("holdfast:runner:Service", name, { ...args, address: undefined, resolvedImages: undefined }, opts);
   }
 }
 

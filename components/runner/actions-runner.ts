@@ -25,6 +25,8 @@ export interface ActionsRunnerArgs {
   forgeHost?: NonNullable<RunnerRegistrationArgs["forgeHost"]> | undefined;
   /** What the runner offers, for example `["fenced"]`. */
   labels: string[];
+  /** Image of the container in which a job runs whose label names none: `name:tag`, or `name@sha256:…`. */
+  jobImage: string;
   /** Jobs at a time. */
   capacity: number;
   /** Seconds that a running job gets to finish when the runner stops. */
@@ -76,13 +78,14 @@ export class ActionsRunner extends pulumi.ComponentResource {
         name: args.runnerName,
         forgeUrl: args.forgeUrl,
         labels: args.labels,
+        jobImage: args.jobImage,
         capacity: args.capacity,
         drainSeconds: args.drainSeconds,
         execution: args.execution,
         ...(args.egress ? { egress: args.egress } : {}),
       },
-      // Boot, cloud-init with its packages, and a slow image pull: each has its own shorter bound inside.
-      { parent: this, provider, deleteBeforeReplace: true, customTimeouts: { create: "30m", update: "30m" } },
+      // Boot, cloud-init with its packages, and two slow image pulls: each has its own shorter bound inside.
+      { parent: this, provider, deleteBeforeReplace: true, customTimeouts: { create: "90m", update: "90m" } },
     );
     this.uuid = registration.uuid;
     this.address = service.address;

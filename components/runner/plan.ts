@@ -2,6 +2,7 @@
  * What has to stand on a VM for a runner to serve: files, commands and bounds. Pure; the plugin carries it out.
  */
 import { stringify } from "yaml";
+import { imageOf, withScheme } from "./labels.ts";
 
 /** Account that the runner runs as on the VM. */
 export const account = "forgejo-runner";
@@ -19,7 +20,7 @@ const containerUser = 1000;
 export type Execution =
   /** A program from `url` (https, http or file), refused unless its SHA-256 is `sha256`, run by systemd. */
   | { kind: "binary"; url: string; sha256: string }
-  /** A container image, pinned by digest (`name@sha256:…`), run by docker. */
+  /** A container image (`name@sha256:…`, or `name:tag` until it was looked up), run by docker. */
   | { kind: "container"; image: string };
 
 /** A runner as it is to be. */
@@ -29,8 +30,12 @@ export interface RunnerSettings {
   token: string;
   name: string;
   forgeUrl: string;
-  /** What the runner offers, for example `fenced` or `fenced:host`. */
+  /** What the runner offers, for example `fenced` or `heavy:docker://node:24`. */
   labels: string[];
+  /** Image of the container in which a job runs whose label names none. Undefined in states of earlier releases alone. */
+  jobImage?: string | undefined;
+  /** References by digest of images whose tag has been looked up, by the reference that was looked up. */
+  resolvedImages?: Readonly<Record<string, string>> | undefined;
   /** Jobs at a time. */
   capacity: number;
   /** Seconds that a running job is given to finish when the runner is stopped. */
@@ -48,12 +53,26 @@ export interface PlannedFile {
   owner: string;
 }
 
+/** A container image on the VM. */
+export interface PlannedImage {
+  /** As configured. */
+  reference: string;
+  /** What it is known by; by digest, once a tag was looked up. */
+  image: string;
+  /** Configuration key that names it. */
+  key: string;
+  /** Fails when it is not there. */
+  present: string;
+  /** Gets it. */
+  pull: string;
+}
+
 /** Everything that the VM needs, in the order in which it is done. */
 export interface RunnerPlan {
   /** Shell commands that prepare account and directory; safe to repeat. */
   prepare: string;
-  /** Gets the container's image onto the VM, unless it is there; absent where there is none. */
-  pull?: { image: string; command: string };
+  /** Images that the VM must have before the runner starts: its own, and those that its jobs run in. */
+  images: PlannedImage[];
   files: PlannedFile[];
   /** Starts, or restarts with the new files; a job that runs is given its drain time. */
   start: string;
@@ -70,9 +89,38 @@ export interface RunnerPlan {
 /** Plans the runner for its way of execution. */
 export function planRunner(settings: RunnerSettings): RunnerPlan {
   const stopSeconds = settings.drainSeconds + 30;
-  return settings.execution.kind === "binary"
-    ? { ...binaryPlan(settings, stopSeconds), stopSeconds }
-    : { ...containerPlan(settings, settings.execution.image, stopSeconds), stopSeconds };
+  const images = plannedImages(settings);
+  const parts =
+    settings.execution.kind === "binary"
+      ? binaryPlan(settings, stopSeconds, images.length > 0)
+      : containerPlan(settings, resolved(settings, settings.execution.image), stopSeconds);
+  return { ...parts, images, stopSeconds };
+}
+
+/** What an image is known by: a tag, by what it meant when it was looked up. */
+function resolved({ resolvedImages = {} }: RunnerSettings, reference: string): string {
+  return resolvedImages[reference] ?? reference;
+}
+
+function plannedImages(settings: RunnerSettings): PlannedImage[] {
+  const { execution, labels, jobImage } = settings;
+  const keys = new Map<string, string>();
+  if (execution.kind === "container") keys.set(execution.image, "runner.image");
+  for (const reference of labels.flatMap((label) => imageOf(label, jobImage) ?? []))
+    if (!keys.has(reference)) keys.set(reference, reference === jobImage ? "runner.jobImage" : "runner.labels");
+  return [...keys].map(([reference, key]) => {
+    const image = resolved(settings, reference);
+    const present = `docker image inspect '${image}' >/dev/null 2>&1`;
+    return { reference, image, key, present, pull: `docker pull --quiet '${image}'` };
+  });
+}
+
+/** Labels as the runner is told them: each says where its jobs run. */
+function toldLabels(settings: RunnerSettings): string[] {
+  return settings.labels.map((label) => {
+    const image = imageOf(label, settings.jobImage);
+    return withScheme(label, image && resolved(settings, image));
+  });
 }
 
 /** Path of the runner's program on the VM. */
@@ -81,11 +129,18 @@ export const binaryPath = "/usr/local/bin/forgejo-runner";
 /** What the runner's log says once the forge has accepted it. The name and version stand around it. */
 export const declaredPattern = /declared successfully/;
 
-function binaryPlan(settings: RunnerSettings, stopSeconds: number): Omit<RunnerPlan, "stopSeconds"> {
+type Parts = Omit<RunnerPlan, "images" | "stopSeconds">;
+
+/** Docker may be there and start only when somebody asks it; a runner and its jobs need it after a reboot, too. */
+const startDocker = `command -v docker >/dev/null || { echo "there is no docker: vm.packages must have docker.io" >&2; exit 1; }
+systemctl is-active --quiet docker && systemctl is-enabled --quiet docker || systemctl enable --quiet --now docker || exit 1
+`;
+
+function binaryPlan(settings: RunnerSettings, stopSeconds: number, docker: boolean): Parts {
   const unit = "forgejo-runner.service";
   const owner = `${account}:${account}`;
   return {
-    prepare: `set -e
+    prepare: `${docker ? startDocker : ""}set -e
 id ${account} >/dev/null 2>&1 || useradd --system --home-dir ${directory} --shell /usr/sbin/nologin ${account}
 if getent group docker >/dev/null; then usermod -aG docker ${account}; fi
 install -d -m 0700 -o ${account} -g ${account} ${directory}
@@ -102,16 +157,13 @@ chown -R ${owner} ${directory}`,
   };
 }
 
-function containerPlan(settings: RunnerSettings, image: string, stopSeconds: number): Omit<RunnerPlan, "stopSeconds"> {
+function containerPlan(settings: RunnerSettings, image: string, stopSeconds: number): Parts {
   const owner = `${containerUser}:${containerUser}`;
   const quoted = `'${image}'`;
   return {
-    prepare: `command -v docker >/dev/null || { echo "there is no docker: vm.packages must have docker.io" >&2; exit 1; }
-set -e
-systemctl is-active --quiet docker && systemctl is-enabled --quiet docker || systemctl enable --quiet --now docker
+    prepare: `${startDocker}set -e
 install -d -m 0700 -o ${containerUser} -g ${containerUser} ${directory}
 chown -R ${owner} ${directory}`,
-    pull: { image, command: `docker image inspect ${quoted} >/dev/null 2>&1 || docker pull --quiet ${quoted}` },
     files: [
       { path: `${directory}/.runner`, content: registrationFile(settings), mode: "0600", owner },
       { path: `${directory}/config.yml`, content: daemonConfig(settings, containerDirectory), mode: "0600", owner },
@@ -132,7 +184,8 @@ docker run --detach --name ${account} --restart unless-stopped --stop-timeout ${
 
 /** The runner's registration as the runner itself would have written it. Holds the runner's token. */
 export function registrationFile(settings: RunnerSettings): string {
-  const { uuid, name, token, forgeUrl, labels } = settings;
+  const { uuid, name, token, forgeUrl } = settings;
+  const labels = toldLabels(settings);
   const warning = "This file is written by holdfast. Do not edit it: the next deployment puts it back.";
   return `${JSON.stringify({ WARNING: warning, id: 0, uuid, name, token, address: forgeUrl, labels }, null, 2)}\n`;
 }
@@ -145,10 +198,10 @@ export function daemonConfig(settings: RunnerSettings, home: string): string {
       file: `${home}/.runner`,
       capacity: settings.capacity,
       shutdown_timeout: `${settings.drainSeconds}s`,
-      labels: settings.labels,
+      labels: toldLabels(settings),
     },
-    // "-": jobs get containers of their own, but not the docker socket itself.
-    container: { docker_host: "-" },
+    // A job gets neither docker's socket ("-") nor anything else of the VM, whatever its workflow asks for. Its image is there.
+    container: { docker_host: "-", privileged: false, valid_volumes: [], force_pull: false },
     host: { workdir_parent: `${home}/work` },
     cache: { enabled: false },
   });

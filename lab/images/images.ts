@@ -1,5 +1,5 @@
 /**
- * The lab's images: the root file system of its hosts, the cloud image of the VMs, and the container image of the runner.
+ * The lab's images: the root file system of its hosts, the cloud image of the VMs, and the container images on those.
  * Built once from Debian packages, kept in the cache under the digest of their recipe, and put there by one rename: whole
  * or not at all.
  */
@@ -13,7 +13,8 @@ import { withLock } from "../../toolchain/lock.ts";
 import { step } from "../../toolchain/progress.ts";
 import { cgroupPath, removeCgroup } from "../cgroups.ts";
 import { insideCgroup } from "../processes.ts";
-import { type ContainerImage, packedImage, packImage } from "./oci.ts";
+import { runnerProgram, runnerProgramText } from "../stand-ins/runner-program.ts";
+import { type ContainerImage, type ImageName, packedImage, packImages } from "./oci.ts";
 
 /** The image that the site's VMs boot from. */
 export interface GuestImage {
@@ -29,10 +30,10 @@ export interface GuestImage {
 const recipes = {
   host: { files: ["host.sh"], title: "root file system of the lab's hosts", expectation: "1 min" },
   guest: { files: ["guest.sh", "guest-init.sh"], title: "cloud image of the lab's VMs", expectation: "1 min" },
-  runner: {
-    files: ["runner.sh", "oci.ts", "../stand-ins/forgejo-runner"],
-    title: "container image of the lab's runner, a stand-in",
-    expectation: "30 s",
+  containers: {
+    files: ["containers.sh", "oci.ts"],
+    title: "container images of the lab's jobs and of their runner, a stand-in",
+    expectation: "1 min",
   },
 } as const;
 
@@ -54,15 +55,16 @@ export async function ensureGuestImage(): Promise<GuestImage> {
   };
 }
 
-/** The container image of the runner: the lab's stand-in in it. Built when missing. */
-export async function ensureRunnerImage(): Promise<ContainerImage> {
-  return packedImage(await ensureImage("runner", packImage));
+/** A container image: what jobs run in, or the lab's stand-in for their runner. Built when missing. */
+export async function ensureContainerImage(name: ImageName): Promise<ContainerImage> {
+  return packedImage(await ensureImage("containers", packImages), name);
 }
 
-/** The digest that names a recipe's product in the cache: 16 hex digits over the scripts that make it. */
+/** The digest that names a recipe's product in the cache: 16 hex digits over the scripts that make it and what they put in. */
 export function recipeDigest(image: keyof typeof recipes): string {
   const hash = createHash("sha256");
   for (const file of recipes[image].files) hash.update(readFileSync(scriptPath(file))).update("\0");
+  if (image === "containers") hash.update(runnerProgramText());
   return hash.digest("hex").slice(0, 16);
 }
 
@@ -97,6 +99,7 @@ async function build(image: keyof typeof recipes, work: string): Promise<void> {
   const output = { file: log, append: true } as const;
   const own = ["--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"];
   const recipe = [scriptPath(recipes[image].files[0]), await debianMirror(), work, join(work, "product")];
+  if (image === "containers") recipe.push(runnerProgram());
   const env = { LC_ALL: "C.UTF-8" };
   const cgroup = buildCgroup(image, work);
   mkdirSync(cgroup, { recursive: true });

@@ -1,6 +1,6 @@
 /**
- * A container image as registries and docker know it (OCI): a layer, a configuration, and a manifest that names both by
- * digest. Made like the official runner's: no entry point, user 1000 without a name, `/data` as its home.
+ * The lab's container images as registries and docker know them (OCI): layers, a configuration, and a manifest that names
+ * all of it by digest.
  */
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -36,52 +36,94 @@ const types = {
   config: "application/vnd.oci.image.config.v1+json",
   layer: "application/vnd.oci.image.layer.v1.tar+gzip",
 } as const;
-const files = { manifest: "manifest.json", config: "config.json", layer: "layer.tar.gz" } as const;
+const searchPath = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"];
 
-/** Makes an image of the `layer.tar` in a directory, beside it. The same layer gives the same digest. */
-export async function packImage(directory: string): Promise<void> {
-  const tar = join(directory, "layer.tar");
-  const [plain, packed] = [measure(), measure()];
-  const layer = createWriteStream(join(directory, files.layer));
-  await pipeline(createReadStream(tar), plain.stream, createGzip(), packed.stream, layer);
-  rmSync(tar);
-  const config = JSON.stringify({
-    architecture: "amd64",
-    os: "linux",
+/** The lab's container images: what each consists of, lowest layer first, and how it is run. */
+const images = {
+  /** What jobs run in: as root, with Node.js, as images for jobs are. */
+  job: {
+    layers: ["base"],
+    config: { Cmd: ["/bin/bash"] },
+    about: "what jobs run in",
+  },
+  /** Like the official runner's: no entry point, user 1000 without a name, `/data` as its home. */
+  runner: {
+    layers: ["base", "runner"],
     config: {
       User: "1000:1000",
-      Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/data"],
+      Env: [...searchPath, "HOME=/data"],
       Cmd: ["/bin/forgejo-runner"],
       Volumes: { "/data": {} },
       WorkingDir: "/data",
-      Labels: { "org.opencontainers.image.description": "holdfast's lab: a stand-in for the runner of Forgejo" },
     },
-    rootfs: { type: "layers", diff_ids: [plain.digest()] },
-    history: [{ created: "1970-01-01T00:00:00Z", created_by: "lab/images/runner.sh" }],
-  });
-  const manifest = {
-    schemaVersion: 2,
-    mediaType: types.manifest,
-    config: { mediaType: types.config, digest: digestOf(config), size: config.length } satisfies Descriptor,
-    layers: [{ mediaType: types.layer, digest: packed.digest(), size: packed.size() } satisfies Descriptor],
-  };
-  writeFileSync(join(directory, files.config), config);
-  writeFileSync(join(directory, files.manifest), JSON.stringify(manifest));
+    about: "a stand-in for the runner of Forgejo",
+  },
+} as const;
+
+/** Names of the lab's container images. */
+export type ImageName = keyof typeof images;
+
+/** Makes the images of the layers (`NAME.tar`) in a directory, beside them. The same layers give the same digests. */
+export async function packImages(directory: string): Promise<void> {
+  const packed = new Map<string, { diffId: string; descriptor: Descriptor }>();
+  for (const layer of new Set(Object.values(images).flatMap(({ layers }) => layers)))
+    packed.set(layer, await packLayer(directory, layer));
+  for (const [name, { layers, config: run, about }] of Object.entries(images)) {
+    const own = layers.flatMap((layer) => packed.get(layer) ?? []);
+    const labels = { "org.opencontainers.image.description": `holdfast's lab: ${about}` };
+    const config = JSON.stringify({
+      architecture: "amd64",
+      os: "linux",
+      config: { Env: searchPath, ...run, Labels: labels },
+      rootfs: { type: "layers", diff_ids: own.map(({ diffId }) => diffId) },
+      history: layers.map((layer) => ({
+        created: "1970-01-01T00:00:00Z",
+        created_by: `lab/images/containers.sh: ${layer}`,
+      })),
+    });
+    const manifest = {
+      schemaVersion: 2,
+      mediaType: types.manifest,
+      config: { mediaType: types.config, digest: digestOf(config), size: config.length } satisfies Descriptor,
+      layers: own.map(({ descriptor }) => descriptor),
+    };
+    writeFileSync(join(directory, `${name}.config.json`), config);
+    writeFileSync(join(directory, `${name}.manifest.json`), JSON.stringify(manifest));
+  }
 }
 
-/** Reads what `packImage` made. */
-export function packedImage(directory: string): ContainerImage {
-  const path = join(directory, files.manifest);
+/** Packs a layer, and removes what it was made of. */
+async function packLayer(directory: string, name: string): Promise<{ diffId: string; descriptor: Descriptor }> {
+  const tar = join(directory, `${name}.tar`);
+  const [plain, packed] = [measure(), measure()];
+  await pipeline(
+    createReadStream(tar),
+    plain.stream,
+    createGzip(),
+    packed.stream,
+    createWriteStream(join(directory, `${name}.tar.gz`)),
+  );
+  rmSync(tar);
+  const descriptor = { mediaType: types.layer, digest: packed.digest(), size: packed.size() };
+  return { diffId: plain.digest(), descriptor };
+}
+
+/** Reads what `packImages` made. */
+export function packedImage(directory: string, name: ImageName): ContainerImage {
+  const path = join(directory, `${name}.manifest.json`);
   const text = readFileSync(path, "utf8");
-  const { config, layers } = JSON.parse(text) as { config: Descriptor; layers: [Descriptor] };
-  const blob = (name: string, { digest, mediaType }: Descriptor) => ({
-    path: join(directory, name),
+  const { config, layers } = JSON.parse(text) as { config: Descriptor; layers: Descriptor[] };
+  const blob = (file: string, { digest, mediaType }: Descriptor) => ({
+    path: join(directory, file),
     digest,
     mediaType,
   });
   return {
     manifest: { path, digest: digestOf(text), mediaType: types.manifest },
-    blobs: [blob(files.layer, layers[0]), blob(files.config, config)],
+    blobs: [
+      ...images[name].layers.map((layer, index) => blob(`${layer}.tar.gz`, layers[index] as Descriptor)),
+      blob(`${name}.config.json`, config),
+    ],
   };
 }
 

@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { fetchPinned } from "../../components/download.ts";
+import { isImage } from "../../components/runner/images.ts";
 import { binaryPath, planRunner } from "../../components/runner/plan.ts";
 import { connect, impatient, type SshConnection, withSsh } from "../../components/ssh/connection.ts";
 import type { SshTarget } from "../../components/ssh/dial.ts";
@@ -24,8 +25,11 @@ import { cloudInitDone } from "./cloud-init.ts";
 import { online } from "./online.ts";
 import { dialVm } from "./vm-dial.ts";
 import { retireFirstHostKey } from "./vm-host-key.ts";
+import { ensureImage } from "./vm-images.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256 in 64 hexadecimal digits");
+
+const image = z.string().refine(isImage, "expected name:tag or name@sha256:…");
 
 const inputs = z.strictObject({
   /** Changes with the VM: another VM needs another service, and the old one is drained first. */
@@ -42,14 +46,13 @@ const inputs = z.strictObject({
   name: z.string().min(1),
   forgeUrl: z.string().min(1),
   labels: z.array(z.string().min(1)).min(1, "a runner without labels gets no job"),
+  /** Image of the container in which a job runs whose label names none. */
+  jobImage: image,
   capacity: z.int().min(1),
   drainSeconds: z.int().min(0),
   execution: z.discriminatedUnion("kind", [
     z.strictObject({ kind: z.literal("binary"), url: z.string().min(1), sha256 }),
-    z.strictObject({
-      kind: z.literal("container"),
-      image: z.string().regex(/@sha256:[0-9a-f]{64}$/, "expected name@sha256:…"),
-    }),
+    z.strictObject({ kind: z.literal("container"), image }),
   ]),
   /** What jobs may reach; without it they may reach everything that the VM can. */
   egress: egressPolicy.optional(),
@@ -63,17 +66,17 @@ type ServiceState = State<ServiceInputs> & {
   accepted?: boolean;
   /** The VM's own public host key, once it has changed the first one for it. */
   hostKey?: string;
+  /** What the tags among the configured images meant when they were first pulled: they are looked up once. */
+  resolvedImages?: Record<string, string>;
 };
 
-/** 100 MB over a line of half a megabit a second. */
-const pullSeconds = 1800;
 
 export const runnerService: ResourceKind<ServiceInputs, ServiceState> = {
   type: "holdfast:runner:Service",
   inputs,
   secrets: ["token"],
-  computed: ["address"],
-  volatile: { address: ["vm", "hypervisor", "domain"] },
+  computed: ["address", "resolvedImages"],
+  volatile: { address: ["vm", "hypervisor", "domain"], resolvedImages: ["execution", "jobImage", "labels"] },
   // Another registration is another service too: the old daemon drains before its row is deleted.
   replaceOn: ["vmId", "uuid"],
 
@@ -94,7 +97,7 @@ export const runnerService: ResourceKind<ServiceInputs, ServiceState> = {
       await fenceNewInterface(inputs, operation);
       return state;
     }
-    return deploy(inputs, operation, state.hostKey);
+    return deploy(inputs, operation, state);
   },
 
   async delete(_id, state, operation) {
@@ -144,12 +147,17 @@ function targetOf(state: ServiceState): SshTarget {
   return { ...state.vm, host: state.address, hostKey: state.hostKey ?? state.vm.hostKey };
 }
 
-/** @param hostKey the VM's own host key, when the state knows it. */
-async function deploy(inputs: ServiceInputs, operation: Operation, hostKey?: string): Promise<ServiceState> {
+/** @param known what the state has of an earlier deployment on the same VM. */
+async function deploy(
+  inputs: ServiceInputs,
+  operation: Operation,
+  known: Pick<ServiceState, "hostKey" | "resolvedImages"> = {},
+): Promise<ServiceState> {
+  const { hostKey, resolvedImages = {} } = known;
   const say = (text: string) => operation.log("status", text);
   const vm = await dialVm(inputs, hostKey, operation);
   const address = vm.target.host;
-  let state: ServiceState = { ...inputs, address, accepted: false, ...(hostKey ? { hostKey } : {}) };
+  let state: ServiceState = { ...inputs, address, accepted: false, resolvedImages, ...(hostKey ? { hostKey } : {}) };
   try {
     say(`waiting for cloud-init on ${address}`);
     // What needs nothing of cloud-init is done meanwhile.
@@ -161,15 +169,19 @@ async function deploy(inputs: ServiceInputs, operation: Operation, hostKey?: str
     ]);
     if (retired.status === "fulfilled") state = { ...state, hostKey: retired.value };
     for (const part of [retired, ...others]) if (part.status === "rejected") throw part.reason;
-    const plan = planRunner(inputs);
     say(`installing runner ${inputs.name} on ${address}`);
-    await vm.must(`${lockRoot}\n${plan.prepare}`, { timeoutSeconds: 120 });
+    await vm.must(`${lockRoot}\n${planRunner(inputs).prepare}`, { timeoutSeconds: 120 });
     // Before the runner: no job runs outside the fence.
     await (inputs.egress ? raiseFence(vm, fenceOf(inputs.egress)) : lowerFence(vm, fenceName));
-    if (plan.pull) {
-      say(`pulling ${plan.pull.image} on ${address}`);
-      await pull(vm, plan.pull);
+    const images: Record<string, string> = {};
+    for (const planned of planRunner(state).images) {
+      const pinned = await ensureImage(vm, planned, say);
+      if (pinned !== planned.reference) images[planned.reference] = pinned;
+      // Should the next one fail, what is known of this one stays known.
+      state = { ...state, resolvedImages: { ...resolvedImages, ...images } };
     }
+    state = { ...state, resolvedImages: images };
+    const plan = planRunner(state);
     await vm.writeFiles(plan.files);
     say(`waiting until the forge accepts ${inputs.name}`);
     await online(vm, inputs, plan, operation);
@@ -180,18 +192,6 @@ async function deploy(inputs: ServiceInputs, operation: Operation, hostKey?: str
     });
   } finally {
     vm.close();
-  }
-}
-
-/** A pull that runs out of time goes on in the VM: docker's client there does not notice. */
-async function pull(vm: SshConnection, { image, command }: { image: string; command: string }): Promise<void> {
-  try {
-    await vm.must(command, { timeoutSeconds: pullSeconds });
-  } catch (error) {
-    throw new Error(
-      `${image} could not be pulled: ${(error as Error).message}\nSee there how far \`docker pull ${image}\` gets, then run \`pulumi up\` again; runner.image may name a registry that is nearer`,
-      { cause: error },
-    );
   }
 }
 
@@ -222,10 +222,13 @@ async function isHealthy(state: ServiceState, operation: Operation): Promise<boo
 
 async function wrongWith(vm: SshConnection, state: ServiceState): Promise<string[]> {
   const plan = planRunner(state);
+  if (state.jobImage === undefined)
+    return ["an earlier release installed it, which left it to the runner where jobs run"];
   const wrong = await failedChecks(vm, {
     "root has a password: whoever knows it can log in at the console": "passwd -S root | grep -q '^root L'",
     "the runner is not running, or will not start at boot": plan.alive,
     ...intact(Object.fromEntries(plan.files.map(({ path, content }) => [path, content]))),
+    ...Object.fromEntries(plan.images.map(({ image, present }) => [`${image} is not there`, present])),
     ...(state.egress ? fenceLayerChecks(fenceOf(state.egress)) : {}),
   });
   return state.accepted === false ? ["the forge has not accepted the runner yet", ...wrong] : wrong;

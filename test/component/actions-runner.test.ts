@@ -19,6 +19,7 @@ const args: ActionsRunnerArgs = {
   forgeUrl: "https://forge.example.org",
   scope: "ecosystem",
   labels: ["fenced"],
+  jobImage: `node@sha256:${"e".repeat(64)}`,
   capacity: 2,
   drainSeconds: 600,
   execution: { kind: "container", image: `runner@sha256:${"d".repeat(64)}` },
@@ -85,6 +86,7 @@ test("the service gets the registration's uuid and token, the VM, and how to run
     name: "foundation-runner-02",
     forgeUrl: "https://forge.example.org",
     labels: ["fenced"],
+    jobImage: args.jobImage,
     capacity: 2,
     drainSeconds: 600,
     execution: args.execution,
@@ -119,7 +121,7 @@ test("the registration outlives the machine, both are deleted before they are re
   expect(registration.additionalSecretOutputs).toEqual(["token"]);
   expect(recorder.optionsOf("runner-service")).toMatchObject({
     deleteBeforeReplace: true,
-    customTimeouts: { create: "30m", update: "30m" },
+    customTimeouts: { create: "90m", update: "90m" },
   });
 });
 

@@ -1,9 +1,10 @@
 /**
- * The runner's labels under the real engine: proves that changing them never registers anew. They reach the runner's daemon
- * as its configuration, and the daemon's Declare puts them into the row that it has. VM and forge are stand-ins; the test
- * does the daemon's part with what was delivered.
+ * The runner's labels under the real engine: proves that changing them never registers anew, and that an image that is
+ * configured by its tag is looked up once. Labels reach the runner's daemon as its configuration, and the daemon's Declare puts
+ * their names into the row that it has. VM and forge are stand-ins; the test does the daemon's part with what was delivered.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { labelName } from "../../components/runner/labels.ts";
 import { keyPair, operatorHome, sshHost } from "../unit/ssh-host.fixture.ts";
 import { Engine } from "./engine.ts";
 import { FakeForge } from "./fake-forge.ts";
@@ -19,18 +20,26 @@ describe("labels", () => {
 
   afterAll(() => engine.close());
 
-  const versions = ["1.26.0", "15.0.1+gitea-1.22.0"];
-  it.each(versions)("change in the row that is there, by the daemon's own declaration (%s)", async (version) => {
+  /** A VM on which every command succeeds, and whose runner is accepted at once. `images` is what its docker pulls. */
+  async function acceptingVm(images: Record<string, string> = {}) {
     operatorHome();
-    // A VM on which every command succeeds, and whose runner is accepted at once.
     const hostKey = keyPair();
-    const vm = await sshHost({
+    return sshHost({
       hostKey,
       answer: (command) => {
         if (command.includes("ssh_host_ed25519_key.pub")) return { stdout: `${hostKey.public}\n` };
+        if (command.includes("RepoDigests")) {
+          const known = Object.entries(images).map(([name, digest]) => `${name}@sha256:${digest}\n`);
+          return { stdout: known.join("") };
+        }
         return command.includes("docker logs") ? { stdout: "declared successfully" } : {};
       },
     });
+  }
+
+  const versions = ["1.26.0", "15.0.1+gitea-1.22.0"];
+  it.each(versions)("change in the row that is there, by the daemon's own declaration (%s)", async (version) => {
+    const vm = await acceptingVm();
     const forge = new FakeForge({ version });
     const url = await forge.start();
     try {
@@ -54,7 +63,46 @@ describe("labels", () => {
       expect(forge.requests.filter((request) => !request.startsWith("GET"))).toHaveLength(writes);
 
       await startDaemon(url, delivered(vm.received));
-      expect(forge.rows).toEqual([{ ...before, labels: ["fenced", "heavy:host"] }]);
+      expect(forge.rows).toEqual([{ ...before, labels: ["fenced", "heavy"] }]);
+      await run("preview", "--expect-no-changes");
+    } finally {
+      forge.close();
+    }
+  });
+
+  it("go with the image that a tag meant at the first up, until another one is configured", async () => {
+    const name = "forge.example.org/job";
+    const images = { [name]: "a".repeat(64) };
+    const vm = await acceptingVm(images);
+    const forge = new FakeForge({ version: "15.0.1+gitea-1.22.0" });
+    const url = await forge.start();
+    const pulls = () => vm.received.filter(({ command }) => command.includes("docker pull")).length;
+    const labels = () => delivered(vm.received).labels;
+    try {
+      const config = { url, port: String(vm.port), labels: "fenced", jobImage: `${name}:1` };
+      await engine.init(project, "tags", config, { token: forge.apiToken });
+      const run = (...args: string[]) => engine.must(project, ...args, "--stack", "tags");
+      const up = () => run("up", "--yes", "--skip-preview");
+      await up();
+      expect(labels()).toEqual([`fenced:docker://${name}@sha256:${"a".repeat(64)}`]);
+      expect(pulls()).toBe(1);
+
+      // The registry has another image by that tag now; nobody here asks it.
+      images[name] = "b".repeat(64);
+      await run("preview", "--expect-no-changes");
+      await run("refresh", "--yes", "--skip-preview", "--expect-no-changes");
+      engine.configure(project, "tags", { "labels:labels": "fenced,heavy" });
+      await up();
+      expect(labels()).toEqual(
+        ["fenced", "heavy"].map((label) => `${label}:docker://${name}@sha256:${"a".repeat(64)}`),
+      );
+      expect(pulls()).toBe(1);
+
+      engine.configure(project, "tags", { "labels:jobImage": `${name}:2` });
+      expect(await run("preview")).toMatch(/runner-service\s+update/);
+      expect(pulls()).toBe(1);
+      await up();
+      expect(labels()[0]).toBe(`fenced:docker://${name}@sha256:${"b".repeat(64)}`);
       await run("preview", "--expect-no-changes");
     } finally {
       forge.close();
@@ -73,7 +121,7 @@ async function startDaemon(url: string, { uuid, token, labels }: ReturnType<type
   const answer = await fetch(`${url}/api/actions/runner.v1.RunnerService/Declare`, {
     method: "POST",
     headers: { "x-runner-uuid": uuid, "x-runner-token": token },
-    body: JSON.stringify({ version: "12.0.0", labels }),
+    body: JSON.stringify({ version: "12.0.0", labels: labels.map(labelName) }),
   });
   expect(answer.status).toBe(200);
 }

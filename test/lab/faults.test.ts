@@ -39,7 +39,7 @@ describe.skipIf(missing.length > 0)("outages", () => {
     all = outages(workspace.site);
     await deployFoundation(workspace);
     const token = readFileSync(workspace.site.forge.tokenFile, "utf8").trim();
-    await configureStack(workspace, "runners", "crunchy", runnerConfiguration(workspace.site), {
+    await configureStack(workspace, "runners", "crunchy", await runnerConfiguration(workspace.site), {
       "forge.token": token,
     });
   });

@@ -1,7 +1,8 @@
 /**
  * The fenced runner end to end: real engine, real providers, real libvirt, a real VM and a real forge (Gitea); the runner
- * program is a stand-in. One VM is booted and shared, so the tests run in their order and leave it as they found it; the
- * last one takes everything away. Not proven here: KVM, the official runner and its container image, Forgejo itself.
+ * program is a stand-in, which gives jobs real containers of docker's. One VM is booted and shared, so the tests run in their
+ * order and leave it as they found it; the last one takes everything away. Not proven here: KVM, the official runner and its
+ * container image, Forgejo itself.
  */
 import { createHash } from "node:crypto";
 import { appendFileSync, copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -42,6 +43,18 @@ with open("/run/cmdlines", "wb") as lines:
                 pass
         time.sleep(0.2)
 `;
+
+/** A job that looks for the runner's registration and for docker wherever either may be, and says what it could use. */
+const loot = [
+  "taken=",
+  "for file in /loot/.runner /data/.runner /var/lib/forgejo-runner/.runner /proc/[0-9]*/cwd/.runner $(find / -xdev -name .runner 2>/dev/null); do",
+  '  if grep -q token "$file" 2>/dev/null; then taken="$taken token"; break; fi',
+  "done",
+  "for socket in /var/run/docker.sock $(find / -xdev -name docker.sock 2>/dev/null); do",
+  '  if [ -w "$socket" ]; then taken="$taken docker"; break; fi',
+  "done",
+  'echo "taken:$taken, no more"',
+];
 
 /** A secret output in an export that shows secrets. */
 function secretOf(exported: string, type: string, output: string): string {
@@ -87,21 +100,25 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
     label: string,
     script: string | string[],
     done: (job: ForgeJob) => boolean,
+    keys = "",
   ) {
     await forge.createRepository(repository);
     const lines = [script].flat().map((line) => `          ${line}\n`);
-    const text = `on: [push]\njobs:\n  one:\n    runs-on: ${label}\n    steps:\n      - run: |\n${lines.join("")}`;
+    const text = `on: [push]\njobs:\n  one:\n    runs-on: ${label}\n${keys}    steps:\n      - run: |\n${lines.join("")}`;
     await forge.putFile(repository, ".forgejo/workflows/one.yml", text);
     return until({ what: `job of ${repository}`, boundMs: 90_000, everyMs: 300, lookAt: "the forge's log" }, async () =>
       (await forge.jobs(repository)).find(done),
     );
   }
 
-  it("turns a job green that ran inside the VM, as the nonce of the VM in the forge's log shows", async () => {
+  it("turns a job green that ran inside the VM, in a container of its own, as the nonce of the VM in the forge's log shows", async () => {
     const proof = await proveFencedJob(workspace);
-    expect(proof.lines.join("\n")).toMatch(/nonce [0-9a-f]{32}/);
-    expect(proof.lines.join("\n")).toContain(`host ${runnerVm.name}`);
+    expect(proof.lines.join("\n")).toMatch(/nonce [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/);
+    expect(proof.lines.join("\n")).toMatch(/container [0-9a-f]{12}, Node\.js v\d+/);
     expect(proof.job.runnerName).toBe(runnerVm.name);
+    // All of it is gone with the job.
+    const left = "docker ps --all --quiet; docker volume ls --quiet; docker network ls --quiet --filter type=custom";
+    expect((await onVm(workspace, left)).stdout).toBe("");
   });
 
   it("has a fence on the hypervisor that knows the VM's interface as soon as it is up, not by its timer", async () => {
@@ -113,7 +130,7 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
     expect(check).toMatchObject({ exitCode: 0, stdout: "" });
   });
 
-  it("fences jobs: a workflow that tries every forbidden target reaches none, from the VM and from a container on it", async () => {
+  it("fences jobs: a workflow that tries every forbidden target reaches none, nor does the runner's account on the VM", async () => {
     const forbidden = [
       ["another port of the forge's host", network.forge, 22],
       ["the hypervisor", network.hosts.crunchy, 22],
@@ -132,24 +149,17 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
     }
     const probe = [...forbidden, ...open].map(
       ([what, address, port]) =>
-        `if timeout 3 bash -c '</dev/tcp/${address}/${port}' 2>/dev/null; then echo "$1: ${what} open"; else echo "$1: ${what} closed"; fi`,
+        `if timeout 3 bash -c '</dev/tcp/${address}/${port}' 2>/dev/null; then echo "${what} open"; else echo "${what} closed"; fi`,
     );
-    const job = await runJob(
-      "probe",
-      "fenced",
-      [
-        ...["cat > probe.sh <<'END'", ...probe, "END", "bash probe.sh job"],
-        "files=$(ldd /bin/bash /bin/timeout | grep -o '/[^ ]*' | grep -v : | cut -c2- | sort -u)",
-        "tar -chf - -C / bin/bash bin/timeout $files | docker import - probe >/dev/null",
-        "timeout 60 docker run --rm -i probe /bin/bash -s container < probe.sh",
-      ],
-      ({ status }) => status === "completed",
-    );
+    const job = await runJob("probe", "fenced", probe, ({ status }) => status === "completed");
     const log = (await forge.jobLog("probe", job.id)) ?? "";
     expect(job.conclusion, log).toBe("success");
-    for (const where of ["job", "container"]) {
-      for (const [what] of forbidden) expect(log).toContain(`${where}: ${what} closed`);
-      for (const [what] of open) expect(log).toContain(`${where}: ${what} open`);
+    const account = await onVm(workspace, "setpriv --reuid forgejo-runner --clear-groups bash", {
+      input: probe.join("\n"),
+    });
+    for (const [where, said] of Object.entries({ job: log, account: account.stdout })) {
+      for (const [what] of forbidden) expect(said, where).toContain(`${what} closed`);
+      for (const [what] of open) expect(said, where).toContain(`${what} open`);
     }
   });
 
@@ -189,7 +199,7 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
   it("previews clean, from a workstation that never saw host or image too, and a second up registers nothing anew", async () => {
     rmSync(join(workspace.env.HOME ?? "", ".config/holdfast"), { recursive: true });
     const { HOLDFAST_CACHE: cache } = workspace.env;
-    const { "vm.image.url": url = "" } = runnerConfiguration(workspace.site);
+    const { "vm.image.url": url = "" } = await runnerConfiguration(workspace.site);
     const before = await forge.runners();
     workspace.env.HOLDFAST_CACHE = join(workspace.site.directory, "empty-cache");
     await runners("config", "set", "vm.image.url", "file:///no/longer/there");
@@ -210,7 +220,7 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
       contract: "fleet@1",
       address: runnerVm.address,
       host: workspace.site.hosts.crunchy.address,
-      runner: { name: runnerVm.name, labels: ["fenced:host"], forgeUrl: workspace.site.forge.url },
+      runner: { name: runnerVm.name, labels: ["fenced"], forgeUrl: workspace.site.forge.url },
     });
   });
 
@@ -433,16 +443,32 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
   it("heals, resizes and relabels with one up: the same disk, the same registration, the new labels", async () => {
     const [before] = await forge.runners();
     await runners("config", "set", "vm.memoryMb", "1280");
-    await runners("config", "set", "runner.labels", "fenced:host,larger:host");
+    await runners("config", "set", "runner.labels", "fenced,beside:host");
     const up = await runners("up", "--yes", "--skip-preview");
     expect(up.exitCode, up.stdout).toBe(0);
+    expect(up.stdout).toContain("can read the runner's token");
     expect((await onVm(workspace, "cat /root/marker")).stdout).toBe("kept");
     expect((await onHost("virsh", "dominfo", runnerVm.name)).stdout).toMatch(/Max memory:\s+1310720 KiB/);
     const after = await forge.runners();
     expect(after.map(({ id }) => id)).toEqual([before?.id]);
-    expect(after[0]?.labels).toEqual(["fenced", "larger"]);
-    await runJob("resized", "larger", "true", ({ conclusion }) => conclusion === "success");
+    expect(after[0]?.labels).toEqual(["fenced", "beside"]);
     expect((await runners("preview", "--expect-no-changes")).exitCode).toBe(0);
+  });
+
+  it("gives a job neither the runner's token nor docker, not even when it asks for them; one beside the runner has both", async () => {
+    const { "runner.jobImage": image = "" } = await runnerConfiguration(workspace.site);
+    const wanted = ["/var/run/docker.sock:/var/run/docker.sock", "/var/lib/forgejo-runner:/loot"];
+    const container = `    container: { image: "${image}", volumes: [${wanted.map((volume) => `"${volume}"`).join(", ")}] }\n`;
+    const completed = ({ status }: ForgeJob) => status === "completed";
+    for (const [label, keys, taken] of [
+      ["fenced", container, ""],
+      ["beside", "", " token docker"],
+    ] as const) {
+      const job = await runJob(`loot-${label}`, label, loot, completed, keys);
+      const log = (await forge.jobLog(`loot-${label}`, job.id)) ?? "";
+      expect(job.conclusion, log).toBe("success");
+      expect(log).toContain(`taken:${taken}, no more`);
+    }
   });
 
   it("follows its host to another address: the same machine, the same registration", async () => {

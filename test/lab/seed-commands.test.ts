@@ -1,17 +1,18 @@
 /**
  * The seed's own deploy commands, as they are written there: no API token, no site contract, a VM with DHCP. The runner is
- * registered over SSH on the forge host and runs as a container, from an image that is pinned by digest and pulled from a
- * registry: the forge's own. What the lab needs besides (emulation, its own images) is set with further keys.
+ * registered over SSH on the forge host and runs as a container, as its jobs do, from images in a registry: the forge's own.
+ * The runner's is configured by its tag, that of the jobs by its digest. What the lab needs besides (emulation, its own
+ * images) is set with further keys.
  *
  * Real here: the engine, libvirt, the VM, docker in it, the registry, and the forge that accepts the runner, a Gitea. Not
- * proven: Forgejo's command line and the runner in the image are stand-ins; jobs in containers of their own.
+ * proven: Forgejo's command line and the runner in the image are stand-ins.
  */
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openSite, runnerConfiguration } from "../../lab/demo.ts";
 import { ForgeClient, type ForgeJob } from "../../lab/forge-client.ts";
 import { missingPrerequisites } from "../../lab/prerequisites.ts";
-import { pushRunnerImage } from "../../lab/registry.ts";
+import { pushImage } from "../../lab/registry.ts";
 import { siteDown } from "../../lab/site.ts";
 import { until } from "../../lab/wait.ts";
 import { pulumi, type Workspace } from "../../lab/workspace.ts";
@@ -20,22 +21,15 @@ const siteName = "t-seed";
 const missing = missingPrerequisites().filter((what) => !what.startsWith("package "));
 
 /** What of the lab's configuration no real site needs to say. */
-const labKeys = ["vm.type", "vm.vcpus", "vm.memoryMb", "vm.diskGb", "vm.image.url", "vm.image.sha256", "runner.labels"];
-const runnerKeys = ["runner.drainSeconds"];
-
-/** Asks docker whether it is there, through the socket alone. */
-const ping = [
-  "import socket",
-  "docker = socket.socket(socket.AF_UNIX)",
-  'docker.connect("/var/run/docker.sock")',
-  'docker.sendall(b"GET /_ping HTTP/1.0\\r\\n\\r\\n")',
-  'print("docker says", docker.makefile().read().split()[-1])',
-].join("; ");
+const labKeys = ["vm.type", "vm.vcpus", "vm.memoryMb", "vm.diskGb", "vm.image.url", "vm.image.sha256"];
+const runnerKeys = ["runner.drainSeconds", "runner.jobImage"];
 
 describe.skipIf(missing.length > 0)("the seed's deploy commands", () => {
   let workspace: Workspace;
   let forge: ForgeClient;
   let fleet: { address: string; runner: { uuid: string } };
+  /** The runner's image, by tag and digest. */
+  let image: string;
   const runners = (args: string[], onLine?: (line: string) => void) =>
     pulumi(workspace, "runners", args, { check: false, timeoutMs: 600_000, ...(onLine ? { onLine } : {}) });
 
@@ -46,20 +40,26 @@ describe.skipIf(missing.length > 0)("the seed's deploy commands", () => {
     await runners(["stack", "init", "crunchy"]);
     await runners(["config", "set", "host.address", workspace.site.hosts.crunchy.address]);
     await runners(["config", "set", "forge.address", workspace.site.forge.address]);
-    const lab = Object.entries(runnerConfiguration(workspace.site)).filter(([key]) =>
+    image = await pushImage(workspace.site, "runner");
+    const lab = Object.entries(await runnerConfiguration(workspace.site)).filter(([key]) =>
       [...labKeys, ...runnerKeys].includes(key),
     );
-    lab.push(["runner.image", await pushRunnerImage(workspace.site)]);
+    lab.push(["runner.image", image.replace(/@.*/, "")]);
     await runners(["config", "set-all", ...lab.flatMap(([key, value]) => ["--plaintext", `${key}=${value}`])]);
   });
 
   afterAll(() => siteDown(siteName));
 
   /** Pushes a workflow of one job and waits until `done` holds for it. */
-  async function runJob(repository: string, script: string[], done: (job: ForgeJob) => boolean): Promise<ForgeJob> {
+  async function runJob(
+    repository: string,
+    script: string[],
+    done: (job: ForgeJob) => boolean,
+    before: string[] = [],
+  ): Promise<ForgeJob> {
     await forge.createRepository(repository);
-    const run = script.map((line) => `          ${line}\n`).join("");
-    const text = `on: [push]\njobs:\n  one:\n    runs-on: fenced\n    steps:\n      - run: |\n${run}`;
+    const lines = [...before, "      - run: |", ...script.map((line) => `          ${line}`)];
+    const text = `on: [push]\njobs:\n  one:\n    runs-on: fenced\n    steps:\n${lines.join("\n")}\n`;
     await forge.putFile(repository, ".forgejo/workflows/one.yml", text);
     const wait = { what: `the job of ${repository}`, boundMs: 90_000, everyMs: 300, lookAt: "the forge's log" };
     return until(wait, async () => (await forge.jobs(repository)).find(done));
@@ -76,25 +76,41 @@ describe.skipIf(missing.length > 0)("the seed's deploy commands", () => {
     fleet = exported;
 
     const format = "{{.State.Running}} {{.Config.User}} {{.HostConfig.RestartPolicy.Name}} {{.Config.Image}}";
-    const image = (await runners(["config", "get", "runner.image"])).stdout.trim();
-    expect(image).toMatch(/^forge\.lab:3000\/holdfast\/forgejo-runner:stand-in@sha256:[0-9a-f]{64}$/);
-    expect(await onVm(`docker inspect -f '${format}' forgejo-runner`)).toBe(`true 1000:1000 unless-stopped ${image}`);
+    // Its tag was looked up: it is run by the digest that it has.
+    const pinned = image.replace(/:stand-in@/, "@");
+    expect(pinned).toMatch(/^forge\.lab:3000\/holdfast\/forgejo-runner@sha256:[0-9a-f]{64}$/);
+    expect(await onVm(`docker inspect -f '${format}' forgejo-runner`)).toBe(`true 1000:1000 unless-stopped ${pinned}`);
     expect(await onVm("cd /var/lib/forgejo-runner && stat -c '%a %u' . .runner config.yml")).toBe(
       "700 1000\n600 1000\n600 1000",
     );
     expect(await onVm("systemctl is-enabled docker; pgrep -u 1000 -c -f 'forgejo-runner daemon'")).toBe("enabled\n1");
   });
 
-  it("turn a job green inside that container, which can talk to docker", async () => {
-    const container = await onVm("docker inspect -f '{{.Config.Hostname}}' forgejo-runner");
-    const script = ['echo "on $(hostname) as $(id -u):$(id -g)"', `python3 -c '${ping}'`];
-    const job = await runJob("seed", script, ({ status }) => status === "completed");
-    const log = await forge.jobLog("seed", job.id);
+  it("turn a job green in a container of its own, which has Node.js and nothing of the runner", async () => {
+    await forge.createRepository("greet", { isPublic: true });
+    const action = "name: greet\ninputs: { who: { default: you } }\nruns: { using: node20, main: main.js }\n";
+    await forge.putFile("greet", "action.yml", action);
+    await forge.putFile(
+      "greet",
+      "main.js",
+      'console.log("hello", process.env.INPUT_WHO, "from", require("os").hostname());',
+    );
+    const script = [
+      'echo "on $(hostname) as $(id -u)"',
+      "for path in /data /var/lib/forgejo-runner /var/run/docker.sock; do",
+      '  if [ -e $path ]; then echo "found $path"; fi',
+      "done",
+    ];
+    const uses = ["      - uses: holdfast/greet@main", "        with: { who: crunchy }"];
+    const job = await runJob("seed", script, ({ status }) => status === "completed", uses);
+    const log = (await forge.jobLog("seed", job.id)) ?? "";
     expect(job.conclusion, log).toBe("success");
-    expect(log).toContain("runner-crunchy");
-    expect(container).toMatch(/^[0-9a-f]{12}$/);
-    expect(log).toContain(`on ${container} as 1000:1000`);
-    expect(log).toContain("docker says OK");
+    const [, where] = /on ([0-9a-f]{12}) as 0/.exec(log) ?? [];
+    expect(where, log).toBeDefined();
+    expect(where).not.toBe(await onVm("docker inspect -f '{{.Config.Hostname}}' forgejo-runner"));
+    expect(log).toContain(`hello crunchy from ${where}`);
+    expect(log).not.toContain("found /");
+    expect(await onVm("docker ps --all --format '{{.Names}}'; docker volume ls --quiet")).toBe("forgejo-runner");
   });
 
   it("preview clean; destroy lets the running job finish and revokes the runner's credentials", async () => {

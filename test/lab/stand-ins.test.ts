@@ -3,13 +3,14 @@
  * as the real programs do where the product can see it. docs/lab.md says what that does not prove.
  */
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { forgejoCommand } from "../../components/forge/forgejo-command.ts";
 import { ForgeClient, type ForgeJob } from "../../lab/forge-client.ts";
-import { standInPath } from "../../lab/forge-host.ts";
 import { missingPrerequisites } from "../../lab/prerequisites.ts";
 import { type Site, siteDown, siteUp } from "../../lab/site.ts";
+import { runnerProgramText } from "../../lab/stand-ins/runner-program.ts";
 import { until } from "../../lab/wait.ts";
 
 const missing = missingPrerequisites().filter((item) => !item.startsWith("package "));
@@ -45,8 +46,8 @@ async function startDaemon(unit: string, secret: string, config: string): Promis
     `mkdir -p ${directory} && cat >${directory}/config.yml`,
     `runner:\n  file: ${directory}/.runner\n${config}`,
   );
-  const create = `forgejo-runner -c ${directory}/config.yml create-runner-file --instance ${site.forge.url} --name ${unit} --secret-stdin --connect`;
-  const created = await onHost(create, secret);
+  const create = `forgejo-runner -c ${directory}/config.yml create-runner-file --instance ${site.forge.url} --name ${unit} --secret ${secret} --connect`;
+  const created = await onHost(create);
   expect(created, created.stderr).toMatchObject({ exitCode: 0 });
   await onHost(`systemd-run --unit ${unit} --property KillMode=mixed --property TimeoutStopSec=60 \
     --property WorkingDirectory=${directory} /usr/local/bin/forgejo-runner daemon --config ${directory}/config.yml`);
@@ -90,6 +91,25 @@ async function forget(): Promise<void> {
   await forge.createRepository(repository);
 }
 
+/** Starts of forgejo-runner 12.8.2 that reach no forge. */
+const recorded = join(import.meta.dirname, "recorded/forgejo-runner");
+
+interface RecordedStart {
+  args: string[];
+  config?: string;
+  runnerFile?: string;
+  rc: number;
+  stderr: string;
+}
+
+/** Lines of a log without their times and what only the official one says of its own configuration. */
+function said(log: string): string[] {
+  const lines = log.trim().split("\n");
+  return lines
+    .map((line) => line.replace(/^time="[^"]*" /, ""))
+    .filter((line) => !line.includes("using default settings"));
+}
+
 const ended = (found: ForgeJob) => found.status === "completed";
 
 describe.skipIf(missing.length > 0)("the runner stand-in on a real forge", { timeout: 90_000 }, () => {
@@ -99,16 +119,13 @@ describe.skipIf(missing.length > 0)("the runner stand-in on a real forge", { tim
     await siteDown(name);
     site = await siteUp({ name });
     forge = new ForgeClient(site);
-    await onHost(
-      "cat >/usr/local/bin/forgejo-runner && chmod 755 /usr/local/bin/forgejo-runner",
-      readFileSync(standInPath("forgejo-runner"), "utf8"),
-    );
+    await onHost("cat >/usr/local/bin/forgejo-runner && chmod 755 /usr/local/bin/forgejo-runner", runnerProgramText());
     await forget();
     expect((await register(secret, "runner-1")).exitCode).toBe(0);
     await startDaemon(
       "runner-1",
       secret,
-      "  labels: [fenced]\n  fetch_interval: 200ms\n  report_interval: 200ms\n  shutdown_timeout: 30s\n",
+      "  labels: [fenced:host]\n  fetch_interval: 200ms\n  report_interval: 200ms\n  shutdown_timeout: 30s\n",
     );
     await logSays("runner-1", "declared successfully");
   }, 1_800_000);
@@ -120,9 +137,21 @@ describe.skipIf(missing.length > 0)("the runner stand-in on a real forge", { tim
     expect((await register(newSecret(), "announced")).stdout).toMatch(/this is not Forgejo/);
   });
 
+  it.each(readdirSync(recorded))("starts as the official runner did: %s", async (name) => {
+    const start = JSON.parse(readFileSync(join(recorded, name), "utf8")) as RecordedStart;
+    const home = `/run/${name}`;
+    await onHost(`mkdir -p ${home} && cat >${home}/.runner`, start.runnerFile ?? "");
+    const config = start.config?.replace("/var/lib/forgejo-runner", home) ?? "";
+    await onHost(`cat >${home}/config.yml; ${start.runnerFile ? "" : `rm ${home}/.runner`}`, config || " ");
+    const own = start.args.map((argument) => argument.replace("/var/lib/forgejo-runner", home));
+    const now = await onHost(`cd ${home} && ${own.map((argument) => `'${argument}'`).join(" ")}`);
+    expect(now).toMatchObject({ exitCode: start.rc });
+    expect(said(now.stderr)).toEqual(said(start.stderr));
+  });
+
   it("declares itself as the official runner does", async () => {
     expect(await journal("runner-1")).toMatch(
-      /runner: runner-1, with version: v\S+, with labels: \[fenced\], declared successfully/,
+      /runner: runner-1, with version: v\S+, with labels: \[fenced\], ephemeral: false, declared successfully/,
     );
     const listed = (await forge.runners()).find((runner) => runner.name === "runner-1");
     expect(listed).toMatchObject({ status: "online", labels: ["fenced"] });
@@ -153,11 +182,9 @@ describe.skipIf(missing.length > 0)("the runner stand-in on a real forge", { tim
   });
 
   it("turns a job red that asks for what it does not have", async () => {
-    const red = await job("unsupported", "      - uses: actions/checkout@v4", ended);
+    const red = await job("unsupported", "      - { run: 'true', shell: pwsh }", ended);
     expect(red.conclusion).toBe("failure");
-    expect(await forge.jobLog(repository, red.id)).toContain(
-      "holdfast lab stand-in: `uses: actions/checkout@v4` is not supported",
-    );
+    expect(await forge.jobLog(repository, red.id)).toContain("holdfast lab stand-in: `shell: pwsh` is not supported");
     await forget();
   });
 
@@ -195,7 +222,7 @@ describe.skipIf(missing.length > 0)("the runner stand-in on a real forge", { tim
   it("without a drain time ends the job as a failure", async () => {
     const hasty = newSecret();
     await register(hasty, "hasty");
-    await startDaemon("hasty", hasty, "  labels: [fenced]\n  fetch_interval: 200ms\n");
+    await startDaemon("hasty", hasty, "  labels: [fenced:host]\n  fetch_interval: 200ms\n");
     await job("cut", "      - run: sleep 300", (found) => found.status === "in_progress");
     const began = performance.now();
     await onHost("systemctl stop hasty");
@@ -209,10 +236,7 @@ describe.skipIf(missing.length > 0)("registrations on a real forge", { timeout: 
   beforeAll(async () => {
     site = await siteUp({ name });
     forge = new ForgeClient(site);
-    await onHost(
-      "cat >/usr/local/bin/forgejo-runner && chmod 755 /usr/local/bin/forgejo-runner",
-      readFileSync(standInPath("forgejo-runner"), "utf8"),
-    );
+    await onHost("cat >/usr/local/bin/forgejo-runner && chmod 755 /usr/local/bin/forgejo-runner", runnerProgramText());
   }, 1_800_000);
 
   afterAll(() => siteDown(name), 60_000);
@@ -228,8 +252,7 @@ describe.skipIf(missing.length > 0)("registrations on a real forge", { timeout: 
     expect((await forge.runners()).length).toBe(before + 1);
     const connect = (value: string) =>
       onHost(
-        `cd /tmp && forgejo-runner create-runner-file --instance ${site.forge.url} --name same --secret-stdin --connect`,
-        value,
+        `cd /tmp && forgejo-runner create-runner-file --instance ${site.forge.url} --name same --secret ${value} --connect`,
       );
     expect((await connect(rotated)).exitCode).toBe(0);
     expect(await connect(secret), "the old secret").toMatchObject({
@@ -253,10 +276,7 @@ describe.skipIf(missing.length > 0)("registrations on a real forge", { timeout: 
       `${own} --instance ${site.forge.url} --token ${token} --name by-token --labels fenced:host && stat -c %a .runner && forgejo-runner one-job`,
     );
     expect(done.stdout).toContain("600");
-    expect(done, "an empty queue").toMatchObject({
-      exitCode: 1,
-      stderr: expect.stringMatching(/could not fetch task/),
-    });
+    expect(done, "an empty queue").toMatchObject({ exitCode: 2, stderr: expect.stringMatching(/no task received/) });
     expect((await forge.runners()).find((runner) => runner.name === "by-token")?.labels).toEqual(["fenced"]);
     const refused = await onHost(`${own} --instance ${site.forge.url} --token wrong --name never`);
     expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/registration token not found/) });
@@ -265,7 +285,7 @@ describe.skipIf(missing.length > 0)("registrations on a real forge", { timeout: 
   it("that are taken away make the daemon say so, and end it at its next start", async () => {
     const secret = newSecret();
     await register(secret, "orphan");
-    await startDaemon("orphan", secret, "  labels: [orphan]\n  fetch_interval: 200ms\n");
+    await startDaemon("orphan", secret, "  labels: [orphan:host]\n  fetch_interval: 200ms\n");
     await logSays("orphan", "declared successfully");
     const listed = (await forge.runners()).find((runner) => runner.name === "orphan");
     await forge.deleteRunner(listed?.id ?? 0);

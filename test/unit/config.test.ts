@@ -176,7 +176,7 @@ test("nothing but a ConfigError is ever thrown, whatever stands in the stack fil
 });
 
 test("valid values come out as they went in", () => {
-  const label = fc.stringMatching(/^[a-z][a-z0-9-]{0,10}(:host|:docker:\/\/[a-z]{1,8})?$/);
+  const label = fc.stringMatching(/^[a-z][a-z0-9-]{0,10}(:host|:docker:\/\/[a-z]{1,8}:[a-z0-9]{1,8})?$/);
   const valid = fc.record({
     "host.address": fc.oneof(fc.ipV4(), fc.ipV6(), fc.domain()),
     "host.port": fc.integer({ min: 1, max: 65535 }),
@@ -219,8 +219,15 @@ test.each([
   ["vm.bridge", "br0; reboot"],
   ["vm.image.sha256", "abc"],
   ["vm.packages", "docker.io,$(reboot)"],
-  ["runner.image", "forgejo/runner:latest"],
+  ["runner.image", "forgejo/runner"],
+  ["runner.image", "forgejo/runner:12'; reboot"],
+  ["runner.image", "forgejo/runner@sha256:abc"],
+  ["runner.jobImage", "node"],
   ["runner.labels", "with space"],
+  ["runner.labels", "fenced:docker://node"],
+  ["runner.labels", "fenced:docker"],
+  ["runner.labels", "fenced:host:more"],
+  ["runner.labels", "fenced:somewhere"],
   ["host.hostKey", "not-a-key AAAA"],
 ])("%s refuses %j", (key, value) => {
   expect(refusal({ ...minimal, [key]: value }, runnersConfig)).toContain(`toy:${key}: `);

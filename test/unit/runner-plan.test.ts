@@ -17,7 +17,7 @@ import {
 } from "../../components/runner/plan.ts";
 
 const digest = "b".repeat(64);
-const container = { kind: "container", image: `data.forgejo.org/forgejo/runner:6.3.1@sha256:${digest}` } as const;
+const container = { kind: "container", image: `data.forgejo.org/forgejo/runner:12.13.2@sha256:${digest}` } as const;
 const binary = { kind: "binary", url: "https://example.org/forgejo-runner", sha256: digest } as const;
 const settings: RunnerSettings = {
   uuid: "0b1e5b7e-3d53-4a1b-9d43-8a2f6f6a8b11",
@@ -25,6 +25,7 @@ const settings: RunnerSettings = {
   name: "foundation-runner-02",
   forgeUrl: "https://forge.example.org",
   labels: ["fenced", "heavy:docker://node:20"],
+  jobImage: `node@sha256:${"c".repeat(64)}`,
   capacity: 2,
   drainSeconds: 600,
   execution: container,
@@ -43,7 +44,8 @@ function file(plan: RunnerPlan, end: string) {
 
 /** Every text of a plan that is run by a shell. */
 function commands(plan: RunnerPlan): string[] {
-  return [plan.prepare, plan.pull?.command ?? "", plan.start, plan.stop, plan.alive, plan.log];
+  const images = plan.images.flatMap(({ present, pull }) => [present, pull]);
+  return [plan.prepare, ...images, plan.start, plan.stop, plan.alive, plan.log];
 }
 
 test("the token is in .runner alone: in no command and in no other file, whatever it is", () => {
@@ -54,6 +56,7 @@ test("the token is in .runner alone: in no command and in no other file, whateve
       name: fc.stringMatching(/^[a-z][a-z0-9-]{1,20}$/),
       forgeUrl: fc.webUrl(),
       labels: fc.array(fc.stringMatching(/^[\w.-]{1,12}$/), { minLength: 1, maxLength: 3 }),
+      jobImage: fc.constant(settings.jobImage),
       capacity: fc.integer({ min: 1, max: 9 }),
       drainSeconds: fc.integer({ min: 0, max: 86_400 }),
       execution: fc.constantFrom(container, binary),
@@ -67,7 +70,8 @@ test("the token is in .runner alone: in no command and in no other file, whateve
       for (const { path, content } of plan.files) {
         if (!path.endsWith("/.runner")) expect(content).not.toContain(runner.token);
       }
-      const { uuid, token, name, labels } = runner;
+      const { uuid, token, name } = runner;
+      const labels = runner.labels.map((label) => `${label}:docker://${runner.jobImage}`);
       expect(JSON.parse(file(plan, "/.runner").content)).toMatchObject({
         uuid,
         token,
@@ -136,8 +140,43 @@ test("the systemd unit drains on stop, restarts the daemon, and starts at boot",
   expect(parse(file(plan, "/config.yml").content).runner.file).toBe(`${directory}/.runner`);
 });
 
-test.each(both)("%s: jobs do not get the docker socket", (_kind, runner) => {
-  expect(parse(file(planRunner(runner), "/config.yml").content).container.docker_host).toBe("-");
+test.each(both)(
+  "%s: jobs get neither docker's socket nor anything of the VM, and their image is there",
+  (_kind, runner) => {
+    const { container } = parse(file(planRunner(runner), "/config.yml").content);
+    expect(container).toEqual({ docker_host: "-", privileged: false, valid_volumes: [], force_pull: false });
+  },
+);
+
+test.each(both)(
+  "%s: every label says where its jobs run, in the registration and in the configuration",
+  (_kind, runner) => {
+    const resolvedImages = { "node:20": `node@sha256:${"d".repeat(64)}` };
+    const plan = planRunner({ ...runner, labels: [...runner.labels, "own:host"], resolvedImages });
+    const labels = [`fenced:docker://${settings.jobImage}`, `heavy:docker://node@sha256:${"d".repeat(64)}`, "own:host"];
+    expect(parse(file(plan, "/config.yml").content).runner.labels).toEqual(labels);
+    expect(JSON.parse(file(plan, "/.runner").content).labels).toEqual(labels);
+  },
+);
+
+test("the VM gets the images of runner and jobs, each once, with the key that names it", () => {
+  const keys = (runner: RunnerSettings) => planRunner(runner).images.map(({ key, image }) => [key, image]);
+  const jobs = [
+    ["runner.jobImage", settings.jobImage],
+    ["runner.labels", "node:20"],
+  ];
+  expect(keys({ ...settings, labels: [...settings.labels, "again"] })).toEqual([
+    ["runner.image", container.image],
+    ...jobs,
+  ]);
+  expect(keys({ ...settings, execution: binary })).toEqual(jobs);
+  expect(keys({ ...settings, execution: binary, labels: ["fenced:host"] })).toEqual([]);
+});
+
+test("a program needs docker where its jobs do, and else none", () => {
+  const prepare = (labels: string[]) => planRunner({ ...settings, execution: binary, labels }).prepare;
+  expect(prepare(["fenced"])).toContain("there is no docker");
+  expect(prepare(["fenced:host"])).not.toContain("there is no docker");
 });
 
 test.each([

@@ -218,3 +218,17 @@ test("jobs are fenced unless it is said otherwise, and an IPv6 forge and the fen
   expect(problems(ipv6, siteWith()).join()).toContain("runner.egress.policy");
   expect(problems({ ...ipv6, "runner.egress.policy": "open" }, siteWith())).toEqual([]);
 });
+
+test("jobs run in containers of their own, from an image with a digest, unless a label says otherwise, which is warned of", () => {
+  expect(configured(forge)["runner.jobImage"]).toMatch(/^docker\.io\/library\/node:\S+@sha256:[0-9a-f]{64}$/);
+  expect(planRunnerStack(configured(forge), undefined, place)).toMatchObject({
+    labelNames: ["fenced"],
+    warnings: [],
+    execution: { image: expect.stringMatching(/runner:1[2-9][\w.]*@sha256:/) },
+  });
+  const mixed = configured({ ...forge, "runner.labels": "fenced,own:host,heavy:docker://node:22" });
+  expect(planRunnerStack(mixed, undefined, place)).toMatchObject({
+    labelNames: ["fenced", "own", "heavy"],
+    warnings: [expect.stringMatching(/^runner\.labels has own:host: .* can read the runner's token/)],
+  });
+});

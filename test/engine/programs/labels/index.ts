@@ -14,6 +14,7 @@ const runner = new ActionsRunner(
     forgeUrl: config.require("url"),
     scope: "",
     labels: config.require("labels").split(","),
+    jobImage: config.get("jobImage") ?? `forge.example.org/job@sha256:${"1".repeat(64)}`,
     capacity: 1,
     drainSeconds: 0,
     execution: { kind: "container", image: `forge.example.org/runner@sha256:${"0".repeat(64)}` },
