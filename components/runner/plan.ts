@@ -1,7 +1,9 @@
 /**
  * What has to stand on a VM for a runner to serve: files, commands and bounds. Pure; the plugin carries it out.
  */
+import { createHash } from "node:crypto";
 import { stringify } from "yaml";
+import { shellQuote } from "../ssh/connection.ts";
 import { imageOf, withScheme } from "./labels.ts";
 
 /** Account that the runner runs as on the VM. */
@@ -51,6 +53,8 @@ export interface PlannedFile {
   mode: string;
   /** `user:group`. */
   owner: string;
+  /** Fails when it does not say what it must. Absent where every byte counts. */
+  intact?: string;
 }
 
 /** A container image on the VM. */
@@ -110,8 +114,8 @@ function plannedImages(settings: RunnerSettings): PlannedImage[] {
     if (!keys.has(reference)) keys.set(reference, reference === jobImage ? "runner.jobImage" : "runner.labels");
   return [...keys].map(([reference, key]) => {
     const image = resolved(settings, reference);
-    const present = `docker image inspect '${image}' >/dev/null 2>&1`;
-    return { reference, image, key, present, pull: `docker pull --quiet '${image}'` };
+    const present = `docker image inspect ${shellQuote(image)} >/dev/null 2>&1`;
+    return { reference, image, key, present, pull: `docker pull --quiet ${shellQuote(image)}` };
   });
 }
 
@@ -146,7 +150,7 @@ if getent group docker >/dev/null; then usermod -aG docker ${account}; fi
 install -d -m 0700 -o ${account} -g ${account} ${directory}
 chown -R ${owner} ${directory}`,
     files: [
-      { path: `${directory}/.runner`, content: registrationFile(settings), mode: "0600", owner },
+      registration(settings, owner),
       { path: `${directory}/config.yml`, content: daemonConfig(settings, directory), mode: "0600", owner },
       { path: `/etc/systemd/system/${unit}`, content: systemdUnit(stopSeconds), mode: "0644", owner: "root:root" },
     ],
@@ -159,13 +163,13 @@ chown -R ${owner} ${directory}`,
 
 function containerPlan(settings: RunnerSettings, image: string, stopSeconds: number): Parts {
   const owner = `${containerUser}:${containerUser}`;
-  const quoted = `'${image}'`;
+  const quoted = shellQuote(image);
   return {
     prepare: `${startDocker}set -e
 install -d -m 0700 -o ${containerUser} -g ${containerUser} ${directory}
 chown -R ${owner} ${directory}`,
     files: [
-      { path: `${directory}/.runner`, content: registrationFile(settings), mode: "0600", owner },
+      registration(settings, owner),
       { path: `${directory}/config.yml`, content: daemonConfig(settings, containerDirectory), mode: "0600", owner },
     ],
     // The image's user is no member of the VM's docker group: the socket's own group is added by its number. The log
@@ -180,6 +184,17 @@ docker run --detach --name ${account} --restart unless-stopped --stop-timeout ${
     alive: `[ "$(docker inspect -f '{{.State.Running}} {{.State.Restarting}} {{.HostConfig.RestartPolicy.Name}}' ${account} 2>/dev/null)" = "true false unless-stopped" ]`,
     log: `docker logs --since "$since" ${account} 2>&1`,
   };
+}
+
+function registration(settings: RunnerSettings, owner: string): PlannedFile {
+  const path = `${directory}/.runner`;
+  const digest = createHash("sha256").update(JSON.stringify(settings.token)).digest("hex");
+  // Runners before 12 write it anew when they start, with words and labels of their own.
+  const has = (name: string, value: string) =>
+    `grep -qF ${shellQuote(`${JSON.stringify(name)}: ${JSON.stringify(value)}`)} ${path}`;
+  const intact = `${has("uuid", settings.uuid)} && ${has("address", settings.forgeUrl)} &&
+sed -n 's/^ *"token": \\(".*"\\),$/\\1/p' ${path} | tr -d '\\n' | sha256sum | grep -q '^${digest} '`;
+  return { path, content: registrationFile(settings), mode: "0600", owner, intact };
 }
 
 /** The runner's registration as the runner itself would have written it. Holds the runner's token. */

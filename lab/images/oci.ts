@@ -3,11 +3,8 @@
  * all of it by digest.
  */
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createReadStream, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { createGzip } from "node:zlib";
 
 /** A file that a registry knows by its digest. */
 export interface Blob {
@@ -34,7 +31,7 @@ interface Descriptor {
 const types = {
   manifest: "application/vnd.oci.image.manifest.v1+json",
   config: "application/vnd.oci.image.config.v1+json",
-  layer: "application/vnd.oci.image.layer.v1.tar+gzip",
+  layer: "application/vnd.oci.image.layer.v1.tar+zstd",
 } as const;
 const searchPath = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"];
 
@@ -67,7 +64,7 @@ export type ImageName = keyof typeof images;
 export async function packImages(directory: string): Promise<void> {
   const packed = new Map<string, { diffId: string; descriptor: Descriptor }>();
   for (const layer of new Set(Object.values(images).flatMap(({ layers }) => layers)))
-    packed.set(layer, await packLayer(directory, layer));
+    packed.set(layer, await measureLayer(directory, layer));
   for (const [name, { layers, config: run, about }] of Object.entries(images)) {
     const own = layers.flatMap((layer) => packed.get(layer) ?? []);
     const labels = { "org.opencontainers.image.description": `holdfast's lab: ${about}` };
@@ -92,20 +89,12 @@ export async function packImages(directory: string): Promise<void> {
   }
 }
 
-/** Packs a layer, and removes what it was made of. */
-async function packLayer(directory: string, name: string): Promise<{ diffId: string; descriptor: Descriptor }> {
+/** Measures a layer as it is and as it is packed, and removes what it was packed from. */
+async function measureLayer(directory: string, name: string): Promise<{ diffId: string; descriptor: Descriptor }> {
   const tar = join(directory, `${name}.tar`);
-  const [plain, packed] = [measure(), measure()];
-  await pipeline(
-    createReadStream(tar),
-    plain.stream,
-    createGzip(),
-    packed.stream,
-    createWriteStream(join(directory, `${name}.tar.gz`)),
-  );
+  const [plain, packed] = [await measure(tar), await measure(`${tar}.zst`)];
   rmSync(tar);
-  const descriptor = { mediaType: types.layer, digest: packed.digest(), size: packed.size() };
-  return { diffId: plain.digest(), descriptor };
+  return { diffId: plain.digest, descriptor: { mediaType: types.layer, ...packed } };
 }
 
 /** Reads what `packImages` made. */
@@ -121,7 +110,7 @@ export function packedImage(directory: string, name: ImageName): ContainerImage 
   return {
     manifest: { path, digest: digestOf(text), mediaType: types.manifest },
     blobs: [
-      ...images[name].layers.map((layer, index) => blob(`${layer}.tar.gz`, layers[index] as Descriptor)),
+      ...images[name].layers.map((layer, index) => blob(`${layer}.tar.zst`, layers[index] as Descriptor)),
       blob(`${name}.config.json`, config),
     ],
   };
@@ -131,16 +120,8 @@ function digestOf(text: string): string {
   return `sha256:${createHash("sha256").update(text).digest("hex")}`;
 }
 
-/** A stream that lets everything through and knows its digest and size in the end. */
-function measure() {
+async function measure(path: string): Promise<{ digest: string; size: number }> {
   const hash = createHash("sha256");
-  let size = 0;
-  const stream = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      size += chunk.length;
-      done(null, chunk);
-    },
-  });
-  return { stream, digest: () => `sha256:${hash.digest("hex")}`, size: () => size };
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return { digest: `sha256:${hash.digest("hex")}`, size: statSync(path).size };
 }

@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { fetchPinned } from "../../components/download.ts";
 import { isImage } from "../../components/runner/images.ts";
-import { binaryPath, planRunner } from "../../components/runner/plan.ts";
+import { binaryPath, type PlannedFile, planRunner } from "../../components/runner/plan.ts";
 import { connect, impatient, type SshConnection, withSsh } from "../../components/ssh/connection.ts";
 import type { SshTarget } from "../../components/ssh/dial.ts";
 import { failedChecks, intact } from "../host/checks.ts";
@@ -69,7 +69,6 @@ type ServiceState = State<ServiceInputs> & {
   /** What the tags among the configured images meant when they were first pulled: they are looked up once. */
   resolvedImages?: Record<string, string>;
 };
-
 
 export const runnerService: ResourceKind<ServiceInputs, ServiceState> = {
   type: "holdfast:runner:Service",
@@ -227,11 +226,15 @@ async function wrongWith(vm: SshConnection, state: ServiceState): Promise<string
   const wrong = await failedChecks(vm, {
     "root has a password: whoever knows it can log in at the console": "passwd -S root | grep -q '^root L'",
     "the runner is not running, or will not start at boot": plan.alive,
-    ...intact(Object.fromEntries(plan.files.map(({ path, content }) => [path, content]))),
+    ...Object.assign({}, ...plan.files.map(fileCheck)),
     ...Object.fromEntries(plan.images.map(({ image, present }) => [`${image} is not there`, present])),
     ...(state.egress ? fenceLayerChecks(fenceOf(state.egress)) : {}),
   });
   return state.accepted === false ? ["the forge has not accepted the runner yet", ...wrong] : wrong;
+}
+
+function fileCheck({ path, content, intact: check }: PlannedFile): Record<string, string> {
+  return check ? { [`${path} was changed or removed`]: check } : intact({ [path]: content });
 }
 
 function inputsOf(state: ServiceState): ServiceInputs {

@@ -3,7 +3,7 @@
  */
 import { isPinned, pinnedReference } from "../../components/runner/images.ts";
 import type { PlannedImage } from "../../components/runner/plan.ts";
-import type { SshConnection } from "../../components/ssh/connection.ts";
+import { type SshConnection, shellQuote } from "../../components/ssh/connection.ts";
 
 /** 400 MB over a line of two megabits a second. */
 const pullSeconds = 1800;
@@ -24,7 +24,7 @@ export async function ensureImage(
     await pull(vm, planned);
   }
   if (isPinned(image)) return image;
-  const listed = await vm.must(`docker image inspect --format '{{join .RepoDigests "\\n"}}' '${image}'`);
+  const listed = await vm.must(`docker image inspect --format '{{join .RepoDigests "\\n"}}' ${shellQuote(image)}`);
   const pinned = pinnedReference(image, listed.trim().split("\n"));
   if (!pinned)
     throw new Error(`docker does not say by which digest it has ${image}: set ${planned.key} to name@sha256:…`);
