@@ -131,7 +131,12 @@ async function lockOut(
   host: NonNullable<RegistrationInputs["forgeHost"]>,
   operation: Operation,
 ): Promise<void> {
-  await registerBySecret(host, { ...state, secret: rotated(state.token) }, operation.signal);
+  await registerBySecret(host, { ...state, secret: rotated(state.token) }, operation.signal).catch((error: Error) => {
+    operation.signal.throwIfAborted();
+    throw new Error(
+      `${error.message}; then \`pulumi up\` first: a destroy uses what the last update knew of the forge host`,
+    );
+  });
   operation.log("warning", `${state.name} can no longer log in. ${stays(state)}`);
 }
 

@@ -8,8 +8,6 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { forgejoShape, giteaShape, inOrder, isGlobal, isOf, type Row, scopeOf } from "./fake-forge-rows.ts";
 
-export type { Row } from "./fake-forge-rows.ts";
-
 /** A request as it arrived. */
 export interface Seen {
   method: string;

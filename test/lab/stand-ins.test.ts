@@ -23,10 +23,10 @@ let forge: ForgeClient;
 const newSecret = () => randomBytes(20).toString("hex");
 
 /** Registers a runner as the product does without an API token: Forgejo's command line over SSH, secret on stdin. */
-async function register(secret: string, runner: string, labels = "fenced") {
+async function register(secret: string, runner: string, labels = "fenced", command = forgejoCommand({ user: "root" })) {
   const { sshKeyPath, knownHostsPath } = site.workstation;
   const options = ["-i", sshKeyPath, "-o", "BatchMode=yes", "-o", `UserKnownHostsFile=${knownHostsPath}`];
-  const remote = `${forgejoCommand({ user: "root" })} forgejo-cli actions register --name ${runner} --labels ${labels} --secret-stdin=true`;
+  const remote = `${command} forgejo-cli actions register --name ${runner} --labels ${labels} --secret-stdin=true`;
   return site.workstation.run("ssh", [...options, "root@forge.lab", remote], { input: secret, check: false });
 }
 
@@ -270,6 +270,35 @@ describe.skipIf(missing.length > 0)("registrations on a real forge", { timeout: 
       exitCode: 1,
       stderr: expect.stringMatching(/must be exactly 40 characters long, not 3/),
     });
+  });
+
+  it.each([
+    ["root", "forgejo --config /etc/forgejo/app.ini", /not supposed to be run as root/],
+    ["a configuration that is not named", "sudo -n -u git forgejo", /Unable to load config file/],
+    ["one that is not there", "sudo -n -u git forgejo --config /etc/nothing.ini", /Unable to load config file/],
+  ])("refuse %s, in Forgejo's words", async (_what, command, words) => {
+    const refused = await register(newSecret(), "never", "fenced", command);
+    expect(refused).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(words) });
+    expect((await forge.runners()).some((runner) => runner.name === "never")).toBe(false);
+  });
+
+  it("are proven by the preflight's own look, which makes no row", async () => {
+    const before = (await forge.runners()).length;
+    const refused = await register("0".repeat(39), "looked");
+    expect(refused.stderr).toMatch(/must be exactly 40 characters long, not 39/);
+    expect((await forge.runners()).length).toBe(before);
+  });
+
+  it("make a new row where the old one was deleted, with the same uuid", async () => {
+    const secret = newSecret();
+    const uuid = (await register(secret, "twice")).stdout.split("\n").at(-1);
+    const row = async () => (await forge.runners()).find((runner) => runner.name === "twice");
+    const first = await row();
+    await forge.deleteRunner(first?.id ?? 0);
+    expect((await register(secret, "twice")).stdout.split("\n").at(-1)).toBe(uuid);
+    const second = await row();
+    expect(second).toBeDefined();
+    expect(second?.id).not.toBe(first?.id);
   });
 
   it("are made by a token of the API, too, and with it run one job", async () => {

@@ -12,7 +12,8 @@ import { pendingLabel } from "../../provider/forge/gitea.ts";
 import { registerOverApi } from "../../provider/forge/register.ts";
 import { locateRunners } from "../../provider/forge/scope.ts";
 import { parseVersion } from "../../provider/forge/version.ts";
-import type { FakeForge, Fate, Fault, ForgeOptions, Row } from "../engine/fake-forge.ts";
+import type { FakeForge, Fate, Fault, ForgeOptions } from "../engine/fake-forge.ts";
+import type { Row } from "../engine/fake-forge-rows.ts";
 import { fakeForge, patient, row, versions } from "./provider-forge.fixture.ts";
 
 const owner = "home.runners.crunchy";

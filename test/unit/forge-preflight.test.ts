@@ -8,7 +8,8 @@ import type { Check } from "../../components/preflight/check.ts";
 import { runnerDescription } from "../../provider/forge/forgejo.ts";
 import { pendingLabel } from "../../provider/forge/gitea.ts";
 import { type ForgeWanted, forgeChecks } from "../../provider/forge/preflight.ts";
-import type { ForgeOptions, Row } from "../engine/fake-forge.ts";
+import type { ForgeOptions } from "../engine/fake-forge.ts";
+import type { Row } from "../engine/fake-forge-rows.ts";
 import { nowhere } from "./loopback.fixture.ts";
 import { fakeForge, row, unhurried, versions } from "./provider-forge.fixture.ts";
 

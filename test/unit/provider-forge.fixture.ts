@@ -3,7 +3,8 @@
  */
 import { onTestFinished } from "vitest";
 import type { Bounds } from "../../provider/forge/http.ts";
-import { FakeForge, type ForgeOptions, type Row } from "../engine/fake-forge.ts";
+import { FakeForge, type ForgeOptions } from "../engine/fake-forge.ts";
+import type { Row } from "../engine/fake-forge-rows.ts";
 
 /** Versions as forges of each dialect say them. */
 export const versions = {

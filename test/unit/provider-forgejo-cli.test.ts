@@ -167,3 +167,13 @@ test("reading concludes nothing where the forge lists no runners", async () => {
   expect(raw(read.getProperties())).toEqual(raw(created.getProperties()));
   expect(server.received).toHaveLength(1);
 });
+
+test("a state that runs the command as root, as release 0.1 made it, says that an update has to come before the destroy", async () => {
+  const { server, engine } = await site();
+  const created = await engine.create(type, inputs(server));
+  const state = raw(created.getProperties()) as ReturnType<typeof inputs>;
+  const old = { ...state, forgeHost: { ...state.forgeHost, command: "forgejo" } };
+  await expect(engine.delete(type, created.getId(), old)).rejects.toThrow(
+    /Forgejo does not run as root.*then `pulumi up` first/,
+  );
+});
