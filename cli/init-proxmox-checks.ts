@@ -2,8 +2,8 @@
  * What has to be true of a cluster before it is recorded: it answers with a certificate that somebody vouches for, in a
  * version that is known, its token sees node and storages, and its bastion takes root's login. Changes nothing.
  */
-import { readFileSync } from "node:fs";
-import { connect, type PeerCertificate, rootCertificates } from "node:tls";
+import { connect, type PeerCertificate } from "node:tls";
+import { trustedCertificates } from "../components/http/certificates.ts";
 import type { Check } from "../components/preflight/check.ts";
 import { dial, type SshTarget } from "../components/ssh/dial.ts";
 import { fingerprint, type HostKey, knownHostsFile, recordedKeys } from "../components/ssh/known-hosts.ts";
@@ -76,10 +76,9 @@ export function certificateCheck(endpoint: string): Promise<Check> {
   const failed = (found: string, fix: string): Check => ({ what, status: "failed", found, fix });
   let ca: string[] | undefined;
   try {
-    const file = process.env.SSL_CERT_FILE;
-    ca = file ? [...rootCertificates, readFileSync(file, "utf8")] : undefined;
+    ca = trustedCertificates().ca;
   } catch (error) {
-    return Promise.resolve(failed(`SSL_CERT_FILE: ${(error as Error).message}`, "export SSL_CERT_FILE=<a file>"));
+    return Promise.resolve(failed((error as Error).message, "export SSL_CERT_FILE=<a file>"));
   }
   return new Promise((resolve) => {
     const settings = { host, port: Number(port || 443), rejectUnauthorized: false, ...(ca ? { ca } : {}) };

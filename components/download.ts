@@ -13,6 +13,9 @@ import { cacheDirectory } from "../toolchain/cache.ts";
 /** Bound on one download, in milliseconds: an hour fetches 600 MB over 1.4 Mbit/s. */
 const downloadMs = 3_600_000;
 
+/** Bytes of one download: more than an image of an operating system has, and less than a disk. */
+const mostBytes = 32 * 1024 ** 3;
+
 /** What to fetch. */
 export interface PinnedFile {
   /** `https://`, `http://` or `file://`. */
@@ -27,16 +30,17 @@ export function pinnedPath(file: PinnedFile, suffix: string): string {
 }
 
 /**
- * Fetches the file unless it is there already. A file with another digest is deleted and refused.
+ * Fetches the file unless it is there already. A file with another digest, or without an end, is deleted and refused.
+ * @param most bytes that it may have, for tests.
  * @returns the path of the verified file.
  */
-export async function fetchPinned(file: PinnedFile, suffix: string): Promise<string> {
+export async function fetchPinned(file: PinnedFile, suffix: string, most = mostBytes): Promise<string> {
   const path = pinnedPath(file, suffix);
   if (existsSync(path)) return path;
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const partial = `${path}.${randomUUID()}.partial`;
   try {
-    const found = await copyAndHash(file.url, partial);
+    const found = await copyAndHash(file.url, partial, most);
     if (found !== file.sha256) {
       throw new Error(
         `${file.url} has SHA-256 ${found}, expected ${file.sha256}: either the file changed upstream or the pin is wrong; nothing was used`,
@@ -49,10 +53,13 @@ export async function fetchPinned(file: PinnedFile, suffix: string): Promise<str
   }
 }
 
-async function copyAndHash(url: string, path: string): Promise<string> {
+async function copyAndHash(url: string, path: string, most: number): Promise<string> {
   const hash = createHash("sha256");
+  let size = 0;
   const meter = new Transform({
     transform(chunk, _encoding, done) {
+      size += chunk.length;
+      if (size > most) return done(new Error(`${url} is longer than ${most} bytes; nothing of it was kept`));
       hash.update(chunk);
       done(null, chunk);
     },

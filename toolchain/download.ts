@@ -20,12 +20,14 @@ export interface Archive {
   readonly checksums: string;
 }
 
-/** How long to wait, in milliseconds. */
+/** How long to wait, in milliseconds, and for how much. */
 export interface Patience {
   /** For the answer to a request, connection included; default 5000. */
   answer?: number;
   /** For more of a body that has begun; default 30000. */
   idle?: number;
+  /** Bytes of an archive; default 2 GiB, four times what the largest has. */
+  bytes?: number;
 }
 
 /** Hosts that did not answer this process, and why: each is waited for once. */
@@ -72,11 +74,22 @@ function locate(archive: Archive): Archive | undefined {
 async function publishedChecksum(place: Archive, patience: Patience): Promise<string> {
   const response = await request(place.checksums, patience, AbortSignal.timeout(patience.idle ?? 30_000));
   const name = basename(place.url);
-  for (const line of (await response.text()).split("\n")) {
+  for (const line of (await textOf(response)).split("\n")) {
     const [checksum = "", file = ""] = line.trim().split(/\s+\*?/);
     if (file === name && /^([0-9a-f]{64}|[0-9a-f]{128})$/i.test(checksum)) return checksum.toLowerCase();
   }
   throw new Error(`${place.checksums} has no checksum for ${name}`);
+}
+
+/** A list of checksums is a few lines. */
+async function textOf({ url, body }: Response): Promise<string> {
+  let text = "";
+  const decoder = new TextDecoder();
+  for await (const part of (body ?? []) as AsyncIterable<Uint8Array>) {
+    text += decoder.decode(part, { stream: true });
+    if (text.length > 1024 * 1024) throw new Error(`${url} is longer than any list of checksums`);
+  }
+  return text;
 }
 
 async function fetchTo(url: string, file: string, expected: string, patience: Patience): Promise<void> {
@@ -86,9 +99,13 @@ async function fetchTo(url: string, file: string, expected: string, patience: Pa
   const stalled = new AbortController();
   const idle = patience.idle ?? 30_000;
   const timer = setTimeout(() => stalled.abort(), idle);
+  const most = patience.bytes ?? 2 * 1024 ** 3;
+  let size = 0;
   const watch = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       timer.refresh();
+      size += chunk.length;
+      if (size > most) return done(new Error(`it is longer than ${most} bytes`));
       hash.update(chunk);
       done(undefined, chunk);
     },

@@ -1,10 +1,17 @@
 /**
  * Finds a forge's base URL when only its address is known: by asking, never by guessing.
  */
+import { z } from "zod";
 import { urlHost } from "../address.ts";
+import { exchange } from "../http/exchange.ts";
+import { HttpFailure } from "../http/failure.ts";
+import { parseJson } from "../http/json.ts";
 import { ProgramError } from "../program-error.ts";
 
 const boundMs = 5_000;
+/** Nobody is known yet to be a forge: whoever answers is read no further than a version goes. */
+const mostBytes = 64 * 1024;
+const said = z.object({ version: z.string().optional(), message: z.string().optional() });
 
 /** Where a forge may answer, in the order in which an answer is preferred. */
 export function candidateUrls(address: string): string[] {
@@ -30,18 +37,21 @@ export async function findForge(address: string, candidates = candidateUrls(addr
 
 async function probe(url: string): Promise<string | undefined> {
   try {
-    const response = await fetch(`${url}/api/v1/version`, { redirect: "manual", signal: AbortSignal.timeout(boundMs) });
-    if (!response.ok && response.status !== 403) return `answered ${response.status}`;
-    const body = (await response.json()) as { version?: unknown; message?: unknown } | null;
-    if (response.status === 403) return isClosedForge(body?.message) ? undefined : "answered 403";
-    return typeof body?.version === "string" ? undefined : "answered, but not like a forge";
+    const headers = { accept: "application/json" };
+    const limits = { ms: boundMs, bytes: mostBytes };
+    const { status, body } = await exchange({ url: `${url}/api/v1/version`, method: "GET", headers, limits });
+    const isFine = status >= 200 && status < 300;
+    if (!isFine && status !== 403) return `answered ${status}`;
+    const read = parseJson(body);
+    const words = "value" in read ? said.safeParse(read.value).data : undefined;
+    if (status === 403) return isClosedForge(words?.message) ? undefined : "answered 403";
+    return words?.version === undefined ? "answered, but not like a forge" : undefined;
   } catch (error) {
-    const cause = (error as Error).cause as { code?: string; message?: string } | undefined;
-    return cause?.code ?? cause?.message ?? (error as Error).message;
+    return error instanceof HttpFailure ? error.code || error.message : (error as Error).message;
   }
 }
 
 /** What Gitea and Forgejo say to strangers where visitors have to sign in. A proxy that shuts somebody out says it otherwise. */
-function isClosedForge(message: unknown): boolean {
-  return typeof message === "string" && /^Only signed in user is allowed to call APIs/.test(message);
+function isClosedForge(message: string | undefined): boolean {
+  return message !== undefined && /^Only signed in user is allowed to call APIs/.test(message);
 }

@@ -2,6 +2,8 @@
  * What went wrong between us and the forge: whether it can be tried again, whether a change may have happened all the
  * same, and what to do next. Messages name the forge's URL and the configuration key, never a secret.
  */
+import type { HttpFailure } from "../../components/http/failure.ts";
+import { printable } from "../../components/printable.ts";
 import { withheld } from "./withhold.ts";
 
 /**
@@ -27,7 +29,8 @@ export class ForgeError extends Error {
     readonly status?: number,
     readonly words: { api?: string; plain?: string } = {},
   ) {
-    super(fix ? `${found}; ${fix}` : found);
+    super(printable(fix ? `${found}; ${fix}` : found));
+    this.found = printable(found);
     this.name = "ForgeError";
   }
 
@@ -64,29 +67,25 @@ export interface RawAnswer {
 }
 
 /** The call never got an answer: nothing listens, the name is unknown, TLS failed, the time ran out. */
-export function noAnswer(call: Call, error: Error, seconds: number): ForgeError {
-  if (error instanceof TypeError && error.cause === undefined) {
-    // The HTTP client quotes what it stumbled over, which may be the token.
+export function noAnswer(call: Call, error: HttpFailure, seconds: number): ForgeError {
+  if (error.kind === "unsent") {
     const found = `cannot call ${call.method} ${place(call)}: forge.url or forge.token holds what HTTP cannot carry`;
     return new ForgeError("refused", found, "set them again, without line ends or control characters");
   }
-  const cause = error.cause as { code?: string; message?: string } | undefined;
-  const code = cause?.code ?? "";
-  const timedOut = error.name === "TimeoutError" || code === "UND_ERR_HEADERS_TIMEOUT";
-  const reason = timedOut ? `no answer within ${seconds} s` : code || cause?.message || error.message;
+  if (error.kind === "garbled") {
+    const found = `${call.method} ${place(call)}: ${error.message}`;
+    return new ForgeError("garbled", found, "is forge.url the forge's base URL, and what is in front of it?");
+  }
+  const reason = error.kind === "late" ? `no answer within ${seconds} s` : error.code || error.message;
   const found = `cannot reach the forge: ${call.method} ${place(call)}: ${reason}`;
-  const [failure, fix] = causes.find(([pattern]) => pattern.test(code))?.slice(1) ?? ["lost", "check forge.url"];
+  const [failure, fix] = causes.find(([pattern]) => pattern.test(error.code))?.slice(1) ?? ["lost", "check forge.url"];
   return new ForgeError(failure as Failure, found, fix as string);
 }
 
 const causes: readonly (readonly [RegExp, Failure, string])[] = [
   [/^(ENOTFOUND|EAI_AGAIN)$/, "unreached", "its name does not resolve here: check forge.url and this machine's DNS"],
   [/^ECONNREFUSED$/, "unreached", "nothing listens there: is the forge up? Else check forge.url"],
-  [
-    /^(EHOSTUNREACH|ENETUNREACH|UND_ERR_CONNECT_TIMEOUT)$/,
-    "unreached",
-    "is its host up and reachable? Else check forge.url",
-  ],
+  [/^(EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/, "unreached", "is its host up and reachable? Else check forge.url"],
   [/^ERR_SSL_|^EPROTO$/, "refused", "no TLS is spoken there: check forge.url (http:// or https://, and the port)"],
   [
     /CERT|SELF_SIGNED|^UNABLE_TO_/,

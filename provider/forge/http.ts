@@ -4,6 +4,9 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { z } from "zod";
+import { type HttpAnswer, exchange as overHttp } from "../../components/http/exchange.ts";
+import { HttpFailure } from "../../components/http/failure.ts";
+import { parseJson } from "../../components/http/json.ts";
 import { badContent, badStatus, type Call, ForgeError, noAnswer, type RawAnswer } from "./errors.ts";
 import { withheld } from "./withhold.ts";
 
@@ -54,7 +57,7 @@ export async function api<T>(
   const headers: Record<string, string> = { accept: "application/json" };
   if (forge.token) headers.authorization = `token ${forge.token}`;
   const call = { forgeUrl: forge.url, method, path: `/api/v1${path}` };
-  const once = (bound: AbortSignal) => exchange(forge, call, headers, body, shape, bound, forge.token);
+  const once = (ms: number) => exchange(forge, call, headers, body, shape, ms, forge.token);
   return withholding(forge.token, method === "POST" ? once(within(forge)) : patiently(forge, once));
 }
 
@@ -83,7 +86,7 @@ async function withholding<T>(secret: string | undefined, answer: Promise<T>): P
 }
 
 /** Tries until an answer comes that is no passing failure, within the bounds. */
-async function patiently<T>(forge: ForgeAccess, once: (bound: AbortSignal) => Promise<T>): Promise<T> {
+async function patiently<T>(forge: ForgeAccess, once: (ms: number) => Promise<T>): Promise<T> {
   const { tries, totalMs, pauseMs } = forge.bounds ?? usual;
   const end = Date.now() + totalMs;
   for (let attempt = 1; ; attempt++) {
@@ -99,9 +102,9 @@ async function patiently<T>(forge: ForgeAccess, once: (bound: AbortSignal) => Pr
   }
 }
 
-function within(forge: ForgeAccess, leftMs = Number.POSITIVE_INFINITY): AbortSignal {
-  const bound = AbortSignal.timeout(Math.max(1, Math.min((forge.bounds ?? usual).tryMs, Math.ceil(leftMs))));
-  return forge.signal ? AbortSignal.any([forge.signal, bound]) : bound;
+/** Milliseconds that the next try may take. */
+function within(forge: ForgeAccess, leftMs = Number.POSITIVE_INFINITY): number {
+  return Math.max(1, Math.min((forge.bounds ?? usual).tryMs, Math.ceil(leftMs)));
 }
 
 async function exchange<T>(
@@ -110,15 +113,19 @@ async function exchange<T>(
   headers: Record<string, string>,
   body: object | undefined,
   shape: z.ZodType<T>,
-  signal: AbortSignal,
+  ms: number,
   secret: string | undefined,
 ): Promise<Answer<T>> {
-  const answer = await ask(forge, call, headers, body, signal);
+  const answer = await ask(forge, call, headers, body, ms);
+  const { status, headers: told } = answer;
   // Before it is cut short: half a secret is not recognised.
-  const said = secret ? { ...answer, text: withheld(answer.text.slice(0, 10_000), secret) } : answer;
-  if (answer.status < 200 || answer.status >= 300) throw badStatus(call, said);
-  const parsed = shape.safeParse(json(call, answer));
-  if (parsed.success) return { body: parsed.data, headers: answer.headers };
+  const text = withheld(answer.body.toString("utf8", 0, 10_000), secret ?? "");
+  const said: RawAnswer = { status, headers: told, text };
+  if (status < 200 || status >= 300) throw badStatus(call, said);
+  const read = parseJson(answer.body);
+  if ("problem" in read) throw badContent(call, said);
+  const parsed = shape.safeParse(read.value);
+  if (parsed.success) return { body: parsed.data, headers: told };
   throw badContent(call, said, parsed.error.issues[0]?.path.join(".") ?? "");
 }
 
@@ -127,28 +134,18 @@ async function ask(
   call: Call,
   headers: Record<string, string>,
   body: object | undefined,
-  signal: AbortSignal,
-): Promise<RawAnswer> {
+  ms: number,
+): Promise<HttpAnswer> {
   try {
-    const response = await fetch(`${call.forgeUrl}${call.path}`, {
+    return await overHttp({
+      url: `${call.forgeUrl}${call.path}`,
       method: call.method,
       headers: body === undefined ? headers : { ...headers, "content-type": "application/json" },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      redirect: "manual",
-      signal,
+      body: body === undefined ? undefined : JSON.stringify(body),
+      limits: { ms },
+      signal: forge.signal,
     });
-    return { status: response.status, headers: response.headers, text: await response.text() };
   } catch (error) {
-    forge.signal?.throwIfAborted();
-    throw noAnswer(call, error as Error, (forge.bounds ?? usual).tryMs / 1000);
-  }
-}
-
-function json(call: Call, answer: RawAnswer): unknown {
-  if (answer.text === "") return undefined;
-  try {
-    return JSON.parse(answer.text);
-  } catch {
-    throw badContent(call, answer);
+    throw error instanceof HttpFailure ? noAnswer(call, error, (forge.bounds ?? usual).tryMs / 1000) : error;
   }
 }

@@ -2,20 +2,14 @@
  * A small client of NetBox's REST API: every call bounded, only reading repeated, every row that a filter gives checked (NetBox
  * ignores filters that it does not know), the token in a header and nowhere else.
  */
-import { readFileSync } from "node:fs";
-import { Agent, request as httpRequest } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import type { Agent } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
-import { rootCertificates } from "node:tls";
 import { z } from "zod";
+import { exchange, type HttpAnswer } from "../../components/http/exchange.ts";
+import { HttpFailure } from "../../components/http/failure.ts";
+import { parseJson } from "../../components/http/json.ts";
+import { everyRow } from "../../components/http/pages.ts";
 import { badContent, type Call, NetboxError, noAnswer, refused } from "./errors.ts";
-
-/**
- * Connections are reused within a second. NetBox's own server ends one that is idle for two, without a word; a change that is
- * sent on it just then has no answer, and nobody can tell whether it was made.
- */
-const reused = { keepAlive: true, timeout: 1_000 };
-const agents = { http: new Agent(reused), https: new HttpsAgent(reused) };
 
 /** How long things may take. */
 export interface Bounds {
@@ -54,12 +48,7 @@ const pageSize = 500;
 
 /** The API of one NetBox. */
 export class NetboxApi {
-  private readonly ca: string[] | undefined;
-
-  constructor(private readonly access: NetboxAccess) {
-    const file = process.env.SSL_CERT_FILE;
-    this.ca = file ? [...rootCertificates, readFileSync(file, "utf8")] : undefined;
-  }
+  constructor(private readonly access: NetboxAccess) {}
 
   get url(): string {
     return this.access.url;
@@ -103,13 +92,15 @@ export class NetboxApi {
    * @param matches what the query asks for, again: NetBox gives the whole table for a filter that it does not know.
    * @throws NetboxError
    */
-  async list<T>(path: string, shape: z.ZodType<T>, query: Query, matches: (row: T) => boolean): Promise<T[]> {
-    const rows: T[] = [];
-    for (let offset = 0; ; offset += pageSize) {
+  list<T>(path: string, shape: z.ZodType<T>, query: Query, matches: (row: T) => boolean): Promise<T[]> {
+    const endless = (rows: number) => {
+      const text = `NetBox at ${this.url} lists ${path} without an end: ${rows} rows, and more; is netbox.url the address of NetBox itself?`;
+      return new NetboxError(text, 200, "an endless list");
+    };
+    return everyRow(async (offset) => {
       const { results, next } = await this.get(path, page, { ...query, limit: pageSize, offset });
-      for (const result of results) rows.push(this.row(path, shape, query, matches, result));
-      if (next === null || results.length === 0) return rows;
-    }
+      return { rows: results.map((result) => this.row(path, shape, query, matches, result)), more: next !== null };
+    }, endless);
   }
 
   /**
@@ -149,65 +140,36 @@ export class NetboxApi {
     lastUpdated?: string,
   ) {
     const call: Call = { url: this.url, method, path: `/api${path}` };
-    const { status, reason, text } = await this.ask(call, query, body, lastUpdated);
-    const said = withheld(text, this.access.token);
-    if (status < 200 || status >= 300) throw refusal(call, status, reason, said);
-    const parsed = shape.safeParse(text === "" ? undefined : json(text));
+    const answer = await this.ask(call, query, body, lastUpdated);
+    const { status } = answer;
+    if (status < 200 || status >= 300) throw refusal(call, answer, this.access.token);
+    const read = parseJson(answer.body);
+    if ("problem" in read) throw badContent(call, status, read.problem);
+    const parsed = shape.safeParse(read.value);
     if (parsed.success) return parsed.data;
-    const missing = parsed.error.issues[0]?.path.join(".");
-    throw badContent(call, status, json(text) === undefined ? "no JSON" : `an answer without ${missing}`);
+    throw badContent(call, status, `an answer without ${parsed.error.issues[0]?.path.join(".")}`);
   }
 
-  private ask(
-    call: Call,
-    query: Query,
-    body: unknown,
-    lastUpdated?: string,
-  ): Promise<{ status: number; reason: string; text: string }> {
-    const { url, token } = this.access;
-    const isTls = url.startsWith("https:");
-    const agent = this.access.agent ?? (isTls ? agents.https : agents.http);
-    const { tryMs } = this.access.bounds ?? usual;
-    const bound = AbortSignal.timeout(tryMs);
-    const signal = AbortSignal.any([this.signal, bound]);
-    const content = body === undefined ? undefined : JSON.stringify(body);
-    return new Promise((resolve, reject) => {
-      const failed = (cause: Error) => {
-        if (this.signal.aborted) return reject(this.signal.reason);
-        reject(noAnswer(call, bound.aborted ? new Error(`nothing within ${tryMs / 1000} s`, { cause }) : cause));
-      };
-      const open = isTls ? httpsRequest : httpRequest;
-      const sent = open(
-        `${url}${call.path}${queryText(query)}`,
-        {
-          method: call.method,
-          signal,
-          agent,
-          ...(this.ca ? { ca: this.ca } : {}),
-          headers: {
-            authorization: authorization(token),
-            accept: "application/json",
-            ...(lastUpdated === undefined ? {} : { "if-match": `W/"${lastUpdated.replace(/Z$/, "+00:00")}"` }),
-            ...(content === undefined
-              ? {}
-              : { "content-type": "application/json", "content-length": Buffer.byteLength(content) }),
-          },
+  private async ask(call: Call, query: Query, body: unknown, lastUpdated?: string): Promise<HttpAnswer> {
+    const { url, token, signal, agent, bounds = usual } = this.access;
+    try {
+      return await exchange({
+        url: `${url}${call.path}${queryText(query)}`,
+        method: call.method,
+        headers: {
+          authorization: authorization(token),
+          accept: "application/json",
+          ...(lastUpdated === undefined ? {} : { "if-match": `W/"${lastUpdated.replace(/Z$/, "+00:00")}"` }),
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
         },
-        (answer) => {
-          let text = "";
-          answer.setEncoding("utf8").on("data", (part) => {
-            text += part;
-          });
-          answer.on("error", (cause) => failed(new Error("the answer was cut off", { cause })));
-          answer.on("end", () => {
-            if (!answer.complete) return failed(new Error("the answer was cut off"));
-            resolve({ status: answer.statusCode ?? 0, reason: answer.statusMessage ?? "", text });
-          });
-        },
-      );
-      sent.on("error", failed);
-      sent.end(content);
-    });
+        body: body === undefined ? undefined : JSON.stringify(body),
+        limits: { ms: bounds.tryMs },
+        signal,
+        agent,
+      });
+    } catch (error) {
+      throw error instanceof HttpFailure ? noAnswer(call, error) : error;
+    }
   }
 }
 
@@ -223,19 +185,13 @@ function queryText(query: Query): string {
   return pairs.length === 0 ? "" : `?${new URLSearchParams(pairs)}`;
 }
 
-function json(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 /** NetBox's own words, of whatever shape; an HTML page has none for us. */
-function refusal(call: Call, status: number, reason: string, text: string): NetboxError {
-  const body = json(text);
-  if (body === undefined) return badContent(call, status, `${reason || "an answer"} in HTML or nothing, no JSON`);
-  return refused(call, status, explain(body));
+function refusal(call: Call, { status, reason, body }: HttpAnswer, token: string): NetboxError {
+  const read = parseJson(Buffer.from(withheld(body.toString("utf8"), token)));
+  if ("problem" in read || read.value === undefined) {
+    return badContent(call, status, `${reason || "an answer"} in HTML or nothing, no JSON`);
+  }
+  return refused(call, status, explain(read.value));
 }
 
 /** `{"name":["is required."],"__all__":["…"]}` and its like, flat: `name: is required.; …`. */

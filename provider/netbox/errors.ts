@@ -1,7 +1,8 @@
 /**
  * What can go wrong with a call of NetBox's API, in words that say where and what to do next. The token is in none of them.
  */
-import { reasonOf } from "../../components/http/failure.ts";
+import type { HttpFailure } from "../../components/http/failure.ts";
+import { printable } from "../../components/printable.ts";
 
 /** A call, for messages. */
 export interface Call {
@@ -22,7 +23,7 @@ export class NetboxError extends Error {
     readonly said: string,
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(printable(message), options);
     this.name = "NetboxError";
   }
 
@@ -54,14 +55,14 @@ export class NetboxError extends Error {
 }
 
 /** Nothing came back, or something that was cut off. */
-export function noAnswer({ url, method, path }: Call, cause: Error): NetboxError {
-  const code = (cause as NodeJS.ErrnoException).code ?? "";
+export function noAnswer({ url, method, path }: Call, cause: HttpFailure): NetboxError {
+  const { code } = cause;
   const advice = /CERT|SELF_SIGNED|UNABLE_TO/.test(code)
     ? "give the site's own certificate with SSL_CERT_FILE=<file>"
     : /ENOTFOUND|EAI_AGAIN/.test(code)
       ? "the name does not resolve; correct netbox.url"
       : "can this machine reach it, or does it need a jump host (ssh_proxy_jump_host)?";
-  const text = `NetBox at ${url} gave no answer to ${method} ${path}: ${reasonOf(cause)}; ${advice}`;
+  const text = `NetBox at ${url} gave no answer to ${method} ${path}: ${cause.message}; ${advice}`;
   return new NetboxError(text, 0, "", { cause });
 }
 

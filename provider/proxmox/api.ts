@@ -1,12 +1,13 @@
 /**
  * A small client of the Proxmox VE API: every call bounded, only GET repeated, the token in a header and nowhere else.
  */
-import { readFileSync } from "node:fs";
-import { request } from "node:https";
 import { setTimeout as pause } from "node:timers/promises";
-import { rootCertificates } from "node:tls";
+import { z } from "zod";
+import { exchange, type HttpAnswer } from "../../components/http/exchange.ts";
+import { HttpFailure } from "../../components/http/failure.ts";
+import { parseJson } from "../../components/http/json.ts";
 import type { Operation } from "../kind.ts";
-import { type Call, noAnswer, ProxmoxError, refused } from "./errors.ts";
+import { badContent, type Call, noAnswer, ProxmoxError, refused } from "./errors.ts";
 
 /** How long things may take. */
 export interface Bounds {
@@ -23,29 +24,31 @@ const usual: Bounds = { tryMs: 30_000, tries: 3, pauseMs: 500 };
 /** Parameters of a call. */
 export type Fields = Record<string, string | number>;
 
+/** The name of a task, by which it is asked for. */
+export const taskName = z.string().min(1);
+const taskStatus = z.object({ status: z.string(), exitstatus: z.string().optional() });
+
 /** The API of one cluster. */
 export class ProxmoxApi {
-  private readonly ca: string[] | undefined;
-
   constructor(
     private readonly access: { endpoint: string; token: string; insecure: boolean },
     private readonly signal: AbortSignal,
     private readonly bounds: Bounds = usual,
-  ) {
-    // The same file that the provider for Proxmox VE reads; Node.js by itself looks elsewhere.
-    const file = process.env.SSL_CERT_FILE;
-    this.ca = file ? [...rootCertificates, readFileSync(file, "utf8")] : undefined;
-  }
+  ) {}
 
   get endpoint(): string {
     return this.access.endpoint;
   }
 
-  /** @throws ProxmoxError, after as many tries as may help. */
-  async get<T>(path: string, query: Fields = {}): Promise<T> {
+  /**
+   * What the API has under a path.
+   * @param shape of what stands there as `data`.
+   * @throws ProxmoxError, after as many tries as may help.
+   */
+  async get<T>(path: string, shape: z.ZodType<T>, query: Fields = {}): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return (await this.exchange("GET", withQuery(path, query))) as T;
+        return await this.exchange("GET", withQuery(path, query), shape);
       } catch (error) {
         if (attempt >= this.bounds.tries || !(error instanceof ProxmoxError && error.passing)) throw error;
         await pause(this.bounds.pauseMs * 2 ** (attempt - 1), undefined, { signal: this.signal });
@@ -54,9 +57,9 @@ export class ProxmoxApi {
   }
 
   /** Never repeated: what was answered may have been done. @throws ProxmoxError */
-  async send<T>(method: "POST" | "PUT" | "DELETE", path: string, fields: Fields = {}): Promise<T> {
-    if (method === "DELETE") return (await this.exchange(method, withQuery(path, fields))) as T;
-    return (await this.exchange(method, path, form(fields))) as T;
+  async send<T>(method: "POST" | "PUT" | "DELETE", path: string, shape: z.ZodType<T>, fields: Fields = {}): Promise<T> {
+    if (method === "DELETE") return this.exchange(method, withQuery(path, fields), shape);
+    return this.exchange(method, path, shape, form(fields));
   }
 
   /**
@@ -69,8 +72,9 @@ export class ProxmoxApi {
     const end = performance.now() + withinMs;
     const what = `task ${type} of ${id || "the cluster"} on node ${node}`;
     for (let wait = 200; ; wait = Math.min(wait * 1.5, 1_000)) {
-      const { status, exitstatus = "" } = await this.get<{ status: string; exitstatus?: string }>(
-        `/nodes/${node}/tasks/${encodeURIComponent(upid)}/status`,
+      const { status, exitstatus = "" } = await this.get(
+        `/nodes/${encodeURIComponent(node)}/tasks/${encodeURIComponent(upid)}/status`,
+        taskStatus,
       );
       if (status === "stopped") {
         if (exitstatus === "OK" || exitstatus.startsWith("WARNINGS")) return;
@@ -83,50 +87,38 @@ export class ProxmoxApi {
     }
   }
 
-  private exchange(method: string, path: string, body?: string): Promise<unknown> {
-    const { endpoint, token, insecure } = this.access;
+  private async exchange<T>(method: string, path: string, shape: z.ZodType<T>, content?: string): Promise<T> {
+    const { endpoint, token } = this.access;
     const [tokenName = ""] = token.split("=");
     const call: Call = { endpoint, method, path: path.split("?")[0] ?? path, tokenName };
-    const signal = AbortSignal.any([this.signal, AbortSignal.timeout(this.bounds.tryMs)]);
-    return new Promise((resolve, reject) => {
-      const failed = (cause: Error) => {
-        if (this.signal.aborted) return reject(this.signal.reason);
-        const bound = `no answer within ${this.bounds.tryMs / 1000} s`;
-        reject(noAnswer(call, signal.aborted ? new Error(bound, { cause }) : cause));
-      };
-      const sent = request(
-        `${endpoint}/api2/json${path}`,
-        {
-          method,
-          signal,
-          rejectUnauthorized: !insecure,
-          ...(this.ca ? { ca: this.ca } : {}),
-          headers: {
-            authorization: `PVEAPIToken=${token}`,
-            accept: "application/json",
-            ...(body === undefined
-              ? {}
-              : { "content-type": "application/x-www-form-urlencoded", "content-length": Buffer.byteLength(body) }),
-          },
-        },
-        (answer) => {
-          let text = "";
-          answer.setEncoding("utf8").on("data", (part) => {
-            text += part;
-          });
-          answer.on("error", failed);
-          answer.on("end", () => {
-            const { statusCode: status = 0, statusMessage: reason = "" } = answer;
-            const parsed = parse(text);
-            if (status >= 200 && status < 300 && parsed) resolve(parsed.data);
-            else if (status >= 200 && status < 300) reject(refused(call, status, "with an answer that is no JSON"));
-            else reject(refused(call, status, withheld(explain(reason, parsed), token)));
-          });
-        },
-      );
-      sent.on("error", failed);
-      sent.end(body);
-    });
+    const { status, reason, body } = await this.ask(call, `${endpoint}/api2/json${path}`, content);
+    const fine = status >= 200 && status < 300;
+    const read = parseJson(fine ? body : Buffer.from(withheld(body.toString("utf8"), token)));
+    if (!fine) throw refused(call, status, withheld(explain(reason, "value" in read ? read.value : undefined), token));
+    if ("problem" in read || read.value === undefined) {
+      throw badContent(call, status, "problem" in read ? read.problem : "nothing");
+    }
+    const parsed = z.object({ data: shape }).safeParse(read.value);
+    if (parsed.success) return parsed.data.data as T;
+    throw badContent(call, status, `JSON of another shape (at ${parsed.error.issues[0]?.path.join(".") || "its top"})`);
+  }
+
+  private async ask(call: Call, url: string, body: string | undefined): Promise<HttpAnswer> {
+    const { token, insecure } = this.access;
+    const content = body === undefined ? {} : { "content-type": "application/x-www-form-urlencoded" };
+    try {
+      return await exchange({
+        url,
+        method: call.method,
+        headers: { authorization: `PVEAPIToken=${token}`, accept: "application/json", ...content },
+        body,
+        limits: { ms: this.bounds.tryMs },
+        signal: this.signal,
+        insecure,
+      });
+    } catch (error) {
+      throw error instanceof HttpFailure ? noAnswer(call, error) : error;
+    }
   }
 }
 
@@ -150,25 +142,17 @@ function withQuery(path: string, query: Fields): string {
   return text === "" ? path : `${path}?${text}`;
 }
 
-interface Body {
-  data?: unknown;
-  message?: string;
-  errors?: Record<string, string>;
-}
-
-function parse(text: string): Body | undefined {
-  try {
-    return JSON.parse(text) as Body;
-  } catch {
-    return undefined;
-  }
-}
+const complaint = z.object({
+  message: z.string().optional().catch(undefined),
+  errors: z.record(z.string(), z.unknown()).optional().catch(undefined),
+});
 
 /** Proxmox VE's reason with what it says of single fields. */
-function explain(reason: string, body: Body | undefined): string {
-  const fields = Object.entries(body?.errors ?? {}).map(([name, text]) => `${name}: ${text.trim()}`);
-  const [first = ""] = (body?.message ?? "").trim().split("\n");
-  return [reason || first, ...fields].join("; ");
+function explain(reason: string, body: unknown): string {
+  const { message = "", errors = {} } = complaint.safeParse(body).data ?? {};
+  const fields = Object.entries(errors).map(([name, what]) => `${name}: ${String(what).trim()}`);
+  const [first = ""] = message.trim().split("\n");
+  return [reason || first, ...fields].join("; ").slice(0, 2_000);
 }
 
 /** A proxy in between may repeat what it was sent. */

@@ -1,6 +1,7 @@
 /**
  * What is asked of a cluster in several places: its VMs, by name and by id, and who is linked to a template.
  */
+import { z } from "zod";
 import { describedOwner, ownerDescription, proxmoxOwner } from "../../components/owner/mark.ts";
 import type { ProxmoxApi } from "./api.ts";
 import { ProxmoxError } from "./errors.ts";
@@ -10,18 +11,32 @@ export interface ClusterVm {
   vmid: number;
   node: string;
   type: string;
-  name?: string;
-  tags?: string;
-  template?: number;
-  status?: string;
+  name?: string | undefined;
+  tags?: string | undefined;
+  template?: number | undefined;
+  status?: string | undefined;
   /** Its configuration, where somebody has asked for it: the list has none. */
-  config?: Readonly<Record<string, unknown>>;
+  config?: Readonly<Record<string, unknown>> | undefined;
 }
+
+// Numbers come as text from some versions.
+const clusterVm: z.ZodType<ClusterVm> = z.object({
+  vmid: z.coerce.number().int().positive(),
+  node: z.string().min(1),
+  type: z.string(),
+  name: z.string().optional(),
+  tags: z.string().optional(),
+  template: z.coerce.number().optional(),
+  status: z.string().optional(),
+});
+/** How a VM stands: `running`, `stopped`. */
+export const powerState = z.object({ status: z.string() });
+const settings = z.record(z.string(), z.unknown());
+const storedVolume = z.object({ volid: z.string(), vmid: z.coerce.number().optional().catch(undefined) });
 
 /** Every VM and template of the cluster that the token may see. */
 export async function clusterVms(api: ProxmoxApi): Promise<ClusterVm[]> {
-  const resources = await api.get<ClusterVm[]>("/cluster/resources", { type: "vm" });
-  return resources.map((one) => ({ ...one, vmid: Number(one.vmid) }));
+  return api.get("/cluster/resources", z.array(clusterVm), { type: "vm" });
 }
 
 /** A VM in messages: `VM 100 (mail) on node pve1`. */
@@ -80,7 +95,7 @@ export async function vmConfig(
   node: string,
   vmid: number,
 ): Promise<Record<string, unknown> | undefined> {
-  return api.get<Record<string, unknown>>(`/nodes/${node}/qemu/${vmid}/config`).catch((error: Error) => {
+  return api.get(`/nodes/${node}/qemu/${vmid}/config`, settings).catch((error: Error) => {
     if (error instanceof ProxmoxError && error.missing) return undefined;
     throw error;
   });
@@ -102,9 +117,8 @@ export async function linkedClones(
   const onBase = new RegExp(`[:/]base-${vmid}-[^/]+/`);
   const clones = new Set<number>();
   for (const storage of storages) {
-    const volumes = await api.get<{ volid: string; vmid?: number }[]>(`/nodes/${node}/storage/${storage}/content`, {
-      content: "images",
-    });
+    const path = `/nodes/${node}/storage/${storage}/content`;
+    const volumes = await api.get(path, z.array(storedVolume), { content: "images" });
     for (const volume of volumes) {
       if (onBase.test(volume.volid)) clones.add(Number(volume.vmid ?? /vm-(\d+)-/.exec(volume.volid)?.[1]));
     }

@@ -5,7 +5,7 @@
  */
 import { proxmoxOwner } from "../../components/owner/mark.ts";
 import type { ProxmoxApi } from "./api.ts";
-import { type ClusterVm, nameOf, ownerInDescription, vmConfig, withConfigs } from "./cluster.ts";
+import { type ClusterVm, nameOf, ownerInDescription, powerState, vmConfig, withConfigs } from "./cluster.ts";
 import { destroyVm, waitUntilUnlocked } from "./destroy-vm.ts";
 
 /** How long the cluster may go on with a clone that nobody waits for any more; one of a large disk takes minutes. */
@@ -70,7 +70,7 @@ export async function removeCutOff(
   if (!(await waitUntilUnlocked(api, vm, cloningMs))) return;
   const [config, { status }] = await Promise.all([
     vmConfig(api, node, vmid),
-    api.get<{ status: string }>(`/nodes/${node}/qemu/${vmid}/status/current`),
+    api.get(`/nodes/${node}/qemu/${vmid}/status/current`, powerState),
   ]);
   if (config === undefined) return;
   const now: ClusterVm = { ...vm, status, tags: String(config.tags ?? ""), config };

@@ -2,7 +2,7 @@
  * Removing a VM that nobody needs, with its disks: a clone of a template's test, or one that an update left.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import type { ProxmoxApi } from "./api.ts";
+import { type ProxmoxApi, taskName } from "./api.ts";
 import { type ClusterVm, vmConfig } from "./cluster.ts";
 
 const destroyMs = 300_000;
@@ -10,7 +10,7 @@ const destroyMs = 300_000;
 /** Destroys a VM that does not run, with everything that is filed under it. */
 export async function destroyVm(api: ProxmoxApi, { node, vmid }: Pick<ClusterVm, "node" | "vmid">): Promise<void> {
   const fields = { purge: 1, "destroy-unreferenced-disks": 1 };
-  await api.ended(await api.send<string>("DELETE", `/nodes/${node}/qemu/${vmid}`, fields), destroyMs);
+  await api.ended(await api.send("DELETE", `/nodes/${node}/qemu/${vmid}`, taskName, fields), destroyMs);
 }
 
 /**

@@ -2,7 +2,8 @@
  * What can go wrong with a call of the Proxmox VE API, in words that say where and what to do next. The token's secret is in
  * none of them; its name (`user@realm!id`) is.
  */
-import { reasonOf } from "../../components/http/failure.ts";
+import type { HttpFailure } from "../../components/http/failure.ts";
+import { printable } from "../../components/printable.ts";
 
 /** A call, for messages. */
 export interface Call {
@@ -25,7 +26,7 @@ export class ProxmoxError extends Error {
     readonly said: string,
     options?: ErrorOptions,
   ) {
-    super(message, options);
+    super(printable(message), options);
     this.name = "ProxmoxError";
   }
 
@@ -41,16 +42,22 @@ export class ProxmoxError extends Error {
 }
 
 /** Nothing came back. */
-export function noAnswer(call: Call, cause: Error): ProxmoxError {
-  const code = (cause as NodeJS.ErrnoException).code ?? "";
+export function noAnswer(call: Call, cause: HttpFailure): ProxmoxError {
+  const { code } = cause;
   const advice = /CERT|SELF_SIGNED|UNABLE_TO/.test(code)
     ? "give the site's own certificate with SSL_CERT_FILE=<file>, or set proxmox.insecure to true"
     : /ENOTFOUND|EAI_AGAIN/.test(code)
       ? "the name does not resolve; correct proxmox.endpoint"
       : "is proxmox.endpoint right, and can this machine reach it?";
-  return new ProxmoxError(`Proxmox VE at ${call.endpoint} does not answer: ${reasonOf(cause)}; ${advice}`, 0, "", {
+  return new ProxmoxError(`Proxmox VE at ${call.endpoint} does not answer: ${cause.message}; ${advice}`, 0, "", {
     cause,
   });
+}
+
+/** A success that is no answer of this API. Whether something was done is not known, and asking again is idle. */
+export function badContent({ endpoint, method, path }: Call, status: number, what: string): ProxmoxError {
+  const text = `Proxmox VE at ${endpoint} answered ${method} ${path} with ${status} and ${what}; is proxmox.endpoint the address of Proxmox VE itself?`;
+  return new ProxmoxError(text, status, what);
 }
 
 /** A refusal. `said` is Proxmox VE's reason with its details. */

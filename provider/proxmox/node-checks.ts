@@ -2,6 +2,7 @@
  * What a node of a cluster must have before something is made on it: it answers, its storages take what is put there, and it
  * has the bridges. Asked with GET alone; every problem is a check.
  */
+import { z } from "zod";
 import type { Check } from "../../components/preflight/check.ts";
 import type { ProxmoxApi } from "./api.ts";
 
@@ -25,11 +26,12 @@ export interface NeededStorage {
   fix: string;
 }
 
-interface Storage {
-  storage: string;
-  content: string;
-  active?: number;
-}
+const storageShape = z.object({
+  storage: z.string(),
+  content: z.string(),
+  active: z.coerce.number().optional(),
+});
+type Storage = z.infer<typeof storageShape>;
 
 /** Begins the error of a stack that cannot be worked on. */
 export function notReady(stack: string, { endpoint }: ProxmoxApi): string {
@@ -40,7 +42,7 @@ export function notReady(stack: string, { endpoint }: ProxmoxApi): string {
 export async function apiCheck(api: ProxmoxApi): Promise<{ check: Check; version?: string }> {
   const what = `Proxmox VE at ${api.endpoint} answers`;
   try {
-    const { version } = await api.get<{ version: string }>("/version");
+    const { version } = await api.get("/version", z.object({ version: z.string() }));
     return { check: { what, status: "ok", found: `version ${version}` }, version };
   } catch (error) {
     return { check: { what, status: "failed", found: (error as Error).message } };
@@ -51,7 +53,7 @@ export async function apiCheck(api: ProxmoxApi): Promise<{ check: Check; version
 export async function nodeChecks(api: ProxmoxApi, needs: NodeNeeds): Promise<Check[]> {
   const { node, nodeFix = "set node_name" } = needs;
   const what = `node ${node} answers`;
-  const all = await api.get<{ node: string; status?: string }[]>("/nodes").catch((error: Error) => error);
+  const all = await api.get("/nodes", z.array(z.object({ node: z.string() }))).catch((error: Error) => error);
   if (all instanceof Error) return [{ what, status: "failed", found: all.message }];
   const names = all.map((one) => one.node);
   if (!names.includes(node)) {
@@ -70,7 +72,7 @@ export async function nodeChecks(api: ProxmoxApi, needs: NodeNeeds): Promise<Che
 
 async function storageChecks(api: ProxmoxApi, { node, storages }: NodeNeeds): Promise<Check[]> {
   if (storages.length === 0) return [];
-  const found = await api.get<Storage[]>(`/nodes/${node}/storage`).catch((error: Error) => error);
+  const found = await api.get(`/nodes/${node}/storage`, z.array(storageShape)).catch((error: Error) => error);
   return storages.map((needed) => ({
     what: `storage ${needed.id} of node ${node} ${needed.content === undefined ? "is there" : `takes ${needed.content}`}`,
     ...(found instanceof Error
@@ -89,7 +91,7 @@ function storageFinding(
     const others = there.map((one) => one.storage).join(", ") || "none";
     return { status: "failed", found: `node ${node} shows the token no storage ${id}, but ${others}`, fix };
   }
-  if (Number(storage.active ?? 1) !== 1) {
+  if ((storage.active ?? 1) !== 1) {
     return {
       status: "failed",
       found: `storage ${id} is not active on node ${node}`,
@@ -109,7 +111,7 @@ async function bridgeChecks(api: ProxmoxApi, { node, bridges, bridgeFix }: NodeN
   if (bridges.length === 0) return [];
   // With this type the bridges of SDN zones are in it, too.
   const found = await api
-    .get<{ iface: string }[]>(`/nodes/${node}/network`, { type: "any_bridge" })
+    .get(`/nodes/${node}/network`, z.array(z.object({ iface: z.string() })), { type: "any_bridge" })
     .catch((error: Error) => error);
   const there = found instanceof Error ? [] : found.map(({ iface }) => iface);
   return bridges.map((bridge): Check => {

@@ -95,7 +95,7 @@ function nodeNeeds(node: string, { templates, imageStorage }: ProxmoxPreflightAr
 
 async function poolCheck(api: ProxmoxApi, pool: string): Promise<Check[]> {
   const what = `there is the resource pool ${pool}`;
-  const found = await api.get<{ poolid: string }[]>("/pools").catch((error: Error) => error);
+  const found = await api.get("/pools", z.array(z.object({ poolid: z.string() }))).catch((error: Error) => error);
   if (found instanceof Error) return [{ what, status: "failed", found: found.message }];
   if (found.some(({ poolid }) => poolid === pool)) return [{ what, status: "ok" }];
   const others = found.map(({ poolid }) => poolid).join(", ") || "none";
@@ -156,7 +156,7 @@ async function hiddenHolder(
 ): Promise<{ found: string; fix: string } | undefined> {
   if (vmId === undefined || vms.some(({ vmid }) => vmid === vmId)) return undefined;
   try {
-    await api.get("/cluster/nextid", { vmid: vmId });
+    await api.get("/cluster/nextid", z.unknown(), { vmid: vmId });
     return undefined;
   } catch (error) {
     if (!(error instanceof ProxmoxError && error.status === 400)) return { found: (error as Error).message, fix: "" };

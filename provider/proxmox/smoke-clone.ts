@@ -3,9 +3,10 @@
  * happens. Its name is of this test alone, so that it is found again after an answer that got lost.
  */
 import { setTimeout as pause } from "node:timers/promises";
+import { z } from "zod";
 import { proxmoxOwner } from "../../components/owner/mark.ts";
-import type { Fields, ProxmoxApi } from "./api.ts";
-import { type ClusterVm, clusterVms } from "./cluster.ts";
+import { type Fields, type ProxmoxApi, taskName } from "./api.ts";
+import { type ClusterVm, clusterVms, powerState } from "./cluster.ts";
 import { destroyVm, waitUntilUnlocked } from "./destroy-vm.ts";
 import { ProxmoxError } from "./errors.ts";
 
@@ -36,9 +37,9 @@ export function smokePrefix(key: string): string {
 export async function makeClone(api: ProxmoxApi, source: SmokeSource, name: string, withinMs: number): Promise<number> {
   const { node, vmId } = source;
   for (let attempt = 1; ; attempt++) {
-    const newid = Number(await api.get<string>("/cluster/nextid"));
+    const newid = await api.get("/cluster/nextid", z.coerce.number().int().positive());
     try {
-      const upid = await api.send<string>("POST", `/nodes/${node}/qemu/${vmId}/clone`, { newid, name });
+      const upid = await api.send("POST", `/nodes/${node}/qemu/${vmId}/clone`, taskName, { newid, name });
       await api.ended(upid, withinMs);
       return newid;
     } catch (error) {
@@ -50,14 +51,16 @@ export async function makeClone(api: ProxmoxApi, source: SmokeSource, name: stri
 
 /** Sets what cloud-init is to do on the clone, and starts it. */
 export async function bootClone(api: ProxmoxApi, node: string, vmid: number, settings: Fields): Promise<void> {
-  await api.send("PUT", `/nodes/${node}/qemu/${vmid}/config`, settings);
-  await api.ended(await api.send<string>("POST", `/nodes/${node}/qemu/${vmid}/status/start`), startMs);
+  await api.send("PUT", `/nodes/${node}/qemu/${vmid}/config`, z.unknown(), settings);
+  await api.ended(await api.send("POST", `/nodes/${node}/qemu/${vmid}/status/start`, taskName), startMs);
 }
 
-interface AgentInterface {
-  name: string;
-  "ip-addresses"?: { "ip-address": string; "ip-address-type": string }[];
-}
+// With all that the agent says: it goes into the evidence.
+const agentInterface = z.looseObject({
+  name: z.string(),
+  "ip-addresses": z.array(z.object({ "ip-address": z.string(), "ip-address-type": z.string() })).optional(),
+});
+type AgentInterface = z.infer<typeof agentInterface>;
 
 /** What the clone's agent reports. */
 export interface AgentAddress {
@@ -81,7 +84,7 @@ export async function agentAddress(
   let last = "it was not asked";
   for (let wait = 500; ; wait = Math.min(wait * 2, 5_000)) {
     try {
-      const { result } = await api.get<{ result: AgentInterface[] }>(path);
+      const { result } = await api.get(path, z.object({ result: z.array(agentInterface) }));
       const all = result.flatMap((one) => one["ip-addresses"] ?? []);
       const address = all
         .filter((one) => one["ip-address-type"] === "ipv4")
@@ -119,7 +122,7 @@ export async function testClones(api: ProxmoxApi, key: string, owner: string): P
 export async function destroyClone(api: ProxmoxApi, { node, vmid }: Pick<ClusterVm, "node" | "vmid">): Promise<void> {
   const path = `/nodes/${node}/qemu/${vmid}`;
   if (!(await waitUntilUnlocked(api, { node, vmid }, lockMs))) return;
-  const { status } = await api.get<{ status: string }>(`${path}/status/current`);
-  if (status === "running") await api.ended(await api.send<string>("POST", `${path}/status/stop`), stopMs);
+  const { status } = await api.get(`${path}/status/current`, powerState);
+  if (status === "running") await api.ended(await api.send("POST", `${path}/status/stop`, taskName), stopMs);
   await destroyVm(api, { node, vmid });
 }

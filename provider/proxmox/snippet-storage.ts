@@ -2,27 +2,27 @@
  * Whether a pool's user data can be put on a storage: it is there, holds snippets, is a directory, and is read by the nodes of
  * the VMs. Asked with GET alone.
  */
+import { z } from "zod";
 import type { Check } from "../../components/preflight/check.ts";
 import type { WantedSnippets } from "../../components/preflight/proxmox-args.ts";
 import type { ProxmoxApi } from "./api.ts";
 
-interface Storage {
-  storage: string;
+const storageShape = z.object({
+  storage: z.string(),
   /** For example `iso,snippets`. */
-  content?: string;
+  content: z.string().optional(),
   /** Absent where it is no directory. */
-  path?: string;
-  shared?: number;
+  path: z.string().optional(),
+  shared: z.coerce.number().optional(),
   /** Directories below `path` that are not the usual ones, for example `snippets=cloud-init,iso=images`. */
-  "content-dirs"?: string;
-}
+  "content-dirs": z.string().optional(),
+});
+type Storage = z.infer<typeof storageShape>;
+
+const listedNode = z.object({ type: z.string(), name: z.string(), ip: z.string().optional() });
 
 /** A node as the cluster's status lists it. */
-export interface ListedNode {
-  type: string;
-  name: string;
-  ip?: string;
-}
+export type ListedNode = z.infer<typeof listedNode>;
 
 /**
  * Looks at the storage. Never throws: what cannot be looked at is a check too.
@@ -35,13 +35,13 @@ export async function snippetStorage(
   const { storage: id } = wanted;
   const what = `storage ${id} takes snippets`;
   // The list shows a storage to who may put disks there; asked for alone, it takes more.
-  const all = await api.get<Storage[]>("/storage").catch((error: Error) => error);
+  const all = await api.get("/storage", z.array(storageShape)).catch((error: Error) => error);
   if (all instanceof Error) return { checks: [{ what, status: "failed", found: all.message }] };
   const storage = all.find((one) => one.storage === id);
   const problem = storage ? unfit(storage) : missing(id, all);
   if (problem) return { checks: [{ what, status: "failed", ...problem }] };
   const directory = `${storage?.path?.replace(/\/+$/, "") ?? ""}/${ownDirectory(storage?.["content-dirs"])}`;
-  const read = await reachCheck(api, wanted, Number(storage?.shared ?? 0) === 1);
+  const read = await reachCheck(api, wanted, storage?.shared === 1);
   return { checks: [{ what, status: "ok", found: directory }, read], directory };
 }
 
@@ -77,7 +77,7 @@ async function reachCheck(api: ProxmoxApi, { storage, host, nodes }: WantedSnipp
   const what = `what ${host} writes on storage ${storage} is read by ${nodes.join(", ")}`;
   if (shared) return { what, status: "ok", found: "it is shared" };
   // Who may not ask is told of no node.
-  const listed = await api.get<ListedNode[]>("/cluster/status").catch(() => []);
+  const listed = await api.get("/cluster/status", z.array(listedNode)).catch(() => []);
   const writer = nodeAt(host, listed);
   const blind = writer === undefined ? (nodes.length > 1 ? nodes : []) : nodes.filter((node) => node !== writer);
   if (blind.length > 0) {

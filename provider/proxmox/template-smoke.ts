@@ -129,7 +129,7 @@ async function runTest(given: Smoke, name: string, report: SmokeReport, operatio
     const found = await agentAddress(api, node, vmid, seconds, signal);
     return { smoke_vm_ip: found.address, guest_agent_network: found.interfaces };
   });
-  await api.get<{ result: unknown }>(`/nodes/${node}/qemu/${vmid}/agent/get-osinfo`).then(
+  await api.get(`/nodes/${node}/qemu/${vmid}/agent/get-osinfo`, z.object({ result: z.unknown() })).then(
     ({ result }) => {
       report.facts.guest_osinfo = result;
       report.steps.push({ step: "guest_agent_osinfo", status: "ok" });

@@ -55,6 +55,18 @@ test("what is there already is not asked for again", async () => {
   expect(requests).toBe(1);
 });
 
+test("a file without an end is given up at the bound, and nothing of it is kept", async () => {
+  const url = await serving((_request, response) => {
+    const more = () => {
+      while (!response.destroyed && response.write(content));
+    };
+    response.on("drain", more);
+    more();
+  });
+  await expect(fetchPinned({ url, sha256 }, ".qcow2", 1_000_000)).rejects.toThrow("is longer than 1000000 bytes");
+  expect(kept()).toEqual([]);
+});
+
 test("two fetches of one file at a time both succeed", async () => {
   const url = await serving((_request, response) => response.end(content));
   const [one, other] = await Promise.all([fetchPinned({ url, sha256 }, ""), fetchPinned({ url, sha256 }, "")]);

@@ -3,6 +3,7 @@
  */
 import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { type Bounds, ProxmoxApi } from "../../provider/proxmox/api.ts";
 import { proxmoxApi } from "./proxmox-api.fixture.ts";
 import { trust } from "./proxmox-plugin.fixture.ts";
@@ -21,10 +22,10 @@ async function client(changes: Partial<{ token: string; bounds: Bounds; signal: 
 test("a GET is repeated when its answer got lost, and no more often than it may", async () => {
   const { api, proxmox, asked } = await client();
   proxmox.faults.drop({ method: "GET", path: "/version", times: 2 });
-  expect(await api.get("/version")).toMatchObject({ release: "9.0" });
+  expect(await api.get("/version", z.unknown())).toMatchObject({ release: "9.0" });
   expect(asked("/version")).toBe(3);
   proxmox.faults.refuse({ method: "GET", path: "/version", status: 596, times: 9 });
-  await expect(api.get("/version")).rejects.toThrow("596 Connection timed out");
+  await expect(api.get("/version", z.unknown())).rejects.toThrow("596 Connection timed out");
   expect(asked("/version")).toBe(3 + 3);
 });
 
@@ -32,11 +33,13 @@ test("a GET that was refused is not repeated, and nothing else ever is", async (
   const { api, proxmox } = await client();
   const vmid = proxmox.addTemplate({ name: "base" });
   proxmox.faults.refuse({ method: "GET", path: "/version" });
-  await expect(api.get("/version")).rejects.toThrow("500");
+  await expect(api.get("/version", z.unknown())).rejects.toThrow("500");
   proxmox.faults.drop({ method: "POST", path: `/nodes/pve1/qemu/${vmid}/clone`, when: "after" });
-  await expect(api.send("POST", `/nodes/pve1/qemu/${vmid}/clone`, { newid: 200 })).rejects.toThrow("does not answer");
+  await expect(api.send("POST", `/nodes/pve1/qemu/${vmid}/clone`, z.string(), { newid: 200 })).rejects.toThrow(
+    "does not answer",
+  );
   expect(proxmox.requests.filter(({ method }) => method === "POST")).toHaveLength(1);
-  expect(await api.get("/version")).toBeDefined();
+  expect(await api.get("/version", z.unknown())).toBeDefined();
 });
 
 test.each([
@@ -50,7 +53,7 @@ test.each([
   ],
 ])("the token %s is refused in words without its secret", async (token, words) => {
   const { api, proxmox } = await client({ token });
-  const error = await api.get("/nodes").catch((error: Error) => error as Error);
+  const error = await api.get("/nodes", z.unknown()).catch((error: Error) => error as Error);
   expect(String(error)).toContain(words);
   expect(String(error)).toContain(proxmox.url);
   expect(String(error)).not.toContain("11111111-2222");
@@ -66,7 +69,7 @@ test("a missing privilege is named with its scope, and how to give it", async ()
     quick,
   );
   const error = await limited
-    .send("POST", `/nodes/pve1/qemu/${vmid}/clone`, { newid: 200 })
+    .send("POST", `/nodes/pve1/qemu/${vmid}/clone`, z.string(), { newid: 200 })
     .catch((error: Error) => error);
   expect(String(error)).toContain(
     `lacks VM.Clone on /vms/${vmid}: pveum acl modify /vms/${vmid} --tokens 'ci@pve!holdfast'`,
@@ -75,25 +78,27 @@ test("a missing privilege is named with its scope, and how to give it", async ()
 
 test("a node that is not there is named", async () => {
   const { api } = await client();
-  await expect(api.get("/nodes/pve9/storage")).rejects.toThrow(/596 .*; node pve9 does not answer, or there is none/);
+  await expect(api.get("/nodes/pve9/storage", z.unknown())).rejects.toThrow(
+    /596 .*; node pve9 does not answer, or there is none/,
+  );
 });
 
 test("a certificate that nobody vouches for is refused with what to do, unless it is allowed", async () => {
   const { proxmox } = await proxmoxApi();
   const access = { endpoint: proxmox.url, token: proxmox.token, insecure: false };
   const signal = new AbortController().signal;
-  await expect(new ProxmoxApi(access, signal, { ...quick, tries: 1 }).get("/version")).rejects.toThrow(
+  await expect(new ProxmoxApi(access, signal, { ...quick, tries: 1 }).get("/version", z.unknown())).rejects.toThrow(
     /does not answer: .*certificate.*; give the site's own certificate with SSL_CERT_FILE=<file>, or set proxmox.insecure/,
   );
   expect(proxmox.requests).toEqual([]);
-  expect(await new ProxmoxApi({ ...access, insecure: true }, signal, quick).get("/version")).toBeDefined();
+  expect(await new ProxmoxApi({ ...access, insecure: true }, signal, quick).get("/version", z.unknown())).toBeDefined();
 });
 
 test("a task that fails is named with its words, and one that does not end is not waited for", async () => {
   const { api, proxmox } = await client();
   const vmid = proxmox.addTemplate({ name: "base" });
   proxmox.faults.failTask({ type: "qmclone", error: "clone failed: storage went away" });
-  const clone = (newid: number) => api.send<string>("POST", `/nodes/pve1/qemu/${vmid}/clone`, { newid });
+  const clone = (newid: number) => api.send("POST", `/nodes/pve1/qemu/${vmid}/clone`, z.string(), { newid });
   await expect(api.ended(await clone(200), 5_000)).rejects.toThrow(
     `task qmclone of ${vmid} on node pve1 failed: clone failed: storage went away`,
   );
@@ -105,7 +110,7 @@ test("a cancelled update ends its calls", async () => {
   const cancelled = new AbortController();
   const { api, proxmox } = await client({ signal: cancelled.signal });
   proxmox.faults.drop({ method: "GET", path: "/version", times: 99 });
-  const answer = api.get("/version").catch((error: Error) => error.message);
+  const answer = api.get("/version", z.unknown()).catch((error: Error) => error.message);
   await setImmediate();
   cancelled.abort(new Error("cancelled by the user"));
   expect(await answer).toMatch(/cancelled by the user|aborted/);

@@ -119,6 +119,22 @@ test("an archive that breaks off is refused", async () => {
   expect((await attempt()).outcome).toMatchObject({ made: false, why: expect.stringContaining("broke off") });
 });
 
+test.each([
+  ["an archive", "/tool-1.0.tar.gz", /broke off: it is longer than 100000 bytes/],
+  ["a list of checksums", "/tool-1.0.sums", /is longer than any list of checksums/],
+])("%s without an end is given up", async (_what, path, why) => {
+  const good = serving(`${sha256}  tool-1.0.tar.gz\n`);
+  await mirror((request, response) => {
+    if (request.url !== path) return good(request, response);
+    const more = () => {
+      while (!response.destroyed && response.write("x".repeat(0x4000)));
+    };
+    response.on("drain", more);
+    more();
+  });
+  expect((await attempt({ bytes: 100_000 })).outcome).toMatchObject({ made: false, why: expect.stringMatching(why) });
+});
+
 test("downloads can be switched off", async () => {
   vi.stubEnv("HOLDFAST_TOOLCHAIN_DOWNLOADS", "off");
   expect((await attempt()).outcome).toMatchObject({ made: false, why: expect.stringContaining("off") });
