@@ -46,6 +46,13 @@ export function unimplemented(what: string): Error {
   return Object.assign(new Error(`plugin holdfast has no ${what}`), { code: grpc.status.UNIMPLEMENTED });
 }
 
+/** A call in messages: `create of vm`, or its name alone. */
+export function callName(method: string, request: unknown): string {
+  const { getUrn } = request as { getUrn?(): string };
+  const name = getUrn?.call(request).split("::").at(-1);
+  return name ? `${method} of ${name}` : method;
+}
+
 /** Turns a function of the request into a gRPC handler; whatever it throws reaches the engine as one short message. */
 export function answer<Request, Response>(
   respond: (request: Request) => Response | Promise<Response>,

@@ -8,6 +8,7 @@ import provrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
 import type { Activity } from "./activity.ts";
+import { Calls } from "./calls.ts";
 import { violations } from "./check.ts";
 import { difference } from "./diff.ts";
 import { EngineLog } from "./engine-log.ts";
@@ -16,12 +17,14 @@ import { textsIn } from "./evidence/redact.ts";
 import { preview, stable, unfinished } from "./expectation.ts";
 import { isForced } from "./forced-run.ts";
 import type { Operation, ProviderConfig, ProviderFunction, ResourceKind, State } from "./kind.ts";
-import { answer, checkFailure, diffResponse, echoInputs, unimplemented } from "./responses.ts";
+import { type Doorkeeper, listen } from "./listen.ts";
+import { answer, callName, checkFailure, diffResponse, echoInputs, unimplemented } from "./responses.ts";
 import { asServiceError } from "./service-error.ts";
 import { type Decoded, decode, encode, holdsUnknown, type Properties } from "./wire.ts";
 
 type AnyKind = ResourceKind<Properties, State<Properties>>;
-type Handler<Request, Response> = grpc.handleUnaryCall<Request, Response>;
+/** What answers a call of one kind. */
+type Respond = (request: never) => unknown;
 
 /** Version of the shape of the states that this plugin writes; a newer one is refused instead of misread. */
 export const stateVersion = 1;
@@ -35,6 +38,10 @@ export interface Catalogue {
 
 /** What the plugin's process does beside serving. */
 export interface Hooks {
+  /** The calls that are being answered; for who watches over the process. */
+  calls?: Calls;
+  /** Says whose a connection is; for tests. */
+  doorkeeper?: Partial<Doorkeeper>;
   /** Leaves evidence of what is changed; without it there is none. */
   recorder?: Recorder;
   /** Counts what the engine asks. */
@@ -60,80 +67,78 @@ export async function serve(
   hooks: Hooks = {},
 ): Promise<number> {
   const server = new grpc.Server({ "grpc.max_receive_message_length": -1, "grpc.max_send_message_length": -1 });
+  const log = new EngineLog(engineAddress);
   server.addService(
     provrpc.ResourceProviderService as unknown as grpc.ServiceDefinition,
-    new Plugin(catalogue, new EngineLog(engineAddress), hooks).handlers(),
+    new Plugin(catalogue, log, hooks).handlers(),
   );
-  return new Promise((resolve, reject) =>
-    server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, port) =>
-      error ? reject(error) : resolve(port),
-    ),
-  );
+  return listen(server, { refused: (text) => log.write("warning", text, ""), ...hooks.doorkeeper });
 }
 
 class Plugin {
   private readonly cancelled = new AbortController();
+  private readonly calls: Calls;
   private configured: Decoded = { values: {}, secrets: new Set() };
 
   constructor(
     private readonly catalogue: Catalogue,
     private readonly engine: EngineLog,
     private readonly hooks: Hooks,
-  ) {}
-
-  /** Every handler, counted. */
-  handlers(): grpc.UntypedServiceImplementation {
-    const counted = (name: string, handler: Handler<unknown, unknown>): Handler<unknown, unknown> => {
-      return (call, callback) => {
-        const ended = this.hooks.activity?.began(name);
-        handler(call, (...answer) => {
-          ended?.();
-          callback(...answer);
-        });
-      };
-    };
-    return Object.fromEntries(
-      Object.entries(this.methods()).map(([name, handler]) => [
-        name,
-        counted(name, handler as Handler<unknown, unknown>),
-      ]),
-    );
+  ) {
+    this.calls = hooks.calls ?? new Calls();
   }
 
-  private methods(): grpc.UntypedServiceImplementation {
+  /** Every handler, counted and watched over. */
+  handlers(): grpc.UntypedServiceImplementation {
+    const handler = ([name, respond]: [string, Respond]) => {
+      const watched = answer((request: unknown) =>
+        this.calls.answer(callName(name, request), () => respond(request as never)),
+      );
+      const counted: grpc.handleUnaryCall<unknown, unknown> = (call, callback) => {
+        const ended = this.hooks.activity?.began(name);
+        watched(call, (...result) => {
+          ended?.();
+          callback(...result);
+        });
+      };
+      return [name, counted];
+    };
+    return Object.fromEntries(Object.entries(this.methods()).map(handler));
+  }
+
+  private methods(): Record<string, Respond> {
     return {
-      handshake: answer((request: pb.ProviderHandshakeRequest) => {
+      handshake: (request: pb.ProviderHandshakeRequest) => {
         this.engine.connect(request.getEngineAddress());
         return new pb.ProviderHandshakeResponse().setAcceptSecrets(true);
-      }),
-      attach: answer((request: plugin.PluginAttach) => {
+      },
+      attach: (request: plugin.PluginAttach) => {
         this.engine.connect(request.getAddress());
         return new empty.Empty();
-      }),
-      getPluginInfo: answer(() => new plugin.PluginInfo().setVersion(this.catalogue.version)),
-      getSchema: answer(() => new pb.GetSchemaResponse().setSchema(JSON.stringify({ name: "holdfast" }))),
-      checkConfig: answer((request: pb.CheckRequest) => echoInputs(decode(request.getNews()))),
-      diffConfig: answer((request: pb.DiffRequest) =>
+      },
+      getPluginInfo: () => new plugin.PluginInfo().setVersion(this.catalogue.version),
+      getSchema: () => new pb.GetSchemaResponse().setSchema(JSON.stringify({ name: "holdfast" })),
+      checkConfig: (request: pb.CheckRequest) => echoInputs(decode(request.getNews())),
+      diffConfig: (request: pb.DiffRequest) =>
         diffResponse(
           difference(decode(request.getOldInputs() ?? request.getOlds()).values, decode(request.getNews()).values, []),
         ),
-      ),
-      configure: answer((request: pb.ConfigureRequest) => {
+      configure: (request: pb.ConfigureRequest) => {
         this.configured = decode(request.getArgs());
         this.hooks.configured?.(this.configured.values as ProviderConfig, this.engine);
         return new pb.ConfigureResponse().setAcceptsecrets(true).setSupportspreview(true);
-      }),
-      invoke: answer((request: pb.InvokeRequest) => this.invoke(request)),
-      check: answer((request: pb.CheckRequest) => this.check(request)),
-      diff: answer((request: pb.DiffRequest) => this.diff(request)),
-      create: answer((request: pb.CreateRequest) => this.create(request)),
-      read: answer((request: pb.ReadRequest) => this.read(request)),
-      update: answer((request: pb.UpdateRequest) => this.update(request)),
-      delete: answer((request: pb.DeleteRequest) => this.delete(request)),
-      cancel: answer(() => {
+      },
+      invoke: (request: pb.InvokeRequest) => this.invoke(request),
+      check: (request: pb.CheckRequest) => this.check(request),
+      diff: (request: pb.DiffRequest) => this.diff(request),
+      create: (request: pb.CreateRequest) => this.create(request),
+      read: (request: pb.ReadRequest) => this.read(request),
+      update: (request: pb.UpdateRequest) => this.update(request),
+      delete: (request: pb.DeleteRequest) => this.delete(request),
+      cancel: () => {
         this.cancelled.abort(new Error("cancelled by the user"));
         return new empty.Empty();
-      }),
+      },
     };
   }
 
@@ -251,12 +256,13 @@ class Plugin {
     stateOf: (result: T) => object | undefined,
   ): Promise<T> {
     const operation = this.operation(about.urn);
-    if (!this.hooks.recorder) return work(operation);
+    const guarded = () => this.calls.guard(work(operation));
+    if (!this.hooks.recorder) return guarded();
     const { kind, ...step } = about;
     const secrets = textsIn(this.configured.values, this.configured.secrets);
     const warn = (text: string) => operation.log("warning", text);
     const recorded = { ...step, stateOf, signal: operation.signal, secretNames: kind.secrets, secrets, warn };
-    return this.hooks.recorder.record(recorded, () => work(operation));
+    return this.hooks.recorder.record(recorded, guarded);
   }
 
   private kind(urn: string): AnyKind {
