@@ -28,6 +28,8 @@ export interface Operation {
 export interface ProviderConfig {
   /** API token of the forge; secret. Without it, runners are registered over SSH on the forge host. */
   forgeToken?: string | undefined;
+  /** Base URL of the forge that the token belongs to; states of release 0.1 have none. */
+  forgeUrl?: string | undefined;
   /** Hypervisors that the stack's libvirt provider connects to, with the host keys that it has met. */
   hypervisors?: (SshTarget & { hostKey: string })[] | undefined;
   /** URL of the Proxmox VE API. */

@@ -32,11 +32,13 @@ const bridge = config["vm.bridge"];
 
 const known = await recorded();
 const hostKey = await knownHostKey(host, known.hypervisors);
+const forge = await locateForge(plan.forge);
 const holdfast = new HoldfastProvider("holdfast", {
   forgeToken: config["forge.token"],
+  // A forge that is not found just now stays the one that the token belongs to.
+  forgeUrl: config["forge.token"] && ("url" in forge ? forge.url : known.forgeUrl),
   hypervisors: hostKey && [{ ...host, hostKey }],
 });
-const forge = await locateForge(plan.forge);
 const { imageNeeded } = await preflight(planPreflight(config, plan, forge, known), { provider: holdfast });
 if ("problem" in forge) throw new ProgramError(forge.problem);
 const forgeUrl = forge.url;

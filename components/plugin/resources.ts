@@ -19,6 +19,8 @@ export interface SshTargetArgs {
 export interface HoldfastProviderArgs {
   /** API token of the forge; kept as a secret. */
   forgeToken?: pulumi.Input<string> | undefined;
+  /** Base URL of the forge that the token belongs to: it is sent nowhere else. */
+  forgeUrl?: pulumi.Input<string> | undefined;
   /**
    * Hypervisors that the stack's libvirt provider connects to. A workstation that never met one takes its host key from
    * here, and a libvirt that does not answer there ends the command instead of holding it for ever.
@@ -41,13 +43,14 @@ export interface HoldfastProviderArgs {
 /** The plugin's provider. Constructed explicitly, in one place a program; default providers are denied. */
 export class HoldfastProvider extends pulumi.ProviderResource {
   constructor(name: string, args: HoldfastProviderArgs, opts?: pulumi.ResourceOptions) {
-    const { forgeToken, hypervisors, proxmoxEndpoint, proxmoxToken, proxmoxInsecure } = args;
+    const { forgeToken, forgeUrl, hypervisors, proxmoxEndpoint, proxmoxToken, proxmoxInsecure } = args;
     const { netboxUrl, netboxToken, netboxJumps } = args;
     super(
       "holdfast",
       name,
       {
         ...(forgeToken === undefined ? {} : { forgeToken: pulumi.secret(forgeToken) }),
+        ...(forgeUrl === undefined ? {} : { forgeUrl }),
         ...(hypervisors ? { hypervisors } : {}),
         ...(proxmoxEndpoint === undefined ? {} : { proxmoxEndpoint }),
         ...(proxmoxToken === undefined ? {} : { proxmoxToken: pulumi.secret(proxmoxToken) }),

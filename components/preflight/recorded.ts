@@ -20,6 +20,8 @@ export interface Recorded {
   domains: string[] | undefined;
   /** The runner's uuid on its forge; null when the state has no registration. */
   runnerUuid: string | null;
+  /** The forge that our provider's token belongs to; undefined where the state does not say so. */
+  forgeUrl?: string | undefined;
   /** Host keys that the state vouches for, as our provider's `hypervisors` have them. */
   hypervisors: { host: string; port: number; hostKey: string }[];
 }
@@ -41,6 +43,7 @@ export function recordedIn(resources: readonly RecordedResource[]): Recorded {
   );
   const names = outputsOf([domainType]).map(({ name }) => name);
   const uuid = outputsOf([registrationType]).find((outputs) => typeof outputs.uuid === "string")?.uuid;
+  const forgeUrl = outputsOf([providerType]).find((outputs) => typeof outputs.forgeUrl === "string")?.forgeUrl;
   const hypervisors = outputsOf([providerType]).flatMap(
     (outputs) => (outputs.hypervisors ?? []) as Recorded["hypervisors"],
   );
@@ -49,6 +52,7 @@ export function recordedIn(resources: readonly RecordedResource[]): Recorded {
     domains: names.every((name) => typeof name === "string") ? names : undefined,
     runnerUuid: (uuid as string) ?? null,
     hypervisors,
+    ...(forgeUrl === undefined ? {} : { forgeUrl: forgeUrl as string }),
   };
 }
 

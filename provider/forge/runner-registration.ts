@@ -14,6 +14,7 @@ import { registerBySecret, rotated, sharedSecret } from "./forgejo-cli.ts";
 import type { ForgeAccess } from "./http.ts";
 import { registerOverApi } from "./register.ts";
 import { locateRunners } from "./scope.ts";
+import { movedFrom, type Source, tokenFor } from "./token.ts";
 
 const inputs = z.strictObject({
   /** Base URL of the forge. */
@@ -52,7 +53,7 @@ export const runnerRegistration: ResourceKind<RegistrationInputs, RegistrationSt
   async create(inputs, operation) {
     const made = inputs.forgeHost
       ? await registerOverSsh(inputs, inputs.forgeHost, operation.signal)
-      : await registerOverApi(accessTo(inputs, operation), inputs, operation.log);
+      : await registerOverApi(accessTo(inputs, operation, "inputs"), inputs, operation.log);
     return { id: made.uuid, state: { ...inputs, ...made } };
   },
 
@@ -71,11 +72,14 @@ export const runnerRegistration: ResourceKind<RegistrationInputs, RegistrationSt
 
   async delete(_id, state, operation) {
     if (state.runnerId === undefined && state.forgeHost) return lockOut(state, state.forgeHost, operation);
-    const forge = accessTo(state, operation);
+    const moved = movedFrom(state.forgeUrl, operation.config);
+    const forge = accessTo({ forgeUrl: moved ?? state.forgeUrl }, operation, "state");
     const runners = await askRunners(forge);
     const place = await locateRunners(forge, state.scope);
     const row = await find(state, { forge, runners, place });
-    if (row === "unobserved") operation.log("warning", stays(state));
+    // Another forge gives our number to somebody else: only the uuid says that it is the same one in another place.
+    const isTold = row !== "unobserved" && (!moved || (row !== "gone" && row.uuid !== undefined));
+    if (!isTold) operation.log("warning", stays(state));
     else if (row !== "gone") await runners.delete(forge, place, row.id);
   },
 };
@@ -85,7 +89,7 @@ async function look(state: RegistrationState, operation: Operation): Promise<Sig
   // Over SSH there is no token that could list; a Forgejo before 15 has no list at all.
   if (state.runnerId === undefined && state.forgeHost) return "unobserved";
   try {
-    const forge = accessTo(state, operation);
+    const forge = accessTo(state, operation, "state");
     const runners = await askRunners(forge);
     return await find(state, { forge, runners, place: await locateRunners(forge, state.scope) });
   } catch (error) {
@@ -172,7 +176,7 @@ async function adopt(id: string, operation: Operation) {
   const { uuid, token, name, address } = registrationIn(file);
   if (!uuid || !token || !name || !address) throw new Error(`${file} lacks uuid, token, name or address`);
   const inputs: RegistrationInputs = { forgeUrl: address.replace(/\/$/, ""), scope, name, owner: "imported" };
-  const forge = accessTo(inputs, operation);
+  const forge = accessTo(inputs, operation, "inputs");
   const runners = await askRunners(forge);
   const only = onlyOne({ uuid, name, address }, await runners.list(forge, await locateRunners(forge, scope)));
   return { id: uuid, state: { ...inputs, uuid, token, runnerId: only.id }, inputs };
@@ -205,8 +209,9 @@ function registrationIn(file: string): Record<string, string> {
   }
 }
 
-function accessTo(inputs: { forgeUrl: string }, operation: Operation): ForgeAccess {
-  const token = operation.config.forgeToken;
+/** @param from what names the URL. */
+function accessTo(inputs: { forgeUrl: string }, operation: Operation, from: Source): ForgeAccess {
+  const token = tokenFor(operation.config, inputs.forgeUrl, from);
   if (token) return { url: inputs.forgeUrl, token, signal: operation.signal };
   throw new ForgeError(
     "refused",

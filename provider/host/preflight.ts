@@ -7,6 +7,7 @@ import { type Download, imageKey, type PreflightArgs, type PreflightFound } from
 import { type Check, refuseFailed } from "../../components/preflight/check.ts";
 import { impatient, withSsh } from "../../components/ssh/connection.ts";
 import { forgeChecks } from "../forge/preflight.ts";
+import { tokenFor } from "../forge/token.ts";
 import type { Operation, ProviderFunction } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
 import { hostChecks, libvirtVersion } from "./checks-host.ts";
@@ -55,7 +56,8 @@ export const preflight: ProviderFunction<PreflightArgs> = {
   inputs,
   async invoke(wanted, operation) {
     const { signal, config, saw } = operation;
-    const { checks, imageNeeded } = await preflightChecks(wanted, { signal, forgeToken: config.forgeToken, saw });
+    const forgeToken = wanted.forge?.url && tokenFor(config, wanted.forge.url, "inputs");
+    const { checks, imageNeeded } = await preflightChecks(wanted, { signal, forgeToken, saw });
     refuseFailed(`stack ${wanted.host.stack} is not ready for ${wanted.host.host}, nothing was changed:`, checks);
     for (const { what, found } of checks.filter(({ status }) => status === "skipped")) {
       operation.log("warning", `not checked that ${what}: ${found}`);

@@ -75,7 +75,7 @@ test("a prepared host asks one question over SSH, and the function gives its add
   const { server, target } = await host();
   const engine = await engineFor({ version: "0", kinds: [], functions: [preflight] } as unknown as Catalogue);
   const { forge, forgeToken } = await goodForge();
-  await engine.configure({ forgeToken });
+  await engine.configure({ forgeToken, forgeUrl: forge.url });
   const answer = await engine.invoke(preflight.token, wanted({ host: target, forge }));
   expect(raw(answer.getReturn())).toEqual({ address: target.host, imageNeeded: true });
   expect(server.received).toHaveLength(1);

@@ -66,6 +66,8 @@ export function engineOn(port: number) {
       call<pb.ConfigureResponse>("configure", new pb.ConfigureRequest().setArgs(struct(config))),
     checkConfig: (config: object) =>
       call<pb.CheckResponse>("checkConfig", new pb.CheckRequest().setNews(struct(config))),
+    diffConfig: (oldInputs: object, news: object) =>
+      call<pb.DiffResponse>("diffConfig", new pb.DiffRequest().setOldInputs(struct(oldInputs)).setNews(struct(news))),
     check: (type: string, news: object) =>
       call<pb.CheckResponse>("check", new pb.CheckRequest().setUrn(urn(type)).setNews(struct(news))),
     diff: (type: string, oldInputs: object, olds: object, news: object) =>

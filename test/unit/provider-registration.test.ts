@@ -25,10 +25,10 @@ const catalogue = { version: "0", kinds: [runnerRegistration], functions: [] } a
 
 const { apiToken: adminToken, mintedToken: registrationToken } = new FakeForge();
 
-/** The plugin, configured with the minting token unless another configuration is given. */
-async function plugin(config: object = { forgeToken: secret(adminToken) }) {
+/** The plugin, configured with the minting token of the forge unless another configuration is given. */
+async function plugin(forgeUrl: string, config: object = { forgeToken: secret(adminToken) }) {
   const engine = await engineFor(catalogue);
-  await engine.configure(config);
+  await engine.configure({ ...config, forgeUrl });
   return engine;
 }
 
@@ -44,7 +44,7 @@ async function refusal(operation: Promise<unknown>): Promise<string> {
 
 test("creating mints with POST, registers one row with the pending label, and gives the runner's own credentials", async () => {
   const forge = await fakeForge();
-  const engine = await plugin();
+  const engine = await plugin(forge.url);
   const created = await engine.create(type, inputs(forge.url));
   expect(created.getId()).toBe(forge.rows[0]?.uuid);
   expect(raw(created.getProperties())).toMatchObject({
@@ -67,13 +67,13 @@ test.each([
   ["ecosystem/site", "/api/v1/repos/ecosystem/site/actions/runners"],
 ])("the scope %j is registered at its own place", async (scope, path) => {
   const forge = await fakeForge();
-  await (await plugin()).create(type, inputs(forge.url, scope));
+  await (await plugin(forge.url)).create(type, inputs(forge.url, scope));
   expect(forge.requests).toContain(`POST ${path}/registration-token`);
 });
 
 test("neither the minting nor the registration token is in state, outputs or inputs", async () => {
   const forge = await fakeForge();
-  const engine = await plugin();
+  const engine = await plugin(forge.url);
   const created = await engine.create(type, inputs(forge.url));
   const state = raw(created.getProperties());
   const read = await engine.read(type, created.getId(), state, inputs(forge.url));
@@ -86,7 +86,7 @@ test("neither the minting nor the registration token is in state, outputs or inp
 
 test("a registration of ours that a killed run left half-made is removed first: no second row", async () => {
   const forge = await fakeForge({ rows: [row({ labels: [pendingLabel(owner)] })] });
-  await (await plugin()).create(type, inputs(forge.url));
+  await (await plugin(forge.url)).create(type, inputs(forge.url));
   expect(forge.rows.map(({ id, name }) => [id, name])).toEqual([[1, name]]);
 });
 
@@ -96,7 +96,7 @@ test.each([
   ["without labels", []],
 ])("a namesake %s is refused, and stays", async (_whose, labels) => {
   const forge = await fakeForge({ rows: [row({ labels })] });
-  const said = await refusal((await plugin()).create(type, inputs(forge.url)));
+  const said = await refusal((await plugin(forge.url)).create(type, inputs(forge.url)));
   expect(said).toContain(`a runner named ${name} (number 90) is already registered`);
   expect(said).toContain("choose another vm.name");
   expect(forge.rows).toHaveLength(1);
@@ -105,12 +105,12 @@ test.each([
 test("a namesake is found behind the first page", async () => {
   const many = Array.from({ length: 60 }, (_, index) => row({ id: 100 + index, name: `runner-${index}` }));
   const forge = await fakeForge({ rows: [...many, row()] });
-  expect(await refusal((await plugin()).create(type, inputs(forge.url)))).toContain("already registered");
+  expect(await refusal((await plugin(forge.url)).create(type, inputs(forge.url)))).toContain("already registered");
 });
 
 test("reading sees that the row is there, and that it vanished", async () => {
   const forge = await fakeForge();
-  const engine = await plugin();
+  const engine = await plugin(forge.url);
   const created = await engine.create(type, inputs(forge.url));
   const state = raw(created.getProperties());
   expect((await engine.read(type, created.getId(), state, inputs(forge.url))).getId()).toBe(created.getId());
@@ -125,7 +125,7 @@ test.each([401, 403, 404, 502])(
     const forge = await fakeForge({
       fault: ({ path }) => (down && path.includes("/runners") ? { status } : undefined),
     });
-    const engine = await plugin();
+    const engine = await plugin(forge.url);
     const created = await engine.create(type, inputs(forge.url));
     const state = raw(created.getProperties());
     down = true;
@@ -145,7 +145,7 @@ test.each([versions.gitea, versions.forgejo15])(
       for (const one of last) one.lastOnline = ++clock;
     };
     const forge = await fakeForge({ version, pageRows: 20, allAtOnce: false, afterList });
-    const engine = await plugin();
+    const engine = await plugin(forge.url);
     const created = await engine.create(type, inputs(forge.url));
     const state = raw(created.getProperties());
     forge.rows.push(...busy);
@@ -164,7 +164,7 @@ test.each<[string, Fate]>([
     version: versions.forgejo15,
     fault: ({ path }) => (strange && /runners\/\d/.test(path) ? fate : undefined),
   });
-  const engine = await plugin();
+  const engine = await plugin(forge.url);
   const created = await engine.create(type, inputs(forge.url));
   const state = raw(created.getProperties());
   strange = true;
@@ -175,7 +175,7 @@ test.each<[string, Fate]>([
 
 test("a row of our number with another uuid is another runner: gone, and left alone by a destroy", async () => {
   const forge = await fakeForge({ version: versions.forgejo15 });
-  const engine = await plugin();
+  const engine = await plugin(forge.url);
   const created = await engine.create(type, inputs(forge.url));
   const state = raw(created.getProperties());
   // The same name: the forge was set up anew, and somebody registered again.
@@ -196,7 +196,7 @@ test("a registration over SSH is gone only when two complete lists are without i
     return undefined;
   };
   const forge = await fakeForge({ version: versions.forgejo15, rows: [row()], fault });
-  const engine = await plugin();
+  const engine = await plugin(forge.url);
   const state = { ...inputs(forge.url), uuid, token: "the shared secret" };
   expect((await engine.read(type, uuid, state, inputs(forge.url))).getId()).toBe(uuid);
   expect(lists).toBe(2);
@@ -207,7 +207,7 @@ test.each(["", "ecosystem", "ecosystem/app"])(
   async (scope) => {
     const options: ForgeOptions = { version: versions.forgejo15 };
     const forge = await fakeForge(options);
-    const engine = await plugin();
+    const engine = await plugin(forge.url);
     const created = await engine.create(type, inputs(forge.url, scope));
     options.actions = false;
     const state = raw(created.getProperties());
@@ -217,7 +217,7 @@ test.each(["", "ecosystem", "ecosystem/app"])(
 
 test("registering for a repository where Actions are disabled says so, and does not blame the repository", async () => {
   const forge = await fakeForge({ version: versions.forgejo15, actions: false });
-  const said = await refusal((await plugin()).create(type, inputs(forge.url, "ecosystem/app")));
+  const said = await refusal((await plugin(forge.url)).create(type, inputs(forge.url, "ecosystem/app")));
   expect(said).toContain("Actions are disabled on");
   expect(said).not.toContain("forge.scope");
 });
@@ -225,13 +225,13 @@ test("registering for a repository where Actions are disabled says so, and does 
 test("a registration for one job is not imported: it is gone after that", async () => {
   const forge = await fakeForge({ version: versions.forgejo15, rows: [row({ ephemeral: true })] });
   const file = { uuid: row().uuid, token: "own", name, address: forge.url };
-  const said = await refusal((await plugin()).read(type, runnerFile(JSON.stringify(file))));
+  const said = await refusal((await plugin(forge.url)).read(type, runnerFile(JSON.stringify(file))));
   expect(said).toContain("is registered for one job and gone after it");
 });
 
 test("deleting deregisters; a row that is gone already is as good as deleted", async () => {
   const forge = await fakeForge();
-  const engine = await plugin();
+  const engine = await plugin(forge.url);
   const created = await engine.create(type, inputs(forge.url));
   const state = raw(created.getProperties());
   await engine.delete(type, created.getId(), state);
@@ -241,7 +241,7 @@ test("deleting deregisters; a row that is gone already is as good as deleted", a
 
 test("a row with our number that is another runner, as after the forge was set up anew, is not ours", async () => {
   const forge = await fakeForge();
-  const engine = await plugin();
+  const engine = await plugin(forge.url);
   const created = await engine.create(type, inputs(forge.url));
   const state = raw(created.getProperties());
   forge.rows.splice(0, 1, row({ id: 1, name: "somebody-else" }));
@@ -255,7 +255,7 @@ test.each([
   ["10 or before", versions.forgejo7],
 ])("a token for Forgejo %s is refused before anything is minted, with what to do instead", async (which, version) => {
   const forge = await fakeForge({ version });
-  const said = await refusal((await plugin()).create(type, inputs(forge.url)));
+  const said = await refusal((await plugin(forge.url)).create(type, inputs(forge.url)));
   expect(said).toContain(`is Forgejo ${which} (${version}), whose API can neither list nor delete runners`);
   expect(said).toContain("register over SSH on the forge host instead: pulumi config rm forge.token");
   expect(forge.requests).toEqual(["GET /api/v1/version"]);
@@ -263,7 +263,7 @@ test.each([
 
 test("on Forgejo 15 one POST makes the row, with our mark as its description", async () => {
   const forge = await fakeForge({ version: versions.forgejo15 });
-  const created = await (await plugin()).create(type, inputs(forge.url));
+  const created = await (await plugin(forge.url)).create(type, inputs(forge.url));
   expect(forge.rows).toMatchObject([{ name, description: runnerDescription(owner) }]);
   expect(created.getId()).toBe(forge.rows[0]?.uuid);
   expect(raw(created.getProperties())).toMatchObject({ token: secret(forge.rows[0]?.token), runnerId: 1 });
@@ -275,7 +275,7 @@ test("on Forgejo 15 one POST makes the row, with our mark as its description", a
 test("a registration over SSH is found by its uuid once there is a token and a forge that lists it, and deleted", async () => {
   const uuid = "4f7b1c2e-8a1d-4c53-9d0a-0f1e2d3c4b5a";
   const forge = await fakeForge({ version: versions.forgejo15, rows: [row({ uuid, name })] });
-  const engine = await plugin();
+  const engine = await plugin(forge.url);
   const state = { ...inputs(forge.url), uuid, token: "the shared secret" };
   const read = await engine.read(type, uuid, state, inputs(forge.url));
   expect(raw(read.getProperties())).toMatchObject({ uuid, runnerId: 90 });
@@ -286,7 +286,7 @@ test("a registration over SSH is found by its uuid once there is a token and a f
 test("a registration over SSH that a Gitea cannot tell by its uuid is kept, and not taken for deleted", async () => {
   const forge = await fakeForge({ rows: [row()] });
   const state = { ...inputs(forge.url), uuid: "4f7b1c2e-8a1d-4c53-9d0a-0f1e2d3c4b5a", token: "the shared secret" };
-  const engine = await plugin();
+  const engine = await plugin(forge.url);
   expect((await engine.read(type, state.uuid, state, inputs(forge.url))).getId()).toBe(state.uuid);
   await engine.delete(type, state.uuid, state);
   expect(forge.rows).toHaveLength(1);
@@ -294,8 +294,8 @@ test("a registration over SSH that a Gitea cannot tell by its uuid is kept, and 
 
 test("without a token nothing is observed, so a refresh keeps the registration", async () => {
   const forge = await fakeForge();
-  const created = await (await plugin()).create(type, inputs(forge.url));
-  const poor = await plugin({});
+  const created = await (await plugin(forge.url)).create(type, inputs(forge.url));
+  const poor = await plugin(forge.url, {});
   const state = raw(created.getProperties());
   expect((await poor.read(type, created.getId(), state, inputs(forge.url))).getId()).toBe(created.getId());
   expect(await refusal(poor.delete(type, created.getId(), state))).toContain("needs one to be deleted");
@@ -306,7 +306,7 @@ test("a forge that repeats the token in its answer does not make us repeat it", 
     fault: ({ authorization }) =>
       authorization ? { status: 403, body: JSON.stringify({ message: `no scope for ${authorization}` }) } : undefined,
   });
-  const said = await refusal((await plugin()).create(type, inputs(forge.url)));
+  const said = await refusal((await plugin(forge.url)).create(type, inputs(forge.url)));
   expect(said).toContain("403 (no scope for");
   expect(said).not.toContain(adminToken);
 });
@@ -314,19 +314,19 @@ test("a forge that repeats the token in its answer does not make us repeat it", 
 test("a token that no header can carry is not repeated either", async () => {
   const forge = await fakeForge();
   const bad = `${adminToken}\u0001${adminToken}`;
-  const said = await refusal((await plugin({ forgeToken: secret(bad) })).create(type, inputs(forge.url)));
+  const said = await refusal((await plugin(forge.url, { forgeToken: secret(bad) })).create(type, inputs(forge.url)));
   expect(said).not.toContain(adminToken);
 });
 
 test("a forge that is not there is named with the reason and the key to check", async () => {
   const url = await nowhere();
-  const said = await refusal((await plugin()).create(type, inputs(url)));
+  const said = await refusal((await plugin(url)).create(type, inputs(url)));
   expect(said).toContain(`cannot reach the forge: GET ${url}/api/v1/version: ECONNREFUSED; nothing listens there`);
 });
 
 test("without a minting token and without a forge host the error says how to give either", async () => {
   const forge = await fakeForge();
-  const said = await refusal((await plugin({})).create(type, inputs(forge.url)));
+  const said = await refusal((await plugin(forge.url, {})).create(type, inputs(forge.url)));
   expect(said).toContain("pulumi config set --secret forge.token, or set forge.ssh.*");
 });
 
@@ -340,7 +340,7 @@ function runnerFile(content: string): string {
 test("an import takes the credentials from the runner's own file and the number from the forge", async () => {
   const forge = await fakeForge({ rows: [row()] });
   const file = { uuid: row().uuid, token: "the-runner's-own", name, address: `${forge.url}/` };
-  const read = await (await plugin()).read(type, runnerFile(JSON.stringify(file)));
+  const read = await (await plugin(forge.url)).read(type, runnerFile(JSON.stringify(file)));
   expect(read.getId()).toBe(row().uuid);
   expect(raw(read.getProperties())).toMatchObject({
     name,
@@ -357,7 +357,7 @@ test.each([
   ["lacks the token", '{"uuid":"1"}', "lacks uuid, token, name or address"],
 ])("a file to import that %s is refused without repeating it", async (_what, content, expected) => {
   const path = content === undefined ? "/nowhere/.runner" : runnerFile(content);
-  const said = await refusal((await plugin()).read(type, path));
+  const said = await refusal((await plugin(await nowhere())).read(type, path));
   expect(said).toContain(expected);
   expect(said).not.toContain(adminToken);
 });
@@ -365,6 +365,6 @@ test.each([
 test("an import of a name that the forge lists twice is refused", async () => {
   const forge = await fakeForge({ rows: [row(), row({ id: 91 })] });
   const file = { uuid: row().uuid, token: "own", name, address: forge.url };
-  const said = await refusal((await plugin()).read(type, runnerFile(JSON.stringify(file))));
+  const said = await refusal((await plugin(forge.url)).read(type, runnerFile(JSON.stringify(file))));
   expect(said).toContain(`lists 2 runners named ${name}; exactly one is needed`);
 });

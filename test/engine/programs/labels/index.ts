@@ -3,7 +3,10 @@ import { HoldfastProvider, HostKey } from "../../../../components/plugin/resourc
 import { ActionsRunner } from "../../../../components/runner/actions-runner.ts";
 
 const config = new pulumi.Config();
-const provider = new HoldfastProvider("holdfast", { forgeToken: config.requireSecret("token") });
+const provider = new HoldfastProvider("holdfast", {
+  forgeToken: config.requireSecret("token"),
+  forgeUrl: config.require("url"),
+});
 const machine = new HostKey("machine", { comment: "vm" }, { provider });
 const target = { host: "127.0.0.1", port: config.requireNumber("port"), user: "root", stack: "labels/dev" };
 const runner = new ActionsRunner(

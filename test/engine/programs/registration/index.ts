@@ -3,7 +3,10 @@ import { HoldfastProvider, HostKey, RunnerRegistration } from "../../../../compo
 import { recorded } from "../../../../components/preflight/recorded.ts";
 
 const config = new pulumi.Config();
-const provider = new HoldfastProvider("holdfast", { forgeToken: config.requireSecret("token") });
+const provider = new HoldfastProvider("holdfast", {
+  forgeToken: config.requireSecret("token"),
+  forgeUrl: config.require("url"),
+});
 const key = new HostKey("machine", { comment: "vm" }, { provider });
 const registration = new RunnerRegistration(
   "runner",
