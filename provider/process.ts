@@ -13,15 +13,18 @@ import type { ProviderConfig } from "./kind.ts";
 import { type Catalogue, serve, stateVersion } from "./server.ts";
 import { recordHostKeys } from "./ssh/known-hosts.ts";
 
-/** Runs the plugin with what the catalogue offers. Resolves once it serves. */
-export async function runPlugin(catalogue: Catalogue): Promise<void> {
+/**
+ * Runs the plugin with what the catalogue offers. Resolves once it serves.
+ * @param graceMs how long calls may go on after a fault of which nobody knows whose it was; for tests.
+ */
+export async function runPlugin(catalogue: Catalogue, graceMs?: number): Promise<void> {
   const engine = process.ppid;
   const activity = new Activity();
   const calls = new Calls();
   let told: { config: ProviderConfig; log: EngineLog } | undefined;
   const hide = (text: string) => redact(text, [...tokensIn(told?.config), ...secretsOfEnvironment()]);
   const say = (text: string) => told?.log.write("error", text, "");
-  outliveErrors(calls, { hide, say, end: () => process.exit(1) });
+  outliveErrors(calls, { hide, say, end: () => process.exit(1) }, graceMs);
   const port = await serve(catalogue, engineAddress(process.argv.slice(2)), {
     activity,
     calls,
@@ -39,11 +42,11 @@ export async function runPlugin(catalogue: Catalogue): Promise<void> {
 }
 
 /** What is thrown where nobody catches it costs the call that it belongs to, not the process. The place goes to standard error. */
-function outliveErrors(calls: Calls, emergency: Emergency): void {
+function outliveErrors(calls: Calls, emergency: Emergency, graceMs?: number): void {
   const broke = (error: unknown) => {
     const place = error instanceof Error ? (error.stack ?? error.message) : String(error);
     process.stderr.write(`${emergency.hide(place)}\n`);
-    calls.broke(error, emergency);
+    calls.broke(error, emergency, graceMs);
   };
   process.on("uncaughtException", broke);
   process.on("unhandledRejection", broke);
