@@ -45,7 +45,7 @@ export function folderText({ project }: Pick<StackPlace, "project">): string {
  */
 export function stackPlace(text: string, projects: readonly string[], fallback: string): StackPlace {
   const [stack = "", project = fallback, ...rest] = text.split("/").reverse();
-  if (!projects.includes(project) || rest.length > 0 || !/^[\w.-]+$/.test(stack)) {
+  if (!projects.includes(project) || rest.length > 0 || !/^\w[\w.-]*$/.test(stack)) {
     throw new Failure(
       `${JSON.stringify(text)} is no name of a stack of ${projects.join(" or ")}`,
       `<stack>, which is one of ${fallback}, or <project>/<stack>; pulumi stack ls in ${fallback}/ shows them`,

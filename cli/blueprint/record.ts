@@ -26,7 +26,8 @@ const step = z.object({
   evidence: z.array(z.string()).default([]),
 });
 
-const record = z.object({
+/** What a record is. */
+export const recordSchema = z.object({
   ref: z.string(),
   env: z.string(),
   /** The last run. */
@@ -45,7 +46,7 @@ const record = z.object({
 });
 
 /** The record of a blueprint in an environment. */
-export type BlueprintRecord = z.output<typeof record>;
+export type BlueprintRecord = z.output<typeof recordSchema>;
 
 /** A step's last run. */
 export type StepRecord = z.output<typeof step>;
@@ -69,7 +70,7 @@ export function placeOf(ref: string, env: string): string {
 export function readRecord(ref: string, env: string): BlueprintRecord {
   const path = `${placeOf(ref, env)}.json`;
   if (!existsSync(path)) return { ref, env, steps: {} };
-  const parsed = record.safeParse(json(path));
+  const parsed = recordSchema.safeParse(json(path));
   if (parsed.success) return parsed.data;
   throw new Failure(`${path} is no record of a blueprint`, `move it away: every step is then run again, once`);
 }

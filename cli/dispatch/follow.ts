@@ -15,6 +15,7 @@ import { jobFiles } from "./job-script.ts";
 import { merge } from "./merge.ts";
 import type { RemoteState, Runner } from "./remote.ts";
 import { atRunner } from "./runner.ts";
+import type { Files, Unpacked } from "./tarball.ts";
 
 /** How often a lost connection is made anew, each time with patience. */
 const reconnects = 10;
@@ -182,9 +183,9 @@ async function conclude(runner: Runner, job: Job, state: RemoteState): Promise<J
     );
   }
   const exitCode = state.at === "ended" ? state.exitCode : 1;
-  const files = await runner.fetch(job);
-  const ended = job.phase === "merged" ? job : bringHome(advance(job, { phase: "ended", exitCode }), files);
-  const end = await close(runner, ended, files);
+  const left = await runner.fetch(job);
+  const ended = job.phase === "merged" ? job : bringHome(advance(job, { phase: "ended", exitCode }), left);
+  const end = await close(runner, ended, left.files);
   if (state.at === "ended") return end;
   const why = state.at === "waiting" ? "did not begin" : "was killed there";
   throw new Failure(
@@ -193,15 +194,15 @@ async function conclude(runner: Runner, job: Job, state: RemoteState): Promise<J
   );
 }
 
-function bringHome(job: Job, files: ReadonlyMap<string, Buffer>): Job {
-  const conflicts = merge(job, files);
+function bringHome(job: Job, left: Unpacked): Job {
+  const conflicts = merge(job, left);
   const merged = advance(job, { phase: "merged" });
   for (const lease of job.leases) releaseLease(lease);
   for (const conflict of conflicts) process.stderr.write(`! ${conflict}\n`);
   return conflicts.length > 0 ? advance(merged, { exitCode: Math.max(1, job.exitCode ?? 1) }) : merged;
 }
 
-async function close(runner: Runner, job: Job, files: ReadonlyMap<string, Buffer>): Promise<JobEnd> {
+async function close(runner: Runner, job: Job, files: Files): Promise<JobEnd> {
   await runner.clean(job);
   const { exitCode = 1 } = job;
   const outcome = exitCode === 0 ? "ok" : exitCode === 130 ? "interrupted" : "failed";

@@ -78,6 +78,11 @@ export function rescueDirectory(id: string): string {
   return join(jobsRoot(), `${id}.rescued`);
 }
 
+/** Directory of what a runner sent and is refused. */
+export function refusedDirectory(id: string): string {
+  return join(jobsRoot(), `${id}.refused`);
+}
+
 /** Whether a job's record is still there. */
 export function isOpen(id: string): boolean {
   return existsSync(pathOf(id));

@@ -1,33 +1,35 @@
 /**
- * What a job left, brought home: states, history, the blueprint's record, evidence, host keys. It can be done twice. A state
- * that is no longer the one that was sent is never written over.
+ * What a job left, brought home as it was planned: states, history, the blueprint's record, evidence, host keys. It can be done
+ * twice, and goes on where it was cut off. A state that is no longer the one that was sent is never written over, and what is
+ * refused is kept aside.
  */
-import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { knownHostsFile } from "../../components/ssh/known-hosts.ts";
 import { stateRoot } from "../../components/state-root.ts";
-import {
-  checkpointPath,
-  hasState,
-  historyPath,
-  isHeld,
-  lockStack,
-  readCheckpoint,
-  writeCheckpoint,
-} from "../backend.ts";
-import { type BlueprintRecord, placeOf } from "../blueprint/record.ts";
+import { evidenceRoot } from "../../provider/evidence/directory.ts";
+import { hasState, historyPath, isHeld, lockStack, readCheckpoint, writeCheckpoint } from "../backend.ts";
+import { type BlueprintRecord, writeRecord } from "../blueprint/record.ts";
 import { writeStackFile } from "../blueprint/stack-file.ts";
 import { jobPlaces } from "./bundle.ts";
-import { type Job, type Lease, rescueDirectory } from "./job.ts";
-import type { Files } from "./tarball.ts";
+import { lookHere } from "./home/here.ts";
+import { planHome, type Refusal, type StackHome } from "./home/plan.ts";
+import type { RunFiles } from "./home/sets.ts";
+import { type Job, type Lease, refusedDirectory, rescueDirectory } from "./job.ts";
+import type { Unpacked } from "./tarball.ts";
 
 /** Brings home what a job left. @returns what could not be, each with what to do. */
-export function merge(job: Job, files: Files): string[] {
-  const conflicts = job.leases.flatMap((lease) => mergeState(job, lease, files) ?? []);
-  mergeEvidence(files);
-  mergeRecord(job, files);
-  mergeKnownHosts(job, files);
-  return conflicts;
+export function merge(job: Job, left: Unpacked): string[] {
+  const { stacks, runs, record, refusals } = planHome(
+    job,
+    left,
+    lookHere(job, (text) => rebased(job, text)),
+  );
+  const refused = refusals.map((refusal, index) => keepAside(job, refusal, index));
+  const conflicts = stacks.flatMap((home) => mergeStack(job, home));
+  mergeEvidence(runs);
+  if (record) mergeRecord(job, record);
+  return [...refused, ...conflicts];
 }
 
 /** Paths that were the job's, as they are here. */
@@ -37,11 +39,55 @@ export function rebased({ remote: { directory }, file }: Pick<Job, "remote" | "f
     .replaceAll(`${directory}/${jobPlaces.blueprint}`, file);
 }
 
-function mergeState(job: Job, lease: Lease, files: Files): string | undefined {
-  const { backend: root } = job;
-  const returned = files.get(join(jobPlaces.backend, checkpointPath(lease)))?.toString("utf8");
-  if (root === undefined || returned === undefined) return undefined;
-  const text = rebased(job, returned);
+/** Keeps what is refused, for nobody but the operator. @returns what it is, what is wrong with it, where it is, and what to do. */
+function keepAside(job: Job, { what, problems, files }: Refusal, index: number): string {
+  const directory = join(refusedDirectory(job.id), String(index + 1));
+  for (const [name, content] of files) writePrivately(join(directory, name.replace(/[^\w.-]+/g, "_")), content);
+  const lines = problems.map(plain);
+  writePrivately(join(directory, "why.txt"), `${plain(what)}\n${lines.map((line) => `  - ${line}\n`).join("")}`);
+  const rest = lines.length > 1 ? ` (and ${lines.length - 1} more)` : "";
+  const place = job.steps.find(({ project, stack }) => what === `${project}/${stack}`);
+  const refresh = place
+    ? `; then pulumi refresh --stack ${place.stack}, in ${place.project}/, finds what the job changed${importOf(files, directory)}`
+    : "";
+  return (
+    `${plain(what)} is refused: ${lines[0]}${rest}; what came is in ${directory}, and here nothing of it was changed\n` +
+    `    next: look at ${job.vm} before anything else is sent there${refresh}`
+  );
+}
+
+/** A refused state as Pulumi imports it, for a person who has looked at it; nothing where it is none at all. */
+function importOf(files: Refusal["files"], directory: string): string {
+  try {
+    const deployment = deploymentIn(files.get("state.json")?.toString("utf8") ?? "");
+    if (deployment === null || typeof deployment !== "object") return "";
+    const path = join(directory, "import.json");
+    writePrivately(path, JSON.stringify({ version: 3, deployment }));
+    return `; or, once you have read it and believe it: pulumi stack import --file ${path}`;
+  } catch {
+    return "";
+  }
+}
+
+/** What a runner wrote, without characters that a terminal obeys. */
+function plain(text: string): string {
+  return text.replace(/\p{Cc}/gu, "?").slice(0, 600);
+}
+
+/** Host keys, history, state: whoever is cut off in between does the rest again. */
+function mergeStack(job: Job, home: StackHome): string[] {
+  const { project, stack, state, knownHosts } = home;
+  const lease = job.leases.find((one) => one.project === project && one.stack === stack);
+  const conflict = lease && state !== undefined ? conflictOf(job, lease, state) : undefined;
+  if (conflict !== undefined) return [conflict];
+  if (knownHosts !== undefined) writeIfOther(knownHostsFile(`${project}/${stack}`), knownHosts);
+  if (lease && state !== undefined) mergeState(job, lease, home, state);
+  return [];
+}
+
+/** Why a job's state cannot go where it is of: somebody else has the stack, or has changed it. */
+function conflictOf(job: Job, lease: Lease, text: string): string | undefined {
+  const { backend: root = "" } = job;
   // `pulumi cancel` takes locks away: whoever has the stack then, and what became of it, decides.
   const holders = isHeld(lease) ? undefined : lockStack(lease.lock, job.id);
   const current = hasState(root, lease) ? readCheckpoint(root, lease) : undefined;
@@ -50,16 +96,16 @@ function mergeState(job: Job, lease: Lease, files: Files): string | undefined {
   const name = `${lease.project}/${lease.stack}`;
   if (holders !== undefined)
     return rescued(job, lease, text, `${name} is held by ${holders} (its lock was taken away)`);
-  if (current?.sha256 !== lease.sha256) {
-    const what = current ? "changed" : "removed";
-    return rescued(job, lease, text, `the state of ${name} was ${what} here while the job had it`);
-  }
+  if (current?.sha256 === lease.sha256) return undefined;
+  const what = current ? "changed" : "removed";
+  return rescued(job, lease, text, `the state of ${name} was ${what} here while the job had it`);
+}
+
+function mergeState({ backend: root = "" }: Job, lease: Lease, { history }: StackHome, text: string): void {
+  if (readCheckpoint(root, lease).text === text) return;
   // Its history first: whoever is cut off in between does this again.
-  for (const [name, content] of below(files, join(jobPlaces.backend, historyPath(lease)))) {
-    if (!name.endsWith(".attrs")) writeNew(join(root, historyPath(lease), name), content);
-  }
+  for (const [name, content] of history) writeNew(join(root, historyPath(lease), name), content);
   writeCheckpoint(root, lease, text);
-  return undefined;
 }
 
 /** Puts a job's state beside the stack that it cannot go to. @returns why, where it is, and what to do. */
@@ -74,48 +120,18 @@ function deploymentIn(checkpoint: string): unknown {
 }
 
 /** Evidence stays as it was written: its manifests vouch for it. */
-function mergeEvidence(files: Files): void {
-  for (const [name, content] of below(files, join(jobPlaces.state, "evidence"))) {
-    writeNew(join(stateRoot(), "evidence", name), content);
+function mergeEvidence(runs: readonly RunFiles[]): void {
+  for (const { owner, run, files } of runs) {
+    for (const [name, content] of files) writeNew(join(evidenceRoot(), owner, run, name), content);
   }
 }
 
 /** The record of the blueprint, and the configuration of the stacks that the job worked on. */
-function mergeRecord(job: Job, files: Files): void {
-  const path = `${placeOf(job.ref, job.env)}.json`;
-  const returned = files.get(join(jobPlaces.state, relative(stateRoot(), path)));
-  if (!job.changes || !returned) return;
-  const text = rebased(job, returned.toString("utf8"));
-  const { run, steps } = JSON.parse(text) as BlueprintRecord;
-  writePrivately(path, text);
+function mergeRecord(job: Job, record: BlueprintRecord): void {
+  const { run, steps } = record;
+  writeRecord(record);
   if (job.verb !== "deploy") return;
   for (const step of job.steps) if (run && steps[step.id]?.run === run.id) writeStackFile(step, step.config);
-}
-
-/** Host keys of the job's own stacks are as the job left them; of others, what was met for the first time. */
-function mergeKnownHosts(job: Job, files: Files): void {
-  const own = new Set(job.steps.map(({ project, stack }) => `${project}/${stack}`));
-  for (const [name, content] of below(files, jobPlaces.knownHosts)) {
-    const path = knownHostsFile(name);
-    if (job.changes && own.has(name)) writePrivately(path, content);
-    else addHosts(path, content.toString("utf8"));
-  }
-}
-
-function addHosts(path: string, text: string): void {
-  const linesOf = (all: string) => all.split("\n").filter((line) => line.trim() !== "");
-  const known = existsSync(path) ? linesOf(readFileSync(path, "utf8")).map((line) => line.split(/\s+/)[0]) : [];
-  const news = linesOf(text).filter((line) => !known.includes(line.split(/\s+/)[0]));
-  if (news.length === 0) return;
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  appendFileSync(path, news.map((line) => `${line}\n`).join(""), { mode: 0o600 });
-}
-
-/** Files below a directory, by their path from there. */
-function below(files: Files, directory: string): [string, Buffer][] {
-  return [...files].flatMap(([name, content]): [string, Buffer][] => {
-    return name.startsWith(`${directory}/`) ? [[name.slice(directory.length + 1), content]] : [];
-  });
 }
 
 function writePrivately(path: string, content: string | Buffer): void {
@@ -127,4 +143,8 @@ function writePrivately(path: string, content: string | Buffer): void {
 
 function writeNew(path: string, content: Buffer): void {
   if (!existsSync(path)) writePrivately(path, content);
+}
+
+function writeIfOther(path: string, content: string): void {
+  if (!existsSync(path) || readFileSync(path, "utf8") !== content) writePrivately(path, content);
 }

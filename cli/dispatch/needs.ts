@@ -3,7 +3,6 @@
  * a runner.
  */
 import { isAbsolute, join, relative, resolve } from "node:path";
-import type { BlueprintPlan, PlannedStep } from "../../components/blueprint/plan.ts";
 import { templateStack } from "../../platform-vm/plan-proxmox.ts";
 import { readStackFile } from "../blueprint/stack-file.ts";
 import { checkout, folderOf, type StackPlace } from "../pulumi.ts";
@@ -23,8 +22,14 @@ const stackKeys: Readonly<Record<string, string>> = { "site.stack": "foundation"
 /** Configuration keys that name a file. */
 const fileKeys = ["site.file", "vms.file", "netbox.file"];
 
+/** A step, as far as it needs something. */
+interface NeedingStep extends StackPlace {
+  /** The configuration that it gets. */
+  config: Readonly<Record<string, unknown>>;
+}
+
 /** Looks through the configuration that each step will have. */
-export function needsOfPlan({ steps, env }: Pick<BlueprintPlan, "steps" | "env">): Needs {
+export function needsOfPlan({ steps, env }: { steps: readonly NeedingStep[]; env: string }): Needs {
   const own = new Set(steps.map(({ project, stack }) => `${project}/${stack}`));
   const reads = new Map<string, StackPlace>();
   const files = new Set<string>();
@@ -49,7 +54,7 @@ export function needsOfPlan({ steps, env }: Pick<BlueprintPlan, "steps" | "env">
   return { reads: [...reads.values()], files: [...files], problems };
 }
 
-function stacksIn({ project }: PlannedStep, values: Record<string, unknown>, env: string): StackPlace[] {
+function stacksIn({ project }: StackPlace, values: Record<string, unknown>, env: string): StackPlace[] {
   const named = Object.entries(stackKeys).flatMap(([key, producer]): StackPlace[] => {
     const value = values[key];
     return typeof value === "string" && value !== "" ? [{ project: producer, stack: value }] : [];

@@ -8,10 +8,12 @@ import { withoutRoom } from "../../provider/runner/operations-delivery.ts";
 import { Failure } from "../../toolchain/failure.ts";
 import type { Job } from "./job.ts";
 import { jobFiles } from "./job-script.ts";
-import { type Files, packFiles, unpackFiles } from "./tarball.ts";
+import { type Files, packFiles, type Unpacked, unpackFiles } from "./tarball.ts";
 
 /** Bound on sending or fetching a job's files, in seconds. */
 const transferSeconds = 900;
+/** Bound on what is taken from a runner at once, in bytes. */
+const maximumBytes = 256 * 1024 ** 2;
 /**
  * Where there may be a file system in memory, the better one first: in /run, which every machine with systemd has, nobody but
  * root makes anything; from /dev/shm, which containers have, logind may remove what is of a user who logs out.
@@ -108,7 +110,8 @@ done
 look
 echo lost`;
     const [at = "", code] = (await this.asUser(script)).trim().split(" ");
-    if (at === "ended") return { at, exitCode: Number(code) };
+    // What is no exit code is no success.
+    if (at === "ended") return { at, exitCode: /^\d{1,3}$/.test(code ?? "") ? Number(code) : 1 };
     if (at === "absent" || at === "waiting" || at === "running" || at === "lost") return { at };
     throw new Failure(`${this.vm} says ${JSON.stringify(at)} of the job in ${directory}`);
   }
@@ -133,7 +136,7 @@ echo lost`;
   }
 
   /** Fetches what the job left: its answer, states, records, evidence, host keys. */
-  async fetch({ remote: { directory } }: Job): Promise<Map<string, Buffer>> {
+  async fetch({ remote: { directory } }: Job): Promise<Unpacked> {
     const kept = [jobFiles.answer, jobFiles.log, "backend", "home/.config/holdfast", "home/.local/state/holdfast"];
     const script = `cd ${shellQuote(directory)} && set -- && for each in ${kept.join(" ")}; do [ -e "$each" ] && set -- "$@" "$each"; done; exec tar -czf - "$@"`;
     return unpackFiles(await this.bytes(script));
@@ -154,8 +157,24 @@ echo lost`;
 
   private async bytes(script: string): Promise<Buffer> {
     const chunks: Buffer[] = [];
+    let length = 0;
+    const take = (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > maximumBytes) this.connection.abort();
+      else chunks.push(chunk);
+    };
     const timer = setTimeout(() => this.connection.abort(), transferSeconds * 1000);
-    const code = await this.connection.stream(script, (chunk) => chunks.push(chunk)).finally(() => clearTimeout(timer));
+    const code = await this.connection.stream(script, take).catch((error: Error) => {
+      if (length <= maximumBytes) throw error;
+      return undefined;
+    });
+    clearTimeout(timer);
+    if (length > maximumBytes) {
+      throw new Failure(
+        `${this.vm} sends more than ${maximumBytes / 1024 ** 2} MiB, which no job leaves; nothing was brought home`,
+        "look at the job's directory there; where nothing of it is needed: holdfast dispatch abandon",
+      );
+    }
     if (code !== 0) throw new Failure(`on ${this.vm}: what the job left could not be read (${code})`);
     return Buffer.concat(chunks);
   }

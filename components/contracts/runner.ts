@@ -3,6 +3,7 @@
  * No credentials in it.
  */
 import { z } from "zod";
+import { knownHostsName } from "../ssh/known-hosts.ts";
 import type { Contract } from "./contract.ts";
 
 const word = z.string().regex(/^[a-z0-9]+(-[a-z0-9]+)*$/, "expected lower-case letters, digits and single hyphens");
@@ -46,7 +47,7 @@ const runner = z.strictObject({
     jump: way.optional(),
     bastion: way.optional(),
     /** `<project>/<stack>` whose known_hosts has the host keys. */
-    knownHosts: z.string().min(1),
+    knownHosts: z.string().regex(knownHostsName, "expected <project>/<stack>"),
   }),
   /** Where the toolchain is installed: absolute. */
   prefix: z.string().startsWith("/"),

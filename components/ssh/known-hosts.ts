@@ -13,8 +13,16 @@ const location = [".config", "holdfast", "known_hosts"] as const;
 /** A host key as it stands in known_hosts and in `ssh-keyscan`: type and base64 blob. */
 export type HostKey = `${string} ${string}`;
 
-/** The stack's known_hosts file on this workstation. `stack` is `<project>/<stack>`. */
+/** What names the known hosts of a stack: `<project>/<stack>`, neither of which leads elsewhere or looks like an option. */
+export const knownHostsName = /^\w[\w.-]*\/\w[\w.-]*$/;
+
+/**
+ * The stack's known_hosts file on this workstation. `stack` is `<project>/<stack>`.
+ * @throws for a name that could lead out of their directory.
+ */
 export function knownHostsFile(stack: string): string {
+  if (!knownHostsName.test(stack))
+    throw new Error(`${JSON.stringify(stack)} names no known hosts: expected <project>/<stack>`);
   return join(homedir(), ...location, stack);
 }
 

@@ -3,6 +3,7 @@
  *
  * It finds what was changed by accident or by somebody who left the manifest alone. The manifest is not signed.
  */
+import { createHash } from "node:crypto";
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
@@ -58,12 +59,36 @@ function octal(mode: number): string {
   return mode.toString(8).padStart(4, "0");
 }
 
-function manifestOf(directory: string): ManifestEntry[] | undefined {
-  const path = join(directory, manifestName);
-  if (!lstatSync(path, { throwIfNoEntry: false })?.isFile()) return undefined;
+/**
+ * The same of files that lie nowhere yet, by name: everything that differs from their manifest, in words.
+ */
+export function fileDifferences(files: ReadonlyMap<string, Uint8Array>): string[] {
+  const manifest = files.get(manifestName);
+  const listed = manifest && entriesIn(Buffer.from(manifest).toString("utf8"));
+  if (!listed) return [`${manifestName} is missing, or is no manifest`];
+  const expected = new Map(listed.map((entry) => [entry.name, entry]));
+  const extra = [...files.keys()].filter((name) => name !== manifestName && !expected.has(name));
+  return [
+    ...extra.map((name) => `${name} is there, but not in the manifest`),
+    ...listed.flatMap(({ name, sha256, size }) => {
+      const content = files.get(name);
+      if (!content) return [`${name} is missing`];
+      const is = createHash("sha256").update(content).digest("hex");
+      return content.length === size && is === sha256 ? [] : [`${name} is not what the manifest says`];
+    }),
+  ];
+}
+
+function entriesIn(text: string): ManifestEntry[] | undefined {
   try {
-    return manifestSchema.parse(JSON.parse(readFileSync(path, "utf8"))).files;
+    return manifestSchema.parse(JSON.parse(text)).files;
   } catch {
     return undefined;
   }
+}
+
+function manifestOf(directory: string): ManifestEntry[] | undefined {
+  const path = join(directory, manifestName);
+  if (!lstatSync(path, { throwIfNoEntry: false })?.isFile()) return undefined;
+  return entriesIn(readFileSync(path, "utf8"));
 }

@@ -3,8 +3,9 @@
  * connections, killed dispatchers and jobs, interrupts, refusals, and that the state has one home throughout. The runner is this
  * machine, with another home; a VM is in the lab ring.
  */
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sampleProcesses } from "../../lab/process-sampler.ts";
 import { JobRunner, namesIn } from "./dispatch.fixture.ts";
@@ -154,6 +155,68 @@ describe.skipIf(!isRoot)("a job on a runner", () => {
     expect(await state()).not.toMatch(/"job,"/);
     await flow.engine.must("first", "stack", "import", "--stack", "dev-conflict", "--file", rescued);
     expect(await state()).toMatch(/"job,"/);
+  });
+
+  test("of a hostile runner brings home what it was given, whole or not at all, and what is refused is kept aside and named", async () => {
+    const wait = flow.at("hostile.go");
+    const file = flow.blueprint("hostile", {}, { config: { wait } });
+    const first = runner.begin(file);
+    await flow.there(`${wait}.began`);
+    first.kill("SIGKILL");
+    await first;
+    const job = openJob();
+    writeFileSync(wait, "");
+    const there = (...path: string[]) => join(runner.jobs, job, ...path);
+    await flow.there(there("exit"));
+
+    const home = flow.engine.env.HOME ?? "";
+    const knownHosts = (...path: string[]) => join(".config/holdfast/known_hosts", ...path);
+    mkdirSync(join(home, knownHosts("runners")), { recursive: true });
+    writeFileSync(join(home, knownHosts("runners/crunchy")), "192.0.2.9 ssh-ed25519 OURS\n");
+    const plant = (path: string, content: string) => {
+      mkdirSync(dirname(there(path)), { recursive: true });
+      writeFileSync(there(path), content);
+    };
+    plant("backend/.pulumi/stacks/second/dev-hostile.json", '"this is no checkpoint"');
+    plant("backend/.pulumi/stacks/runners/crunchy.json", '"neither is this"');
+    plant(join("home", knownHosts("runners/crunchy")), "192.0.2.9 ssh-ed25519 AAAA\n");
+    // Like a directory that is here.
+    plant(join("home", knownHosts("foundation")), "x");
+    mkdirSync(join(home, knownHosts("foundation")), { recursive: true });
+    const forged = "home/.local/state/holdfast/evidence/runners/crunchy/20260101T000000Z-1-abc";
+    const run = JSON.stringify({ run: "20260101T000000Z-1-abc", project: "runners", stack: "crunchy" });
+    const sha256 = createHash("sha256").update(run).digest("hex");
+    plant(`${forged}/run.json`, run);
+    plant(`${forged}/manifest.json`, JSON.stringify({ files: [{ name: "run.json", sha256, size: run.length }] }));
+    symlinkSync("/etc/passwd", there("backend/.pulumi/stacks/first/link.json"));
+
+    const before = await flow.engine.state("second", "dev-hostile");
+    const attached = await flow.engine.holdfast("dispatch", "attach", job);
+    expect(attached.exitCode, attached.stderr).toBe(1);
+    for (const [what, why] of [
+      ["second/dev-hostile", "it is no checkpoint of version 3"],
+      ['"backend/.pulumi/stacks/runners/crunchy.json"', "the job was not given it"],
+      [`"home/${knownHosts("runners/crunchy")}"`, "the job was not given it"],
+      [`"home/${knownHosts("foundation")}"`, "the job was not given it"],
+      [`"${forged}/run.json"`, "the job was not given it"],
+      ['"backend/.pulumi/stacks/first/link.json"', "it is no regular file but a symlink"],
+    ] as const)
+      expect(attached.stderr).toContain(`${what} is refused: ${why}`);
+    expect(await flow.engine.state("second", "dev-hostile")).toBe(before);
+    expect(readFileSync(join(home, knownHosts("runners/crunchy")), "utf8")).toContain("OURS");
+    expect(namesIn(join(flow.state, "evidence/runners"))).toEqual([]);
+    const aside = join(flow.state, "jobs", `${job}.refused`);
+    expect(statSync(aside).mode & 0o777).toBe(0o700);
+    expect(readFileSync(join(aside, "1/state.json"), "utf8")).toBe('"this is no checkpoint"');
+    // The rest is home, nothing is left there, and the next dispatch goes on.
+    expect(await outputOf("first", "dev-hostile", "value")).toBe("a,");
+    expect(await flow.statuses(file)).toEqual({ one: "ok", two: "error" });
+    for (const directory of evidenceIn(attached.stderr))
+      expect((await flow.engine.holdfast("evidence", "verify", directory)).exitCode).toBe(0);
+    expect([left(), openJobs()]).toEqual([[], []]);
+    const resumed = await runner.dispatch(file);
+    expect(resumed.exitCode, resumed.stderr).toBe(0);
+    expect(await outputOf("second", "dev-hostile", "value")).toBe("b,a,");
   });
 
   test("that is killed on the runner brings home how far it came; one of a runner that was rebuilt is forgotten on demand; the next goes on", async () => {

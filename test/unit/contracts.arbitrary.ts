@@ -125,7 +125,12 @@ export const runner = fc.record(
     access: fc.record(
       {
         ...{ user: namePart, port: fc.integer({ min: 1, max: 65535 }), hostKey: fc.constantFrom("", "ssh-rsa AAAA") },
-        ...{ direct: fc.boolean(), jump: way, bastion: way, knownHosts: namePart },
+        ...{
+          direct: fc.boolean(),
+          jump: way,
+          bastion: way,
+          knownHosts: fc.tuple(namePart, namePart).map((parts) => parts.join("/")),
+        },
       },
       { ...optional, requiredKeys: ["user", "port", "hostKey", "direct", "knownHosts"] },
     ),

@@ -16,6 +16,7 @@ import { abandoned, readDispatchEvidence, writeDispatchEvidence } from "../../cl
 import { abandon, settle, untilEnded } from "../../cli/dispatch/follow.ts";
 import { advance, type Job, openJobs, writeJob } from "../../cli/dispatch/job.ts";
 import type { Runner, RunnerFacts } from "../../cli/dispatch/remote.ts";
+import type { Unpacked } from "../../cli/dispatch/tarball.ts";
 import { identityOf } from "../../cli/process.ts";
 import type { Pulumi } from "../../cli/pulumi.ts";
 import { stateOf } from "../../cli/state-show.ts";
@@ -118,6 +119,9 @@ test("a job whose words do not come is looked at with a pause in between; its la
   expect([state, told, pauses]).toEqual([{ at: "ended", exitCode: 0 }, "one two three", 3]);
 });
 
+/** What a job left that did nothing. */
+const nothing: Unpacked = { files: new Map(), directories: new Set(), refused: [] };
+
 /** A job that is at work, with its record. */
 function jobAtWork(): Job {
   const job: Job = {
@@ -146,7 +150,7 @@ test("of two processes that follow a job one brings it home, and the other says 
   const job = jobAtWork();
   const cleaned: string[] = [];
   const runner = runnerWith({
-    fetch: async () => new Map([["answer.out", Buffer.from("done\n")]]),
+    fetch: async () => ({ ...nothing, files: new Map([["answer.out", Buffer.from("done\n")]]) }),
     clean: async ({ id }) => void cleaned.push(id),
   });
   const ended = { at: "ended", exitCode: 3 } as const;
@@ -214,7 +218,7 @@ test("a job that is abandoned while another process brings it home is home", asy
   const runner = runnerWith({
     fetch: async () => {
       gone = abandon(job.id);
-      return new Map();
+      return nothing;
     },
   });
   expect(await settle(runner, job, { at: "ended", exitCode: 0 })).toMatchObject({ exitCode: 0 });

@@ -16,7 +16,6 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { pack } from "tar-stream";
 import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import {
   checkpointPath,
@@ -32,10 +31,11 @@ import type { Job } from "../../cli/dispatch/job.ts";
 import { jobScript } from "../../cli/dispatch/job-script.ts";
 import { merge } from "../../cli/dispatch/merge.ts";
 import { readRunner, runnerStack, waysTo } from "../../cli/dispatch/runner.ts";
-import { packFiles, unpackFiles } from "../../cli/dispatch/tarball.ts";
+import type { Unpacked } from "../../cli/dispatch/tarball.ts";
 import { dispatchVerb } from "../../cli/dispatch.ts";
 import type { Pulumi } from "../../cli/pulumi.ts";
 import type { Runner } from "../../components/contracts/runner.ts";
+import { at, evidence as evidenceOf, publicKey, run, unpacked } from "./job-home.fixture.ts";
 
 const place = { project: "platform-vm", stack: "dev-pgha" };
 const secret = { "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", ciphertext: "v1:abc" };
@@ -56,11 +56,10 @@ function write(path: string, content: string | Buffer): string {
 
 /** A checkpoint as Pulumi's store has it. */
 function checkpoint(outputs: object, more: object[] = []): string {
-  const stack = { urn: "urn:pulumi:dev::p::pulumi:pulumi:Stack::p-dev", type: "pulumi:pulumi:Stack", outputs };
-  return JSON.stringify({
-    version: 3,
-    checkpoint: { latest: { resources: [stack, ...more], pending_operations: [1] } },
-  });
+  const urn = "urn:pulumi:dev-pgha::platform-vm::pulumi:pulumi:Stack::platform-vm-dev-pgha";
+  const stack = { urn, custom: false, type: "pulumi:pulumi:Stack", outputs };
+  const latest = { resources: [stack, ...more], pending_operations: [] };
+  return JSON.stringify({ version: 3, checkpoint: { stack: "organization/platform-vm/dev-pgha", latest } });
 }
 
 test("of a stack that is only read its outputs go along, without secrets, and nothing that is in it", () => {
@@ -136,62 +135,90 @@ test("the script of a job holds no secret, quotes what it is told, and takes its
   expect(text.indexOf("rm -rf '/run/x/1'")).toBeLessThan(text.indexOf("mv exit.new exit"));
 });
 
-test("a runner's archive is believed no more than it has to be", async () => {
-  const files = new Map([["a/b", Buffer.from([0, 255])]]);
-  expect(await unpackFiles(await packFiles(files))).toEqual(files);
-  const archive = pack();
-  archive.entry({ name: "../../.bashrc" }, "evil");
-  archive.finalize();
-  const chunks: Buffer[] = [];
-  for await (const chunk of archive) chunks.push(chunk as Buffer);
-  await expect(unpackFiles(gzipSync(Buffer.concat(chunks)))).rejects.toThrow(
-    /a file with the name "\.\.\/\.\.\/\.bashrc"/,
-  );
-});
-
 const directory = "/home/ops/.local/state/holdfast/jobs/1";
 
 /** A job that ended, with its stack held for it. */
 function endedJob(): Job {
   return {
     ...{ id: "job-1", runner: "dev-runner", vm: "runner", ref: "platform/pgha@v1", env: "dev", verb: "destroy" },
-    ...{ file: "/here/pgha.yml", command: [], passed: [], changes: true, owner: "ada", host: "here", began: "" },
+    ...{ file: "/here/pgha.yml", command: [], passed: [], changes: true, owner: "ada", host: "here" },
+    began: "2026-01-27T10:00:00.000Z",
     ...{ backend: root, leases: [takeLease(root, place, "job-1")], steps: [{ id: "pgha", ...place, config: {} }] },
     ...{ phase: "ended", remote: { directory, secrets: "/run/x/1" } },
   };
 }
 
-test("what a job left is brought home: paths as they are here, its own stacks' host keys, of others what is new", () => {
-  write(join(root, checkpointPath(place)), checkpoint({}));
-  const known = (name: string) => join(root, "home/.config/holdfast/known_hosts", name);
-  write(known("platform-vm/dev-pgha"), "192.0.2.1 ssh-ed25519 OLD\n");
-  write(known("foundation/shared"), "192.0.2.2 ssh-ed25519 KEPT\n");
-  const job = endedJob();
-  const evidence = "home/.local/state/holdfast/evidence/platform-vm/dev-pgha/1/run.json";
+/** What the job of these tests left, with its stack's new host key. */
+function left(...more: [string, string][]): Unpacked {
+  const evidence = evidenceOf("platform-vm/dev-pgha", run).map(([name, text]): [string, string] => [name, text]);
   const texts: [string, string][] = [
-    [`backend/${checkpointPath(place)}`, checkpoint({ evidence_dir: `${directory}/${dirname(evidence)}` })],
+    [
+      `backend/${checkpointPath(place)}`,
+      checkpoint({ address: "192.0.2.1", evidence_dir: `${directory}/${at.evidence("platform-vm/dev-pgha")}` }),
+    ],
     ["backend/.pulumi/history/platform-vm/dev-pgha/dev-pgha-1.history.json", "{}"],
-    [evidence, "evidence"],
+    ...evidence,
     [
       "home/.local/state/holdfast/blueprints/dev/platform.pgha.v1.json",
-      `{ "run": {}, "steps": {}, "file": "${directory}/blueprint.yml" }`,
+      `{ "ref": "platform/pgha@v1", "env": "dev", "steps": { "pgha": { "project": "platform-vm", "stack": "dev-pgha", "status": "destroyed",
+        "run": "${run}", "began": "", "evidence": ["${directory}/${at.evidence("platform-vm/dev-pgha")}"] } } }`,
     ],
-    ["home/.config/holdfast/known_hosts/platform-vm/dev-pgha", "192.0.2.1 ssh-ed25519 NEW\n"],
-    ["home/.config/holdfast/known_hosts/foundation/shared", "192.0.2.2 ssh-ed25519 OTHER\n192.0.2.3 ssh-ed25519 MET\n"],
+    ["home/.config/holdfast/known_hosts/platform-vm/dev-pgha", `192.0.2.1 ${publicKey("old")}\n`],
+    ...more,
   ];
-  const files = new Map(texts.map(([name, text]) => [name, Buffer.from(text)]));
+  return unpacked(new Map(texts));
+}
+
+test("what a job left is brought home, with its paths as they are here, and can be brought home twice", () => {
+  write(join(root, checkpointPath(place)), checkpoint({}));
+  const known = (name: string) => join(root, "home/.config/holdfast/known_hosts", name);
+  write(known("platform-vm/dev-pgha"), `192.0.2.1 ${publicKey("old")}\n`);
+  const job = endedJob();
   for (const _twice of [1, 2]) {
-    expect(merge(job, files)).toEqual([]);
+    expect(merge(job, left())).toEqual([]);
     const state = join(root, "home/.local/state/holdfast");
-    expect(readCheckpoint(root, place).text).toContain(`${state}/evidence/platform-vm/dev-pgha/1`);
-    expect(readFileSync(join(state, "evidence/platform-vm/dev-pgha/1/run.json"), "utf8")).toBe("evidence");
-    expect(readFileSync(join(state, "blueprints/dev/platform.pgha.v1.json"), "utf8")).toContain("/here/pgha.yml");
+    expect(readCheckpoint(root, place).text).toContain(`${state}/evidence/platform-vm/dev-pgha/${run}`);
+    expect(existsSync(join(state, `evidence/platform-vm/dev-pgha/${run}/run.json`))).toBe(true);
+    expect(readFileSync(join(state, "blueprints/dev/platform.pgha.v1.json"), "utf8")).toContain(`${state}/evidence`);
     expect(readdirSync(join(root, ".pulumi/history/platform-vm/dev-pgha"))).toEqual(["dev-pgha-1.history.json"]);
-    expect(readFileSync(known("platform-vm/dev-pgha"), "utf8")).toBe("192.0.2.1 ssh-ed25519 NEW\n");
-    expect(readFileSync(known("foundation/shared"), "utf8")).toBe(
-      "192.0.2.2 ssh-ed25519 KEPT\n192.0.2.3 ssh-ed25519 MET\n",
-    );
   }
+});
+
+test("what is refused is kept aside, for its owner alone, and named with what to do; the rest comes home", () => {
+  const path = write(join(root, checkpointPath(place)), checkpoint({}));
+  const job = endedJob();
+  const planted = "home/.config/holdfast/known_hosts/runners/crunchy";
+  const sent = left([`backend/${checkpointPath(place)}`, '"this is no checkpoint"'], [planted, "x ssh-ed25519 AAAA\n"]);
+  const conflicts = merge(job, sent);
+  const aside = join(root, "home/.local/state/holdfast/jobs/job-1.refused");
+  expect(conflicts).toEqual([
+    expect.stringMatching(
+      /^platform-vm\/dev-pgha is refused: it is no checkpoint of version 3.*refresh --stack dev-pgha/s,
+    ),
+    expect.stringContaining(`evidence/platform-vm/dev-pgha/${run} is refused`),
+    expect.stringContaining(`"${planted}" is refused: the job was not given it`),
+  ]);
+  expect(readFileSync(path, "utf8")).toBe(checkpoint({}));
+  expect(existsSync(join(root, "home/.config/holdfast/known_hosts/runners/crunchy"))).toBe(false);
+  expect(readFileSync(join(aside, "1/state.json"), "utf8")).toBe('"this is no checkpoint"');
+  for (const name of [aside, join(aside, "1")]) expect(statSync(name).mode & 0o777).toBe(0o700);
+  expect(statSync(join(aside, "1/state.json")).mode & 0o777).toBe(0o600);
+  const record = join(root, "home/.local/state/holdfast/blueprints/dev/platform.pgha.v1.json");
+  expect(JSON.parse(readFileSync(record, "utf8")).steps.pgha.run).toBe(run);
+});
+
+test("a merge that fails half way is done again by the same command", () => {
+  const path = write(join(root, checkpointPath(place)), checkpoint({}));
+  const job = endedJob();
+  // In the place of a run's directory there is something that nobody can write into.
+  const blocked = write(join(root, "home/.local/state/holdfast/evidence/platform-vm"), "");
+  expect(() => merge(job, left())).toThrow(/ENOTDIR|EEXIST/);
+  const state = readFileSync(path, "utf8");
+  expect(state).toContain("evidence_dir");
+  rmSync(blocked);
+  expect(merge(job, left())).toEqual([]);
+  expect(readFileSync(path, "utf8")).toBe(state);
+  expect(existsSync(join(blocked, `dev-pgha/${run}/manifest.json`))).toBe(true);
 });
 
 test.each([
@@ -221,7 +248,7 @@ test.each([
     const [before, locks] = [existsSync(path) && readFileSync(path, "utf8"), dirname(job.leases[0]?.lock ?? "")];
     const others = readdirSync(locks);
     const returned = checkpoint({ by: "job" });
-    const conflicts = merge(job, new Map([[`backend/${checkpointPath(place)}`, Buffer.from(returned)]]));
+    const conflicts = merge(job, unpacked(new Map([[`backend/${checkpointPath(place)}`, returned]])));
     for (const lease of job.leases) releaseLease(lease);
     expect(readdirSync(locks)).toEqual(others);
     expect(conflicts).toEqual(said ? [expect.stringMatching(said)] : []);

@@ -28,9 +28,14 @@ test.each([
   expect(stackPlace(text, ["platform-vm", "template-image"], "platform-vm")).toEqual(place);
 });
 
-test.each(["", "runners/crunchy", "a/platform-vm/dev", "../x", "dev apps"])("%j names none", (text) => {
-  expect(() => stackPlace(text, ["platform-vm", "template-image"], "platform-vm")).toThrow(/is no name of a stack of/);
-});
+test.each(["", "runners/crunchy", "a/platform-vm/dev", "../x", "dev apps", "..", "platform-vm/..", "-x", "--yes"])(
+  "%j names none",
+  (text) => {
+    expect(() => stackPlace(text, ["platform-vm", "template-image"], "platform-vm")).toThrow(
+      /is no name of a stack of/,
+    );
+  },
+);
 
 describe("a mistake of the configuration", () => {
   it.each([

@@ -1,0 +1,41 @@
+/**
+ * Which plugins the states of each project name: what a state that comes from elsewhere may make Pulumi start.
+ */
+import { createRequire } from "node:module";
+
+/** Packages that the program of a project uses, beside Pulumi's own. */
+const packagesOf: Readonly<Record<string, readonly string[]>> = {
+  foundation: [],
+  "template-image": ["holdfast", "proxmoxve"],
+  "platform-vm": ["holdfast", "libvirt", "proxmoxve"],
+  runners: ["holdfast", "libvirt"],
+  "ops-runner": ["holdfast"],
+};
+
+/** What an npm package says of its plugin. */
+interface PluginPackage {
+  version: string;
+  pulumi: { name: string; version: string; server?: string; parameterization?: { version: string; value: string } };
+}
+
+/** The packages of a project. One that is not of this suite has none of its own: only those that its state had. */
+export function projectPackages(project: string): readonly string[] {
+  return packagesOf[project] ?? [];
+}
+
+/** Inputs by which Pulumi finds the plugins of a project, as the SDKs of this checkout write them into a state. */
+export function projectPlugins(project: string): object[] {
+  // Those that Pulumi finds by their name alone: its own, and that of the path in Pulumi.yaml.
+  return [{}, ...projectPackages(project).flatMap((name) => (name === "holdfast" ? [] : [pluginInputs(name)]))];
+}
+
+function pluginInputs(name: string): object {
+  const require = createRequire(import.meta.url);
+  const { pulumi } = require(`@pulumi/${name}/package.json`) as PluginPackage;
+  const { parameterization, server } = pulumi;
+  if (parameterization) {
+    const { value, version } = parameterization;
+    return { version, __internal: { name: pulumi.name, parameterization: value, version: pulumi.version } };
+  }
+  return { version: pulumi.version, ...(server === undefined ? {} : { __internal: { pluginDownloadURL: server } }) };
+}
