@@ -195,11 +195,25 @@ async function conclude(runner: Runner, job: Job, state: RemoteState): Promise<J
 }
 
 function bringHome(job: Job, left: Unpacked): Job {
-  const conflicts = merge(job, left);
+  const conflicts = mergeOrSay(job, left);
   const merged = advance(job, { phase: "merged" });
   for (const lease of job.leases) releaseLease(lease);
   for (const conflict of conflicts) process.stderr.write(`! ${conflict}\n`);
   return conflicts.length > 0 ? advance(merged, { exitCode: Math.max(1, job.exitCode ?? 1) }) : merged;
+}
+
+/** @throws Failure where something here keeps it from coming home: what is done by then stays, and everything is there still. */
+function mergeOrSay(job: Job, left: Unpacked): string[] {
+  try {
+    return merge(job, left);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Failure(
+      `what job ${job.id} left could not be brought home as a whole: ${message}. It is on ${job.vm} still, and its stacks stay held`,
+      `mend that here, then holdfast dispatch attach ${job.id}`,
+      { cause: error },
+    );
+  }
 }
 
 async function close(runner: Runner, job: Job, files: Files): Promise<JobEnd> {

@@ -14,7 +14,7 @@ import { RunEvidence } from "../../cli/blueprint/evidence.ts";
 import { BeganError, type Order, sendJob } from "../../cli/dispatch/begin.ts";
 import { abandoned, readDispatchEvidence, writeDispatchEvidence } from "../../cli/dispatch/evidence.ts";
 import { abandon, settle, untilEnded } from "../../cli/dispatch/follow.ts";
-import { advance, type Job, openJobs, writeJob } from "../../cli/dispatch/job.ts";
+import { advance, type Job, openJobs, refusedDirectory, writeJob } from "../../cli/dispatch/job.ts";
 import type { Runner, RunnerFacts } from "../../cli/dispatch/remote.ts";
 import type { Unpacked } from "../../cli/dispatch/tarball.ts";
 import { identityOf } from "../../cli/process.ts";
@@ -224,6 +224,24 @@ test("a job that is abandoned while another process brings it home is home", asy
   expect(await settle(runner, job, { at: "ended", exitCode: 0 })).toMatchObject({ exitCode: 0 });
   await expect(gone).rejects.toThrow("job job-1 is over: another process brought it home");
   expect(readDispatchEvidence(job)?.outcome).toBe("ok");
+});
+
+test("what cannot be brought home here is said so, nothing is taken away there, and the same command goes on", async () => {
+  const job = jobAtWork();
+  const cleaned: string[] = [];
+  const planted: Unpacked = { ...nothing, files: new Map([["backend/.pulumi/stacks/a/b.json", Buffer.from("x")]]) };
+  const ended = { at: "ended", exitCode: 0 } as const;
+  const clean = async ({ id }: { id: string }) => void cleaned.push(id);
+  const runner = runnerWith({ fetch: async () => planted, state: async () => ended, clean });
+  // In the place of the directory for what is refused.
+  const blocked = write(refusedDirectory(job.id), "");
+  await expect(settle(runner, job, ended)).rejects.toThrow(
+    /^what job job-1 left could not be brought home as a whole: E\w+: .*\n.*holdfast dispatch attach job-1/,
+  );
+  expect([cleaned, openJobs()]).toEqual([[], [expect.objectContaining({ phase: "ended" })]]);
+  rmSync(blocked);
+  expect(await settle(runner, job, ended)).toMatchObject({ exitCode: 1 });
+  expect([cleaned, openJobs()]).toEqual([["job-1"], []]);
 });
 
 test("a stack that a job has is running, until what came of it is here; what only looks has no stack", async () => {
