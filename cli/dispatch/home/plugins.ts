@@ -1,7 +1,9 @@
 /**
  * Which plugins the states of each project name: what a state that comes from elsewhere may make Pulumi start.
  */
-import { createRequire } from "node:module";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { checkout } from "../../pulumi.ts";
 
 /** Packages that the program of a project uses, beside Pulumi's own. */
 const packagesOf: Readonly<Record<string, readonly string[]>> = {
@@ -14,7 +16,6 @@ const packagesOf: Readonly<Record<string, readonly string[]>> = {
 
 /** What an npm package says of its plugin. */
 interface PluginPackage {
-  version: string;
   pulumi: { name: string; version: string; server?: string; parameterization?: { version: string; value: string } };
 }
 
@@ -30,8 +31,8 @@ export function projectPlugins(project: string): object[] {
 }
 
 function pluginInputs(name: string): object {
-  const require = createRequire(import.meta.url);
-  const { pulumi } = require(`@pulumi/${name}/package.json`) as PluginPackage;
+  const file = join(checkout, "node_modules", "@pulumi", name, "package.json");
+  const { pulumi } = JSON.parse(readFileSync(file, "utf8")) as PluginPackage;
   const { parameterization, server } = pulumi;
   if (parameterization) {
     const { value, version } = parameterization;
