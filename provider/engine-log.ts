@@ -4,6 +4,7 @@
 import * as grpc from "@grpc/grpc-js";
 import enginerpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import engine from "@pulumi/pulumi/proto/engine_pb.js";
+import { printable } from "../components/printable.ts";
 
 /**
  * The engine's address in the plugin's arguments: the last one. Before it come flags, some with a value of their own, such
@@ -27,7 +28,7 @@ export class EngineLog {
     this.client ??= new enginerpc.EngineClient(address, grpc.credentials.createInsecure());
   }
 
-  /** Writes one line; a lost line is not worth failing an update for. */
+  /** Writes one line, whoever's words are in it; a lost line is not worth failing an update for. */
   write(severity: "info" | "warning" | "error" | "status", text: string, urn: string): void {
     if (!this.client) {
       process.stderr.write(`${severity}: ${text}\n`);
@@ -37,7 +38,7 @@ export class EngineLog {
     const level = severity === "warning" ? WARNING : severity === "error" ? ERROR : INFO;
     const request = new engine.LogRequest()
       .setSeverity(level)
-      .setMessage(text)
+      .setMessage(printable(text))
       .setUrn(urn)
       .setEphemeral(severity === "status");
     this.client.log(request, () => {});

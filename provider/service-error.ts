@@ -7,6 +7,7 @@ import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import status from "@pulumi/pulumi/proto/status_pb.js";
 import any from "google-protobuf/google/protobuf/any_pb.js";
 import type structpb from "google-protobuf/google/protobuf/struct_pb.js";
+import { printable } from "../components/printable.ts";
 import { NotReady } from "./kind.ts";
 
 /**
@@ -17,7 +18,7 @@ export function asServiceError(
   encodeState?: (state: object) => structpb.Struct,
 ): Partial<grpc.StatusObject> & { message: string; name: string } {
   if (isServiceError(error)) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = printable(error instanceof Error ? error.message : String(error));
   const base = { name: "ServiceError", message, details: message };
   if (!(error instanceof NotReady) || !encodeState) {
     return {

@@ -315,3 +315,10 @@ test.each([
   expect(failures.length).toBeGreaterThan(0);
   expect(JSON.stringify(failures)).not.toContain(password);
 });
+
+test("what a terminal would obey in somebody else's words is not in an error", async () => {
+  const { engine } = await served(() => {
+    throw new Error("the VM said \u001b]0;owned\u0007\nand no more");
+  });
+  await expect(engine.create(toyType, inputs)).rejects.toThrow("the VM said \ufffd]0;owned\ufffd\nand no more");
+});
