@@ -1,8 +1,8 @@
 /**
  * Configuration of the foundation: the facts of one site.
  */
-import { structure, textField, withDefault } from "../components/config/fields.ts";
-import { siteParts } from "../components/contracts/site.ts";
+import { list, structure, textField, withDefault } from "../components/config/fields.ts";
+import { publicAddress, siteParts } from "../components/contracts/site.ts";
 
 const name = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 
@@ -40,6 +40,17 @@ export const foundationConfig = {
       siteParts.networks,
     ),
     "[]",
+  ),
+  publicAddresses: withDefault(
+    list(
+      {
+        description: "Addresses or networks by which the internet sees the site; fenced jobs do not reach them.",
+        example: "203.0.113.7,203.0.113.64/29",
+      },
+      publicAddress,
+      0,
+    ),
+    "",
   ),
   authorities: withDefault(
     structure(

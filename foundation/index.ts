@@ -15,6 +15,7 @@ export const site: Site = produce(siteContract, {
   env: config["site.env"],
   zone: config["site.zone"],
   networks: config.networks,
+  ...(config.publicAddresses.length > 0 ? { publicAddresses: config.publicAddresses } : {}),
   authorities: config.authorities,
   gcpProjects: config["gcp.projects"],
   naming: config["naming.prefix"] === "" ? {} : { prefix: config["naming.prefix"] },

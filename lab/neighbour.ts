@@ -17,16 +17,16 @@ export interface Neighbour {
 
 /**
  * Plugs a machine into a bridge, which is made where it does not exist.
- * @param mac its MAC address. The tap's is the same with `fe` in front, as libvirt has it.
+ * @param machine its MAC address: the tap's is the same with `fe` in front, as libvirt has it. Its tap: default `vnet-NAME`.
  */
 export async function plugNeighbour(
   site: string,
   host: HostName,
-  machine: { name: string; bridge: string; address: string; mac: string },
+  machine: { name: string; bridge: string; address: string; mac: string; tap?: string },
 ): Promise<Neighbour> {
   const layout = layoutOf(site);
   const [hostNetns, own] = [layout.netns(host), layout.namespaceOf(machine.name)];
-  const tap = `vnet-${machine.name}`;
+  const tap = machine.tap ?? `vnet-${machine.name}`;
   await makeNamespace(own);
   const bridge = await execa("ip", ["-n", hostNetns, "link", "show", "dev", machine.bridge], { reject: false });
   await ip(

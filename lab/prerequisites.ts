@@ -14,6 +14,7 @@ const tools: Record<string, string> = {
   "qemu-img": "qemu-utils",
   virsh: "libvirt-clients",
   genisoimage: "genisoimage", // for the libvirt provider, which runs on the workstation
+  xsltproc: "xsltproc", // for the same provider
   "/usr/lib/grub/i386-pc/boot.img": "grub-pc-bin",
   "grub-mkimage": "grub-common",
   cpio: "cpio",

@@ -20,7 +20,8 @@ import {
 } from "../components/config/fields.ts";
 import { libvirtHostKeys, libvirtVmKeys, loginName, publicKey, sha256 } from "../components/config/libvirt-keys.ts";
 import { siteKeys } from "../components/config/site-keys.ts";
-import { isException } from "../components/fence/policy.ts";
+import { publicAddress } from "../components/contracts/site.ts";
+import { exceptionProblem } from "../components/fence/policy.ts";
 import { commandWords } from "../components/forge/forgejo-command.ts";
 import { isLabel } from "../components/runner/labels.ts";
 
@@ -225,10 +226,25 @@ export const runnersConfig = {
     list(
       {
         description:
-          "What jobs may reach on the LAN all the same: host, host:port or host:port/udp, where host is an IPv4 address, a network or a name.",
-        example: "192.168.1.20:5000,10.9.0.0/24",
+          "What jobs may reach all the same: host, host:port or host:port/udp, where host is an IPv4 address, a network or a name. A name that stands for a machine of the LAN has lan: in front. The forge has its URL's port alone: give its SSH port here if jobs need it.",
+        example: "192.168.1.20:5000,10.9.0.0/24,lan:registry.lab:5000",
       },
-      z.string().refine(isException, "expected host, host:port or host:port/udp"),
+      z.string().superRefine((text, context) => {
+        const problem = exceptionProblem(text);
+        if (problem) context.addIssue({ code: "custom", message: problem });
+      }),
+      0,
+    ),
+    "",
+  ),
+  "runner.egress.sitePublicAddresses": withDefault(
+    list(
+      {
+        description:
+          "Addresses or networks by which the internet sees the site, which jobs must not reach: what the router shows there is meant for others. Added to the site contract's.",
+        example: "203.0.113.7,203.0.113.64/29",
+      },
+      publicAddress,
       0,
     ),
     "",

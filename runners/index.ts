@@ -8,6 +8,7 @@ import { loadConfig } from "../components/config/strict.ts";
 import { consume, produce } from "../components/contracts/contract.ts";
 import { type Fleet, fleetContract } from "../components/contracts/fleet.ts";
 import { siteContract } from "../components/contracts/site.ts";
+import { tapName } from "../components/fence/tap.ts";
 import { BridgeForwardRule, EgressFence, HoldfastProvider, preflight } from "../components/plugin/resources.ts";
 import { recorded } from "../components/preflight/recorded.ts";
 import { ProgramError } from "../components/program-error.ts";
@@ -51,7 +52,7 @@ const fence =
   egress &&
   new EgressFence(
     "egress-fence",
-    { host, owner, mac: macAddress(owner, name), policy: egress },
+    { host, owner, mac: macAddress(owner, name), tap: tapName(owner, name), policy: egress, ...plan.identity(egress) },
     { provider: holdfast },
   );
 const hypervisor = libvirtProvider("libvirt", host, rule);
@@ -68,6 +69,7 @@ const vm = new LibvirtVm(
     memoryMb: config["vm.memoryMb"],
     diskGb: config["vm.diskGb"],
     network: plan.network,
+    tap: fence && tapName(owner, name),
     authorizedKeys,
     packages: config["vm.packages"],
     services: config["vm.packages"].filter((name) => name === "qemu-guest-agent"),

@@ -7,8 +7,8 @@ import { libvirtHost } from "../components/config/libvirt-keys.ts";
 import { planOwner } from "../components/config/site-keys.ts";
 import { ConfigError, type ConfigOf, type Problem } from "../components/config/strict.ts";
 import type { Fleet } from "../components/contracts/fleet.ts";
-import type { Site } from "../components/contracts/site.ts";
-import { type EgressPolicy, planEgress } from "../components/fence/policy.ts";
+import type { Site, SiteNetwork } from "../components/contracts/site.ts";
+import { type EgressPolicy, knownMachines, planEgress } from "../components/fence/policy.ts";
 import { forgejoCommand } from "../components/forge/forgejo-command.ts";
 import { labelName, runsBesideRunner } from "../components/runner/labels.ts";
 import type { Execution } from "../components/runner/plan.ts";
@@ -37,6 +37,8 @@ export interface RunnerPlan {
   execution: Execution;
   /** What jobs may reach, once the forge's URL is known; undefined: everything that the VM can. */
   egress: ((forgeUrl: string) => EgressPolicy) | undefined;
+  /** What the fence knows the VM by: its static address, or the machines that it must not pass itself off as. */
+  identity: (policy: EgressPolicy) => { address?: string; known: string[] };
   mode: Fleet["mode"];
   /** Names of the labels, as jobs ask for them. */
   labelNames: string[];
@@ -103,6 +105,7 @@ export function planRunnerStack(
     address: config["vm.ipCidr"].split("/")[0] || undefined,
     execution: execution(config),
     egress: fenced ? egressOf(config, network.network, site) : undefined,
+    identity: (policy) => identityOf(config, network.network, bridge, policy),
     mode: "active",
     labelNames: config["runner.labels"].map(labelName),
     warnings: config["runner.labels"].filter(runsBesideRunner).map(besideRunner),
@@ -131,7 +134,22 @@ function forgeHost(config: RunnersConfig, place: { project: string; stack: strin
 function egressOf(config: RunnersConfig, network: Network, site: Site | undefined): (forgeUrl: string) => EgressPolicy {
   const siteNetworks = (site?.networks ?? []).map(({ cidr }) => cidr);
   const allow = config["runner.egress.allow"];
-  return (forgeUrl) => planEgress({ forgeUrl, dns: network.dns, allow, siteNetworks });
+  const publicAddresses = [...(site?.publicAddresses ?? []), ...config["runner.egress.sitePublicAddresses"]];
+  return (forgeUrl) => planEgress({ forgeUrl, dns: network.dns, allow, siteNetworks, publicAddresses });
+}
+
+function identityOf(
+  config: RunnersConfig,
+  network: Network,
+  bridge: SiteNetwork | undefined,
+  policy: EgressPolicy,
+): ReturnType<RunnerPlan["identity"]> {
+  const address = config["vm.ipCidr"].split("/")[0];
+  // A static address leaves nothing to claim.
+  if (address) return { address, known: [] };
+  return {
+    known: knownMachines(policy, [bridge?.gateway, config["vm.gateway"], ...network.dns, config["host.address"]]),
+  };
 }
 
 function execution(config: RunnersConfig): Execution {

@@ -8,6 +8,11 @@ import type { Contract } from "./contract.ts";
 
 const ipv4 = z.ipv4("expected an IPv4 address");
 
+/** An address by which the internet sees the site, or a network of them. */
+export const publicAddress = z
+  .string()
+  .refine((text) => isCidr(text) || z.ipv4().safeParse(text).success, "expected IPv4 addresses or networks");
+
 /** A network of the site and the bridge by which VMs reach it. */
 export const network = z.strictObject({
   /** For example `lan`. */
@@ -68,6 +73,8 @@ const site = z.strictObject({
   env: z.string().regex(/^[a-z][a-z0-9-]*$/, "expected lower-case letters, digits and hyphens"),
   zone: z.string().min(1),
   networks: z.array(network),
+  /** Addresses by which the internet sees the site: `203.0.113.7`, `203.0.113.64/29`. They do not count as the internet. */
+  publicAddresses: z.array(publicAddress).optional(),
   authorities: z.strictObject({
     forge: authority.optional(),
     netbox: authority.optional(),

@@ -1,9 +1,11 @@
 /**
  * The egress policy of a fenced runner: what a job may reach. Pure. The rules that carry it out are in rules.ts.
  *
- * A job reaches the forge, name servers and the internet; not the LAN, the hypervisor, other VMs or cloud metadata.
+ * A job reaches the forge's own port, name servers and the internet; not the LAN, the hypervisor, other VMs, cloud metadata
+ * or the site's own public addresses.
  */
 import { hostOf } from "../address.ts";
+import { contains, ipv4Number } from "../ipv4.ts";
 
 /** Something that a job may reach although it lies where jobs may not go. */
 export interface Exception {
@@ -13,6 +15,11 @@ export interface Exception {
   protocol: "tcp" | "udp" | "any";
   /** Port; undefined for all ports and protocols. */
   port?: number | undefined;
+  /**
+   * Of a name: whether an address on the LAN is meant, too. Else a name that resolves into a closed network opens nothing,
+   * for whoever has the name's zone would open the fence. Addresses of the hypervisor itself are never opened by a name.
+   */
+  lan?: boolean | undefined;
 }
 
 /** What the fence lets through, as both of its layers carry it out. */
@@ -20,43 +27,84 @@ export interface EgressPolicy {
   exceptions: Exception[];
   /** IPv4 networks that are closed besides those which the machine finds on its own cards. */
   closed: string[];
+  /** Address or name of the forge: closed but for the exceptions, even where it is on the internet. */
+  forge?: string | undefined;
 }
 
 /**
  * What is never the internet (RFC 6890): private networks, carrier-grade NAT, link-local with its cloud metadata, loopback,
- * multicast and what is reserved. IPv6 is closed as a whole: which of its networks are the LAN cannot be told from here.
+ * multicast and what is reserved; and the address by which one cloud serves its VMs from outside of those. IPv6 is closed
+ * as a whole: which of its networks are the LAN cannot be told from here.
  */
 export const neverInternet = [
   "0.0.0.0/8",
   "10.0.0.0/8",
   "100.64.0.0/10",
   "127.0.0.0/8",
+  "168.63.129.16/32",
   "169.254.0.0/16",
   "172.16.0.0/12",
   "192.168.0.0/16",
   "224.0.0.0/3",
 ] as const;
 
+/** What no exception may open: each is the machine's own, a cloud's metadata service, or many machines at once. */
+const neverAllowed: [network: string, what: string][] = [
+  ["0.0.0.0/8", "the unspecified network"],
+  ["127.0.0.0/8", "loopback"],
+  ["169.254.0.0/16", "link-local, with the metadata services of clouds"],
+  ["168.63.129.16/32", "the metadata service of a cloud"],
+  ["100.100.100.200/32", "the metadata service of a cloud"],
+  ["224.0.0.0/3", "multicast, or reserved"],
+];
+
+/** Shortest prefix of a network that may be opened. */
+const shortestPrefix = 8;
+
 const label = "[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?";
-const octet = "(25[0-5]|2[0-4]\\d|1?\\d?\\d)";
+const octet = "(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
 const address = `${octet}(\\.${octet}){3}`;
 const exception = new RegExp(
-  `^(?<host>${address}(/(3[0-2]|[12]?\\d))?|(?=[^:]*[a-zA-Z])${label}(\\.${label})*)(:(?<port>[1-9]\\d{0,4})(/(?<protocol>tcp|udp))?)?$`,
+  `^(?<lan>lan:)?(?<host>${address}(/(3[0-2]|[12]\\d|\\d))?|(?=[^:]*[a-zA-Z])${label}(\\.${label})*)(:(?<port>[1-9]\\d{0,4})(/(?<protocol>tcp|udp))?)?$`,
 );
+const spelling =
+  "expected host, host:port or host:port/udp, where host is an IPv4 address, a network such as 10.9.0.0/24, or a name; lan: in front of a name that stands for a machine of the LAN";
 
-/** Whether the text is an exception as the configuration spells it: `host`, `host:port` or `host:port/udp`. */
-export function isException(text: string): boolean {
-  const port = exception.exec(text)?.groups?.port;
-  return exception.test(text) && Number(port ?? 1) <= 65_535;
+/** Whether it is a name, and no address or network. */
+export function isName(host: string): boolean {
+  return /[a-zA-Z]/.test(host);
 }
 
-/** Reads an exception: `192.168.1.20`, `10.9.0.0/24`, `registry.lab:5000` (TCP), `192.168.1.9:123/udp`. */
+/** What is wrong with an exception as the configuration spells it; undefined when it is one. */
+export function exceptionProblem(text: string): string | undefined {
+  const { lan, host = "", port } = exception.exec(text)?.groups ?? {};
+  if (host === "" || Number(port ?? 1) > 65_535) return spelling;
+  if (isName(host)) return undefined;
+  if (lan) return "expected a name behind lan: (an address says itself where it is)";
+  const [first = "", length = "32"] = host.split("/");
+  if (Number(length) < shortestPrefix)
+    return `expected a network with a prefix length of at least ${shortestPrefix}; for everything, set runner.egress.policy to open`;
+  if (ipv4Number(first) % 2 ** (32 - Number(length)) !== 0)
+    return "expected a network's own address, without a machine's part: 10.9.0.0/24, not 10.9.0.5/24";
+  const never = neverAllowed.find(
+    ([network]) => contains(network, first) || contains(asNetwork(host), network.split("/")[0] ?? ""),
+  );
+  return never && `expected no address of ${never[0]} (${never[1]})`;
+}
+
+/** Whether the text is an exception as the configuration spells it; see `exceptionProblem`. */
+export function isException(text: string): boolean {
+  return exceptionProblem(text) === undefined;
+}
+
+/** Reads an exception: `192.168.1.20`, `10.9.0.0/24`, `lan:registry.lab:5000` (TCP), `192.168.1.9:123/udp`. */
 export function parseException(text: string): Exception {
-  const groups = isException(text) ? exception.exec(text)?.groups : undefined;
-  if (!groups?.host) throw new Error(`${text} is no exception: expected host, host:port or host:port/udp`);
-  const { host, port, protocol } = groups;
-  if (!port) return { host, protocol: "any" };
-  return { host, protocol: protocol === "udp" ? "udp" : "tcp", port: Number(port) };
+  const problem = exceptionProblem(text);
+  if (problem) throw new Error(`${text} is no exception: ${problem}`);
+  const { lan, host = "", port, protocol } = exception.exec(text)?.groups ?? {};
+  const meant = { host, ...(lan ? { lan: true } : {}) };
+  if (!port) return { ...meant, protocol: "any" };
+  return { ...meant, protocol: protocol === "udp" ? "udp" : "tcp", port: Number(port) };
 }
 
 /** What is configured of the fence. */
@@ -68,19 +116,35 @@ export interface EgressWish {
   allow: string[];
   /** Networks of the site, for example `192.168.1.0/24`. */
   siteNetworks: string[];
+  /** Addresses and networks by which the internet sees the site, for example `203.0.113.7`. */
+  publicAddresses: string[];
 }
 
 /** The policy that follows from the configuration. */
 export function planEgress(wish: EgressWish): EgressPolicy {
   const { protocol, port } = new URL(wish.forgeUrl);
+  const forge = hostOf(wish.forgeUrl);
   const forgePort = Number(port || (protocol === "https:" ? 443 : 80));
   const nameServers = wish.dns.length > 0 ? wish.dns : ["0.0.0.0/0"];
   return {
     exceptions: [
-      { host: hostOf(wish.forgeUrl), protocol: "tcp", port: forgePort },
+      { host: forge, protocol: "tcp", port: forgePort, ...(isName(forge) ? { lan: true } : {}) },
       ...nameServers.map((host): Exception => ({ host, protocol: "any", port: 53 })),
       ...wish.allow.map(parseException),
     ],
-    closed: [...new Set([...neverInternet, ...wish.siteNetworks])],
+    closed: [...new Set([...neverInternet, ...wish.siteNetworks, ...wish.publicAddresses.map(asNetwork)])],
+    forge,
   };
+}
+
+/** The site's machines that a VM must never pass itself off as, as far as the configuration tells: addresses and names. */
+export function knownMachines(policy: EgressPolicy, others: (string | undefined)[]): string[] {
+  const single = policy.exceptions.map(({ host }) => host).filter((host) => !host.includes("/"));
+  return [...new Set([...others.filter((host) => host !== undefined), ...single])].filter(
+    (host) => !host.includes(":"),
+  );
+}
+
+function asNetwork(host: string): string {
+  return host.includes("/") ? host : `${host}/32`;
 }

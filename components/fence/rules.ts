@@ -1,108 +1,259 @@
 /**
- * The fence as it stands on a machine: pure text. It has two layers with one policy. The one on the hypervisor's bridge is
- * out of reach of whatever runs in the VM; the one on the VM refuses at once, where the bridge drops in silence.
+ * The fence's rules, as nftables reads them: pure text. It has two layers with one policy. The one on the hypervisor's bridge
+ * is out of reach of whatever runs in the VM; the one on the VM refuses at once, where the bridge drops in silence.
  *
- * Both are nftables tables of their own, which no flush of iptables touches, loaded whole or not at all. A timer loads them
- * again every minute: names may have moved, another card may be the VM's, and somebody may have flushed the lot.
+ * What only the machine itself knows are names in `@…@`, which the script (script.ts) fills in at every load:
+ * `own` (networks and addresses of its cards), `addresses` (its own addresses), `forge`, `known` (machines of the site),
+ * `taps` (the VM's interfaces), and the chain `allowed` with the exceptions.
  */
-import type { EgressPolicy, Exception } from "./policy.ts";
+import type { EgressPolicy } from "./policy.ts";
+import { tapPrefix } from "./tap.ts";
 
-/** Seconds between two loads. */
-export const reassertSeconds = 60;
+/** Which layer. */
+export type FenceKind =
+  | BridgeLayer
+  | { /** On the VM: what containers send, and what any account but root sends. */ layer: "vm" };
 
-/** Loads, checks and unloads fences; the same on hypervisor and VM. */
-export const scriptPath = "/usr/local/lib/holdfast/egress-fence";
+/** On the hypervisor: frames that come from the VM's tap, and frames with its MAC address while no tap is known. */
+export interface BridgeLayer {
+  layer: "bridge";
+  /** MAC address of the VM's card, lower case. */
+  mac: string;
+  /** Name of its tap. A VM of release 0.1 that still runs has one of libvirt's naming, which is found by its address. */
+  tap?: string | undefined;
+  /** The VM's static IPv4 address; undefined with DHCP. */
+  address?: string | undefined;
+  /** Addresses and names of machines of the site that a VM without a known lease must not pass itself off as. */
+  known?: string[] | undefined;
+}
 
-/** One directory for each fence of the machine, named after its owner: `rules.nft` and `settings`. */
-export const fencesDirectory = "/etc/holdfast/egress-fence.d";
+/** Seconds for which a TCP connection stays known: as long as the kernel's own connection tracking keeps one. */
+const flowSeconds = { opening: 120, open: 432_000, closing: 120 };
 
-/** What the script keeps of what it loaded, to tell later whether that is still in force. */
-const runDirectory = "/run/holdfast/egress-fence";
+/** How long a lease that nobody uses is believed, and how long a ping may wait for its answer. */
+const [leaseLife, echoLife] = ["1d", "30s"];
 
-/** Unit that loads all fences of a machine again. */
-export const timerName = "holdfast-egress-fence.timer";
-
-/** Unit that loads them at boot, before any VM or job is started. */
-export const serviceName = "holdfast-egress-fence.service";
+/**
+ * What a fence marks a frame with that it lets through; taps of ours lose every frame without it. The frame loses the mark
+ * again at once.
+ */
+const passed = "0x4846";
 
 /** Owners' names have dots, which nftables does not take. */
 export function tableName(owner: string): string {
   return `holdfast_fence_${owner.replace(/[^A-Za-z0-9]/g, "_")}`;
 }
 
-/** What a fence consists of on its machine besides the script: files by path. */
-export function fenceFiles(owner: string, kind: FenceKind, policy: EgressPolicy): Record<string, string> {
-  const directory = `${fencesDirectory}/${owner}`;
-  return {
-    [`${directory}/rules.nft`]: rules(owner, kind, policy),
-    [`${directory}/settings`]: settings(owner, kind, policy),
-    ...units(),
-  };
+/** Family and name of a fence's table. */
+export function tableOf(owner: string, { layer }: FenceKind): string {
+  return `${layer === "bridge" ? "bridge" : "inet"} ${tableName(owner)}`;
 }
 
-/** Which layer. */
-export type FenceKind =
-  /** On the hypervisor: frames that come from the VM's card, by its MAC address and by its current tap interface. */
-  | { layer: "bridge"; mac: string }
-  /** On the VM: what containers send, and what any account but root sends. */
-  | { layer: "vm" };
+/** The table that closes the taps of fenced VMs whose rules are not loaded; one for all of a hypervisor. */
+export const tapsTable = "bridge holdfast_taps";
 
-/** Lines that the script reads: no shell, so that nothing in them is ever executed. */
-function settings(owner: string, kind: FenceKind, policy: EgressPolicy): string {
-  const lines = [`table ${family(kind)} ${tableName(owner)}`];
-  // libvirt gives a tap the address of the card at its other end, with `fe` in front; nothing in the VM can change that.
-  if (kind.layer === "bridge") lines.push(`tap ${kind.mac.replace(/^../, "fe").toLowerCase()}`);
-  const allow = ({ host, protocol, port }: Exception) => `allow ${host} ${protocol} ${port ?? "any"}`;
-  return `${[...lines, ...policy.exceptions.map(allow)].join("\n")}\n`;
+/** The rules of that table. `@open@`: taps whose VM was once fenced, and is so no longer by its stack's configuration. */
+export function closedTaps(): string {
+  return `table ${tapsTable} {}
+delete table ${tapsTable}
+table ${tapsTable} {
+  chain closed {
+    type filter hook prerouting priority -301; policy accept;
+    iifname "${tapPrefix}*" iifname != { @open@ } meta mark != ${passed} counter drop
+    meta mark ${passed} meta mark set 0
+  }
+}
+`;
 }
 
-function family(kind: FenceKind): string {
-  return kind.layer === "bridge" ? "bridge" : "inet";
+/** The rules of one layer. */
+export function rules(owner: string, kind: FenceKind, policy: EgressPolicy): string {
+  const definitions = `define closed = { @own@, ${policy.closed.join(", ")} }
+define addresses = { @addresses@ }
+define forge = { 255.255.255.255, @forge@ }
+`;
+  const table = kind.layer === "bridge" ? bridgeTable(kind) : vmTable;
+  return `${definitions}${kind.layer === "bridge" ? bridgeDefinitions : ""}table ${tableOf(owner, kind)} {\n${table}}\n`;
+}
+
+const bridgeDefinitions = `define known = { 255.255.255.255, @addresses@, @known@ }
+define taps = { @taps@ }
+`;
+
+/** The two ends of a TCP connection, the VM's first, in a frame that it sends and in one that it gets. */
+const [sent, received] = ["ip saddr . ip daddr . tcp sport . tcp dport", "ip daddr . ip saddr . tcp dport . tcp sport"];
+
+/**
+ * Connections are known by both of their ends and not by the kernel's tracking, which not every kernel has for bridges:
+ * `opened` from outside, by their first segment; `opening` by the VM, once an exception let that through. The sets stay
+ * when the rules are loaded again. Each is bounded, and nothing that the VM sends fills the one that answers to others need.
+ */
+function bridgeTable(card: BridgeLayer): string {
+  const refresh = (set: string, ends: string, verdict: string) => `
+    ${ends} @${set} tcp flags & (fin | rst) != 0 update @${set} { ${ends} timeout ${flowSeconds.closing}s } ${verdict}
+    ${ends} @${set} update @${set} { ${ends} timeout ${flowSeconds.open}s } ${verdict}`;
+  return `  set opened {
+    type ipv4_addr . ipv4_addr . inet_service . inet_service
+    size 16384
+    flags dynamic,timeout
+  }
+  set opening {
+    type ipv4_addr . ipv4_addr . inet_service . inet_service
+    size 65536
+    flags dynamic,timeout
+  }
+  set echoes {
+    type ipv4_addr . ipv4_addr
+    size 1024
+    flags dynamic,timeout
+  }
+${card.address ? "" : leaseSets}  chain allowed {
+  }
+  chain out {
+    meta mark set ${passed}
+    accept
+  }
+  chain pass {
+    meta l4proto tcp update @opening { ${sent} timeout ${flowSeconds.opening}s }
+    goto out
+  }
+${card.address ? staticChains(card.mac, card.address) : leaseChains(card.mac)}  chain fence {
+    ether saddr != ${card.mac} counter drop
+    ether type arp goto claim
+    ether type != ip counter drop
+    ip hdrlength != 5 counter drop
+    ${card.address ? "" : "udp sport 68 udp dport 67 goto ask\n    "}jump source${refresh("opened", sent, "goto out")}${refresh("opening", sent, "goto out")}
+    icmp type echo-reply ip saddr . ip daddr @echoes goto out
+    jump allowed
+    ip daddr $forge counter drop
+    ip daddr $closed counter drop
+    meta l4proto != { icmp, tcp, udp } counter drop
+    goto out
+  }
+  chain from_vm {
+    type filter hook prerouting priority -302; policy accept;
+    iifname $taps jump fence
+    ether saddr ${card.mac} jump fence
+  }
+  chain to_vm {
+    type filter hook postrouting priority 0; policy accept;
+    oifname != $taps ether daddr != ${card.mac} accept
+    ${card.address ? "" : `udp sport 67 udp dport 68 ${dhcp.op} 2 ${dhcp.chaddr} ${hex(card.mac)} ${acknowledged} jump learn\n    `}tcp flags & (fin | syn | rst | ack) == syn update @opened { ${received} timeout ${flowSeconds.opening}s } accept${refresh("opened", received, "accept")}${refresh("opening", received, "accept")}
+    icmp type echo-request update @echoes { ip daddr . ip saddr timeout ${echoLife} }
+  }
+`;
+}
+
+/** A VM with a static address claims that one and sends from it. */
+function staticChains(mac: string, address: string): string {
+  return `  chain claim {
+    ${arpForm(mac)}
+    arp saddr ip ${address} goto out
+    arp saddr ip 0.0.0.0 arp operation request arp daddr ip ${address} goto out
+    counter drop
+  }
+  chain source {
+    ip saddr != ${address} counter drop
+  }
+`;
+}
+
+/** ARP for Ethernet and IPv4, a question or an answer, about the card whose frame it is. */
+const arpForm = (mac: string) => `arp htype != 1 counter drop
+    arp ptype != ip counter drop
+    arp operation != { request, reply } counter drop
+    arp saddr ether != ${mac} counter drop`;
+
+/**
+ * Addresses that DHCP gave the VM, the servers that did, and whether any was given. nftables has no words for DHCP, and not
+ * every release compares raw bits with an address: so all of it is bits, as a frame has them.
+ */
+const leaseSets = `  set leases {
+    typeof @th,192,32
+    size 8
+    flags dynamic,timeout
+  }
+  set servers {
+    type ipv4_addr
+    size 8
+    flags dynamic,timeout
+  }
+  set bound {
+    typeof @ll,48,48
+    size 2
+    flags dynamic,timeout
+  }
+`;
+
+/** Bits of a frame: its sender's card, its IPv4 source, and who an ARP frame says that it is and looks for. */
+const raw = { card: "@ll,48,48", source: "@nh,96,32", sender: "@nh,112,32", target: "@nh,192,32" };
+
+/** Bits of a DHCP message behind its UDP header. */
+const dhcp = { op: "@th,64,8", ciaddr: "@th,160,32", yiaddr: "@th,192,32", giaddr: "@th,256,32", chaddr: "@th,288,48" };
+
+/**
+ * A VM with DHCP is bound to the address in the answer that crossed the bridge toward it (`learn`). Until one did, it may
+ * claim any that is not known to be another machine's. What it asks the server must be about itself: its card, its address,
+ * through no relay.
+ */
+function leaseChains(mac: string): string {
+  return `  chain learn {
+    ${dhcp.yiaddr} 0 return
+    update @leases { ${dhcp.yiaddr} timeout ${leaseLife} }
+    update @bound { ${dhcp.chaddr} timeout ${leaseLife} }
+    update @servers { ip saddr timeout ${leaseLife} }
+  }
+  chain ask {
+    ${dhcp.op} != 1 counter drop
+    ${dhcp.chaddr} != ${hex(mac)} counter drop
+    ${dhcp.giaddr} != 0 counter drop
+    ${dhcp.ciaddr} 0 ip saddr 0.0.0.0 ip daddr 255.255.255.255 goto out
+    ${dhcp.ciaddr} @leases ${raw.source} @leases ip daddr 255.255.255.255 goto out
+    ${dhcp.ciaddr} @leases ${raw.source} @leases ip daddr @servers goto out
+    counter drop
+  }
+  chain claim {
+    ${arpForm(mac)}
+    ${raw.sender} @leases goto out
+    arp saddr ip 0.0.0.0 arp operation request ${raw.target} @leases goto out
+    ${raw.card} @bound counter drop
+    arp saddr ip $known counter drop
+    arp saddr ip 0.0.0.0 arp daddr ip $known counter drop
+    goto out
+  }
+  chain source {
+    ${raw.source} @leases update @leases { ${raw.source} timeout ${leaseLife} } update @bound { ${raw.card} timeout ${leaseLife} } return
+    ${raw.card} @bound counter drop
+    ip saddr $known counter drop
+  }
+`;
+}
+
+/** The first option of a DHCP message says that it is the final answer. */
+const acknowledged = "@th,1984,24 0x350105";
+
+/** A MAC address as the number that raw bits are compared with. */
+function hex(mac: string): string {
+  return `0x${mac.replaceAll(":", "")}`;
 }
 
 /**
- * The rules. `@own@` (networks and addresses of the machine), `@taps@` (the VM's interfaces) and the chain `allowed` come
- * from the script. Answers pass without connection tracking, which not every kernel has for bridges: a TCP segment that
- * opens nothing, and the ICMP messages that report errors.
+ * A VM tracks connections, whose answers pass. A container's packets to its neighbours on the VM never leave it; to the VM's
+ * own addresses they are input.
  */
-function rules(owner: string, kind: FenceKind, policy: EgressPolicy): string {
-  const refuse = kind.layer === "bridge" ? "counter drop" : "counter reject with icmpx admin-prohibited";
-  const only4 = kind.layer === "bridge" ? `ether type != ip ${refuse}` : `meta nfproto ipv6 ${refuse}`;
-  return `table ${family(kind)} ${tableName(owner)} {
-  set closed {
-    type ipv4_addr
-    flags interval
-    auto-merge
-    elements = { @own@, ${policy.closed.join(", ")} }
+const vmTable = `  chain allowed {
+  }
+  chain pass {
+    accept
   }
   chain fence {
-${kind.layer === "bridge" ? "    ether type arp accept\n" : ""}    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept
-    ${only4}
-    tcp flags & (syn | ack) != syn accept
-    icmp type { echo-reply, destination-unreachable, time-exceeded, parameter-problem } accept
-    udp sport 68 udp dport 67 accept
+    meta nfproto ipv6 counter reject with icmpx admin-prohibited
+    ct state { established, related } accept
     jump allowed
-    ip daddr @closed ${refuse}
+    ip daddr $forge counter reject with icmpx admin-prohibited
+    ip daddr $closed counter reject with icmpx admin-prohibited
   }
-${kind.layer === "bridge" ? bridgeHook(kind.mac) : vmHooks}}
-`;
-}
-
-function bridgeHook(mac: string): string {
-  return `  set taps {
-    type ifname
-    elements = { @taps@ }
-  }
-  chain from_vm {
-    type filter hook prerouting priority -300; policy accept;
-    iifname @taps jump fence
-    ether saddr ${mac} jump fence
-  }
-`;
-}
-
-/** A container's packets to its neighbours on the VM never leave it; to the VM's own addresses they are input. */
-const vmHooks = `  chain from_containers {
+  chain from_containers {
     type filter hook forward priority -10; policy accept;
     oifname "docker*" accept
     oifname "br-*" accept
@@ -114,166 +265,7 @@ const vmHooks = `  chain from_containers {
     oifname "lo" accept
     oifname "docker*" accept
     oifname "br-*" accept
+    udp sport 68 udp dport 67 accept
     jump fence
   }
 `;
-
-/** The script. `load` puts every fence in force, `check OWNER` says what is not, `unload OWNER` takes one away. */
-export function script(): string {
-  return `#!/bin/sh
-# Written by holdfast. Loads the egress fences in ${fencesDirectory}; called every ${reassertSeconds} s.
-set -eu
-fences=${fencesDirectory} loaded=${runDirectory}
-
-setting() { sed -n "s/^$1 //p" "$fences/$owner/settings"; }
-joined() { sort -u | paste -sd, -; }
-
-# Networks on the machine's own cards, and its own addresses: the LAN, the hypervisor, whatever else it is plugged into.
-own() { { ip -4 -o route show scope link; ip -4 -o addr show | awk '{ print $4 }'; } | awk '$1 ~ /^[0-9]/ { print $1 }' | joined; }
-
-# The VM's interfaces; \`none\` stands for none, because a set must not be empty.
-taps() {
-  echo none
-  tap=$(setting tap)
-  [ -z "$tap" ] || grep -lix "$tap" /sys/class/net/*/address 2>/dev/null | cut -d/ -f5
-}
-
-# A name that cannot be looked up just now keeps the addresses that it had.
-addresses() {
-  case $1 in
-    *[!0-9./]*)
-      known=$loaded/$owner.names/$1
-      found=$(getent ahostsv4 "$1" | awk '{ print $1 }' | joined) || found=
-      [ -z "$found" ] || echo "$found" >"$known"
-      cat "$known" 2>/dev/null || true
-      ;;
-    *) echo "$1" ;;
-  esac
-}
-
-allowed() {
-  printf 'table %s {\\n chain allowed {\\n' "$(setting table)"
-  setting allow | while read -r host protocol port; do
-    to=$(addresses "$host")
-    [ -n "$to" ] || { echo "$host cannot be looked up: closed until it can" >&2; continue; }
-    case $protocol:$port in
-      *:any) echo "ip daddr { $to } accept" ;;
-      any:*) echo "ip daddr { $to } meta l4proto { tcp, udp } th dport $port accept" ;;
-      *) echo "ip daddr { $to } $protocol dport $port accept" ;;
-    esac
-  done
-  printf ' }\\n}\\n'
-}
-
-# The timer's run and a deployment may meet.
-alone() {
-  mkdir -p "$loaded"
-  exec 9>"$loaded/$owner.lock"
-  flock -w 30 9 || { echo "another load of $owner has hung for 30 s" >&2; exit 1; }
-}
-
-load() {
-  alone
-  # Taken away meanwhile.
-  [ -e "$fences/$owner/settings" ] || exit 0
-  mkdir -p "$loaded/$owner.names"
-  table=$(setting table)
-  # One transaction: there is no moment without a fence.
-  {
-    echo "table $table {}; delete table $table;"
-    allowed
-    sed "s|@own@|$(own)|; s|@taps@|$(taps | sed 's/.*/"&"/' | joined)|" "$fences/$owner/rules.nft"
-  } >"$loaded/$owner.nft"
-  nft -f "$loaded/$owner.nft"
-  nft -s list table $table >"$loaded/$owner.listing.new"
-  mv "$loaded/$owner.listing.new" "$loaded/$owner.listing"
-}
-
-# No table is never the right one, whatever a run that was cut off has left to compare it with.
-check() {
-  now=$(nft -s list table $(setting table) 2>/dev/null) || now=
-  [ -n "$now" ] && [ "$now" = "$(cat "$loaded/$owner.listing" 2>/dev/null)" ] || echo "is not loaded, or was changed"
-  [ -z "$(setting tap)" ] || taps | while read -r tap; do
-    grep -qF "\\"$tap\\"" "$loaded/$owner.listing" 2>/dev/null || echo "does not hold $tap yet"
-  done
-}
-
-# With its files, lest a run of the timer loads it once more; after its table, which only they name.
-unload() {
-  [ -e "$fences/$owner/settings" ] || exit 0
-  alone
-  nft delete table $(setting table) 2>/dev/null || true
-  rm -rf "$fences/$owner"
-  for part in names nft listing listing.new lock; do rm -rf "$loaded/$owner.$part"; done
-}
-
-case $1 in
-  load) # One fence that cannot be loaded keeps no other from it.
-    failed=0
-    for directory in "$fences"/*/; do "$0" load-one "$(basename "$directory")" || failed=1; done
-    exit $failed
-    ;;
-  load-one) owner=$2; load ;;
-  check) owner=$2; check ;;
-  unload) owner=$2; unload ;;
-esac
-`;
-}
-
-/** The units that call the script, by path. */
-function units(): Record<string, string> {
-  return {
-    [`/etc/systemd/system/${serviceName}`]: `[Unit]
-Description=Egress fence of jobs (holdfast)
-After=network.target
-Before=libvirtd.service virtqemud.service docker.service forgejo-runner.service
-
-[Service]
-Type=oneshot
-ExecStart=${scriptPath} load
-
-[Install]
-WantedBy=multi-user.target
-`,
-    // AccuracySec: without it systemd may add up to a minute to every interval.
-    [`/etc/systemd/system/${timerName}`]: `[Unit]
-Description=Load the egress fence again every ${reassertSeconds} s (holdfast)
-
-[Timer]
-OnActiveSec=${reassertSeconds}s
-OnUnitActiveSec=${reassertSeconds}s
-AccuracySec=1s
-
-[Install]
-WantedBy=timers.target
-`,
-  };
-}
-
-/** Shell commands that put the files of a fence in force and keep it so across reboots. */
-export function enforce(owner: string): string {
-  // One reload: on an emulated VM each takes a second, and `enable` makes one more.
-  return `systemctl enable --quiet --no-reload ${serviceName} ${timerName} && systemctl daemon-reload && systemctl start ${timerName} && ${scriptPath} load-one ${owner}`;
-}
-
-/** Shell commands that take a fence away, and with the last one everything that fences need. */
-export function abolish(owner: string): string {
-  return `if [ -x ${scriptPath} ]; then ${scriptPath} unload ${owner} || exit 1; fi
-rm -rf ${fencesDirectory}/${owner}
-if [ -z "$(ls -A ${fencesDirectory} 2>/dev/null)" ]; then
-  systemctl disable --quiet --now ${timerName} ${serviceName} 2>/dev/null || true
-  rm -rf ${fencesDirectory} ${scriptPath} ${Object.keys(units()).join(" ")}
-  rmdir /etc/holdfast /usr/local/lib/holdfast 2>/dev/null || true
-  systemctl daemon-reload
-fi`;
-}
-
-/** Shell commands that fail when the fence is not in force, by what that means. */
-export function fenceChecks(owner: string): Record<string, string> {
-  return {
-    [`${timerName} does not run`]: `systemctl is-active --quiet ${timerName}`,
-    [`${timerName} does not start at boot`]: `systemctl is-enabled --quiet ${timerName} ${serviceName}`,
-    // A check that cannot be made finds nothing either.
-    "the egress fence is not in force": `found=$(${scriptPath} check ${owner}) && [ -z "$found" ]`,
-  };
-}

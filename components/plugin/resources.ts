@@ -97,6 +97,12 @@ export interface EgressFenceArgs {
   /** MAC address of the VM's card. */
   mac: pulumi.Input<string>;
   policy: EgressPolicy;
+  /** Name of its tap; see `tapName`. */
+  tap: string;
+  /** Its static address; undefined with DHCP. */
+  address?: string | undefined;
+  /** Machines of the site that it must not pass itself off as while no lease of it is known; see `knownMachines`. */
+  known: string[];
 }
 
 /** What keeps a VM's jobs off the LAN, on the hypervisor's bridge, with the timer that puts it back. */

@@ -4,6 +4,7 @@
  */
 import * as libvirt from "@pulumi/libvirt";
 import * as pulumi from "@pulumi/pulumi";
+import { tapStylesheet } from "../fence/tap.ts";
 import { ownerDescription } from "../owner/mark.ts";
 import { HostKey } from "../plugin/resources.ts";
 import { metaData, type Network, networkConfig, userData } from "./cloud-init.ts";
@@ -37,6 +38,8 @@ export interface LibvirtVmArgs {
   network: pulumi.Input<Network>;
   /** Address of the network card, lower case. Default: made from owner mark and name. */
   mac?: string | undefined;
+  /** Name of its tap on the host. Default: libvirt's own, such as `vnet3`. */
+  tap?: string | undefined;
   /** User that logs in and may use `sudo`; root has no key then. Default: root itself. */
   login?: string | undefined;
   /** Public keys that may log in. */
@@ -120,6 +123,8 @@ export class LibvirtVm extends pulumi.ComponentResource {
       ...kept,
       // The provider would call another bridge an update in place, and leave the card where it is.
       replaceOnChanges: ["networkInterfaces"],
+      // It would replace a VM for it. One that stands without it gets the name at its next start, by its fence.
+      ignoreChanges: ["xml"],
     });
     this.vmId = this.domain.id;
     this.hostKey = hostKey.publicKey;
@@ -147,6 +152,7 @@ function domainArgs(args: LibvirtVmArgs, disks: pulumi.Output<string>[]): libvir
     // it a moment too late, finds no seed, and comes up with no key and no address.
     disks: disks.map((volumeId) => ({ volumeId })),
     networkInterfaces: [{ bridge: args.bridge, mac: args.mac ?? macAddress(args.owner, args.vmName) }],
+    ...(args.tap ? { xml: { xslt: tapStylesheet(args.tap) } } : {}),
     // A pty, not a file: `virsh console` must work when the network does not.
     consoles: [{ type: "pty", targetType: "serial", targetPort: "0" }],
     // The provider's default is spice, which a minimal QEMU refuses.

@@ -1,5 +1,5 @@
 /**
- * What a workstation needs before it deploys a VM: the program that makes cloud-init disks, and the files that it fetches.
+ * What a workstation needs before it deploys a VM: the libvirt provider's own programs, and the files that it fetches.
  * Looks at files and asks servers; fetches and changes nothing.
  */
 import { createHash } from "node:crypto";
@@ -8,7 +8,7 @@ import { delimiter, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { pinnedPath } from "../../components/download.ts";
-import type { Download } from "../../components/preflight/args.ts";
+import type { Download, PreflightArgs } from "../../components/preflight/args.ts";
 import type { Check } from "../../components/preflight/check.ts";
 
 /** Bound on one question to a server, in milliseconds. */
@@ -17,19 +17,25 @@ const askMs = 8_000;
 const readMs = 18_000;
 
 /** Everything about this workstation, side by side. */
-export async function workstationChecks(downloads: readonly Download[], signal: AbortSignal): Promise<Check[]> {
-  return [mkisofsCheck(), ...(await Promise.all(downloads.map((download) => downloadCheck(download, signal))))];
+export async function workstationChecks(
+  { fenced }: Pick<PreflightArgs, "fenced">,
+  downloads: readonly Download[],
+  signal: AbortSignal,
+): Promise<Check[]> {
+  const programs = [programCheck("mkisofs", "genisoimage"), ...(fenced ? [programCheck("xsltproc", "xsltproc")] : [])];
+  return [...programs, ...(await Promise.all(downloads.map((download) => downloadCheck(download, signal))))];
 }
 
-function mkisofsCheck(): Check {
-  const what = "mkisofs is installed on this workstation";
-  const there = (process.env.PATH ?? "").split(delimiter).some((directory) => existsSync(join(directory, "mkisofs")));
+/** Programs that the libvirt provider runs: one makes cloud-init disks, one names the tap of a fenced VM. */
+function programCheck(program: string, debianPackage: string): Check {
+  const what = `${program} is installed on this workstation`;
+  const there = (process.env.PATH ?? "").split(delimiter).some((directory) => existsSync(join(directory, program)));
   if (there) return { what, status: "ok" };
   return {
     what,
     status: "failed",
-    found: "mkisofs is missing on this workstation, the libvirt provider needs it",
-    fix: "sudo apt-get install -y genisoimage",
+    found: `${program} is missing on this workstation, the libvirt provider needs it`,
+    fix: `sudo apt-get install -y ${debianPackage}`,
   };
 }
 

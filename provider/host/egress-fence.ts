@@ -6,7 +6,15 @@ import { z } from "zod";
 import { impatient, withSsh } from "../../components/ssh/connection.ts";
 import type { Operation, ResourceKind, State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
-import { brokenFence, egressPolicy, type FenceLayer, lowerFence, raiseFence } from "./fence-layer.ts";
+import {
+  brokenFence,
+  egressPolicy,
+  type FenceLayer,
+  host,
+  idleExceptions,
+  lowerFence,
+  raiseFence,
+} from "./fence-layer.ts";
 
 const inputs = z.strictObject({
   /** The hypervisor. */
@@ -16,6 +24,15 @@ const inputs = z.strictObject({
   /** MAC address of the VM's card. */
   mac: z.string().regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/, "expected a MAC address in lower case"),
   policy: egressPolicy,
+  /** Name of the VM's tap. Absent in states of release 0.1. */
+  tap: z
+    .string()
+    .regex(/^hf[0-9a-f]{12}$/, "expected hf and 12 hexadecimal digits")
+    .optional(),
+  /** The VM's static address; absent with DHCP. */
+  address: z.ipv4("expected an IPv4 address").optional(),
+  /** Machines of the site that a VM without a known lease must not pass itself off as. */
+  known: z.array(host).optional(),
 });
 
 type Inputs = z.infer<typeof inputs>;
@@ -28,21 +45,21 @@ export const egressFence: ResourceKind<Inputs, FenceState> = {
   computed: [],
   replaceOn: ["owner"],
 
-  async create(inputs) {
-    await withSsh(inputs.host, impatient, (host) => raiseFence(host, layerOf(inputs)));
+  async create(inputs, operation) {
+    await raise(inputs, operation);
     return { id: `${inputs.host.host}/${inputs.owner}`, state: inputs };
   },
 
   async read(id, state) {
     if (!state) throw new Error("the egress fence cannot be imported; `pulumi up` installs it over what is there");
     const drift = await withSsh(state.host, impatient, (host) => brokenFence(host, layerOf(state)));
-    const { host, owner, mac, policy } = state;
-    return { id, state: { ...state, drift }, inputs: { host, owner, mac, policy } };
+    const { drift: _, ...inputs } = state;
+    return { id, state: { ...state, drift }, inputs };
   },
 
   async update(_id, state, inputs, operation) {
     if (state.host.host !== inputs.host.host) await leave(state, operation);
-    await withSsh(inputs.host, impatient, (host) => raiseFence(host, layerOf(inputs)));
+    await raise(inputs, operation);
     return inputs;
   },
 
@@ -51,6 +68,14 @@ export const egressFence: ResourceKind<Inputs, FenceState> = {
   },
 };
 
+async function raise(inputs: Inputs, operation: Operation): Promise<void> {
+  const layer = layerOf(inputs);
+  await withSsh(inputs.host, impatient, async (host) => {
+    await raiseFence(host, layer);
+    for (const line of await idleExceptions(host, layer)) operation.log("warning", line);
+  });
+}
+
 /** Takes the fence away from a host that the VM has left. A host that is gone for good must not stop the move. */
 async function leave(state: FenceState, operation: Operation): Promise<void> {
   await withSsh(state.host, impatient, (host) => lowerFence(host, state.owner)).catch((error: Error) =>
@@ -58,6 +83,6 @@ async function leave(state: FenceState, operation: Operation): Promise<void> {
   );
 }
 
-function layerOf({ owner, mac, policy }: Inputs): FenceLayer {
-  return { owner, kind: { layer: "bridge", mac }, policy };
+function layerOf({ owner, mac, policy, tap, address, known }: Inputs): FenceLayer {
+  return { owner, kind: { layer: "bridge", mac, tap, address, known }, policy };
 }

@@ -3,30 +3,29 @@
  * hypervisor and for a VM.
  */
 import { z } from "zod";
-import type { EgressPolicy } from "../../components/fence/policy.ts";
-import {
-  abolish,
-  enforce,
-  type FenceKind,
-  fenceChecks,
-  fenceFiles,
-  script,
-  scriptPath,
-  serviceName,
-} from "../../components/fence/rules.ts";
+import { abolish, enforce, fenceChecks, fenceFiles, serviceName } from "../../components/fence/install.ts";
+import { type EgressPolicy, isName } from "../../components/fence/policy.ts";
+import type { FenceKind } from "../../components/fence/rules.ts";
+import { scriptPath } from "../../components/fence/script.ts";
+import { contains } from "../../components/ipv4.ts";
 import type { SshConnection } from "../../components/ssh/connection.ts";
 import { failedChecks, intact } from "./checks.ts";
+
+/** An address, a network or a name, as the script's settings take it: one word, and no option of a program. */
+export const host: z.ZodType<string> = z.string().regex(/^\w[\w./-]*$/, "expected an address, a network or a name");
 
 /** The policy as resources take it; see `EgressPolicy`. */
 export const egressPolicy: z.ZodType<EgressPolicy> = z.strictObject({
   exceptions: z.array(
     z.strictObject({
-      host: z.string().regex(/^[\w./-]+$/, "expected an address, a network or a name"),
+      host,
       protocol: z.enum(["tcp", "udp", "any"]),
       port: z.int().min(1).max(65_535).optional(),
+      lan: z.boolean().optional(),
     }),
   ),
   closed: z.array(z.cidrv4("expected IPv4 networks")),
+  forge: z.union([z.ipv6(), host]).optional(),
 });
 
 /** One layer on one machine. */
@@ -42,11 +41,9 @@ export interface FenceLayer {
  * @throws when it is not in force afterwards, or nftables is missing and cannot be installed.
  */
 export async function raiseFence(machine: SshConnection, layer: FenceLayer): Promise<void> {
-  const files = filesOf(layer);
   await machine.must(needsNft(layer.kind), { timeoutSeconds: 300 });
-  const mode = (path: string) => (path === scriptPath ? "0755" : "0644");
-  await machine.writeFiles(Object.entries(files).map(([path, content]) => ({ path, content, mode: mode(path) })));
-  await machine.must(enforce(layer.owner));
+  await machine.writeFiles(filesOf(layer));
+  await machine.must(enforce(layer.owner, layer.kind));
   const wrong = await brokenFence(machine, layer);
   if (wrong.length > 0) {
     throw new Error(`on ${machine.target.host}: ${wrong.join("; ")}; look at \`nft list ruleset\` there`);
@@ -63,7 +60,8 @@ export async function reloadFences(hypervisor: SshConnection): Promise<void> {
 
 /** Shell commands that fail when the layer is not in force, by what that means. */
 export function fenceLayerChecks(layer: FenceLayer): Record<string, string> {
-  return { ...intact(filesOf(layer)), ...fenceChecks(layer.owner) };
+  const contents = filesOf(layer).map(({ path, content }) => [path, content] as const);
+  return { ...intact(Object.fromEntries(contents)), ...fenceChecks(layer.owner) };
 }
 
 /** What keeps the layer from being in force, in words; nothing when it is. */
@@ -71,13 +69,34 @@ export function brokenFence(machine: SshConnection, layer: FenceLayer): Promise<
   return failedChecks(machine, fenceLayerChecks(layer));
 }
 
+/**
+ * Exceptions that open nothing, in words: their names resolve into closed networks, and their entries do not say that the LAN
+ * is meant.
+ */
+export async function idleExceptions(machine: SshConnection, { owner, policy }: FenceLayer): Promise<string[]> {
+  const lines = (await machine.must(`${scriptPath} names ${owner}`)).split("\n").map((line) => line.split(" "));
+  const found = Object.fromEntries(lines.map(([name = "", list = ""]) => [name, list.split(",")]));
+  const closed = [...policy.closed, ...(found.own ?? [])].filter((network) => z.cidrv4().safeParse(network).success);
+  return policy.exceptions
+    .filter(({ host, lan }) => isName(host) && !lan)
+    .flatMap(({ host, port }) =>
+      (found[host] ?? [])
+        .filter((address) => z.ipv4().safeParse(address).success)
+        .filter((address) => closed.some((network) => contains(network, address)))
+        .map((address) => {
+          const entry = `lan:${host}${port ? `:${port}` : ""}`;
+          return `${host} is ${address}, which stays closed to jobs; if that is meant: ${entry} in runner.egress.allow`;
+        }),
+    );
+}
+
 /** Takes the layer away, and with the last one everything that fences need. */
 export async function lowerFence(machine: SshConnection, owner: string): Promise<void> {
   await machine.must(abolish(owner));
 }
 
-function filesOf({ owner, kind, policy }: FenceLayer): Record<string, string> {
-  return { [scriptPath]: script(), ...fenceFiles(owner, kind, policy) };
+function filesOf({ owner, kind, policy }: FenceLayer) {
+  return fenceFiles(owner, kind, policy);
 }
 
 /** Preparing a hypervisor is its operator's; a VM is ours, and may get what it lacks. */

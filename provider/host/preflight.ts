@@ -93,7 +93,7 @@ export async function preflightChecks(wanted: PreflightArgs, context: PreflightC
   const others = wanted.downloads.filter(({ key }) => key !== imageKey);
   const [{ answers, check }, workstation, imageChecks, forge] = await Promise.all([
     asked,
-    workstationChecks(others, context.signal),
+    workstationChecks(wanted, others, context.signal),
     imageLooked(image, needed, context.signal),
     reachedForgeChecks(wanted, context),
   ]);

@@ -168,3 +168,14 @@ test("it gives the domain's id and the key that the machine answers with", async
   expect(await resolved(vm.vmId)).toBe("vm-domain-id");
   expect(await resolved(vm.hostKey)).toBe("ssh-ed25519 BBBB foundation-runner-02");
 });
+
+test("a fenced VM's tap gets its name by the provider's stylesheet, and another stylesheet replaces no VM", async () => {
+  await made({ tap: "hf0123456789ab" });
+  const { xslt } = recorder.find("vm-domain").inputs.xml as { xslt: string };
+  expect(xslt).toContain('<target dev="hf0123456789ab"/>');
+});
+
+test("any other VM leaves its tap to libvirt", async () => {
+  await made();
+  expect(recorder.find("vm-domain").inputs).not.toHaveProperty("xml");
+});

@@ -26,8 +26,8 @@ import { base, prepared, printed, sha256, vm, wanted } from "./preflight.fixture
 import { engineFor, raw } from "./provider-client.fixture.ts";
 import { type Answer, operatorHome, sshHost } from "./ssh-host.fixture.ts";
 
-/** A workstation of the test's own, with mkisofs and an empty cache. */
-function workstation(programs = ["mkisofs"]) {
+/** A workstation of the test's own, with the libvirt provider's programs and an empty cache. */
+function workstation(programs = ["mkisofs", "xsltproc"]) {
   const { home } = operatorHome();
   const bin = join(home, "bin");
   mkdirSync(bin);
@@ -81,7 +81,7 @@ test("a prepared host asks one question over SSH, and the function gives its add
   expect(server.received).toHaveLength(1);
 });
 
-test("everything at once: bridge, pool, address, image, mkisofs and forge, in one error that says nothing was changed", async () => {
+test("everything at once: bridge, pool, address, image, programs and forge, in one error that says nothing was changed", async () => {
   workstation([]);
   const no = { code: 1, stdout: "" };
   const { target } = await host({ stdout: printed({ ...prepared, "bridge br0": no, pool: no }) });
@@ -99,6 +99,7 @@ test("everything at once: bridge, pool, address, image, mkisofs and forge, in on
     "there is no storage pool images",
     "198.51.100.5 is outside",
     "mkisofs is missing on this workstation",
+    "xsltproc is missing on this workstation",
     "file:///nowhere/image.qcow2 cannot be read: ENOENT",
     "no forge answers at 192.0.2.1",
   ]) {
@@ -134,6 +135,7 @@ test.each([
     ]);
     expect(checks.filter(({ status }) => status === "ok").map(({ what }) => what)).toEqual([
       "mkisofs is installed on this workstation",
+      "xsltproc is installed on this workstation",
     ]);
   },
 );
@@ -159,8 +161,8 @@ test("a connection that is lost leaves no check good", async () => {
   const { target } = await host("lost");
   const { checks, failed } = await look({ host: target });
   expect(failed).toEqual([expect.stringContaining("connection to 127.0.0.1 was lost")]);
-  // The workstation has one and the forge four.
-  expect(checks.filter(({ status }) => status === "ok")).toHaveLength(5);
+  // The workstation has two and the forge four.
+  expect(checks.filter(({ status }) => status === "ok")).toHaveLength(6);
 });
 
 const imageOf = async (download: Download) => {
