@@ -1,6 +1,6 @@
 /**
  * What crosses the bridge of a real host: the rule that opens it where kube-router closes it, in every back end that may
- * drop, and the fence that keeps a runner's VM off the LAN. Real here: our plugin's code over SSH, systemd, iptables (nft and
+ * drop, and the fence that keeps a runner's VM off the LAN, from the start of its domain on. Real here: our plugin's code over SSH, systemd, iptables (nft and
  * legacy) and nftables on the host. The machines on the bridges are network namespaces, since no guest needs to
  * boot for this; the fence around a real VM's jobs is proven in fleet.test.ts.
  */
@@ -66,12 +66,16 @@ describe.skipIf(missing.length > 0)("the bridge of a host", () => {
     workspace.site.hosts.crunchy.exec(command, args, { check: false });
   const host = { host: network.hosts.crunchy, port: 22, user: "root", stack: "host/crunchy" };
 
+  /** What the last operation warned of. */
+  let said = "";
+
   /** Does this with a resource kind on the workstation, and gives what a look afterwards finds wrong. */
   async function operate(type: string, verb: Verb, inputs: object): Promise<string[]> {
-    const { stdout } = await workspace.site.workstation.run("node", [program], {
+    const { stdout, stderr } = await workspace.site.workstation.run("node", [program], {
       ...{ env: workspace.env, timeoutMs: 60_000 },
       input: JSON.stringify({ type, verb, inputs }),
     });
+    said = stderr;
     return JSON.parse(stdout) as string[];
   }
 
@@ -201,6 +205,8 @@ describe.skipIf(missing.length > 0)("the bridge of a host", () => {
     await rule("create");
     await onHost("sh", "-c", "echo '198.51.100.10 hypervisor.lab' >>/etc/hosts");
     expect(await fence("create", ["forge.lab:22", "lan:hypervisor.lab:22"])).toEqual([]);
+    expect(said).toContain("warning: forge.lab is 198.51.100.3, which stays closed to jobs");
+    expect(said).toContain("lan:forge.lab:22 in runner.egress.allow");
     expect(await runner.reaches(network.forge, 22)).toBe(false);
     expect(await runner.reaches(network.hosts.crunchy, 22)).toBe(false);
     expect(await fence("create", ["lan:forge.lab:22", "198.51.100.10:22"])).toEqual([]);

@@ -207,6 +207,26 @@ test("a program with its digest is run by systemd instead of the image", () => {
   expect(planRunnerStack(configured(raw), undefined, place).execution).toEqual({ kind: "binary", url, sha256: digest });
 });
 
+test("a VM is bound to its static address, or must not pass itself off as a machine of the site", () => {
+  const identity = (raw: Record<string, string>) => {
+    const plan = planRunnerStack(configured(raw), siteWith(), place);
+    const policy = plan.egress?.("https://forge.example.org");
+    return policy && plan.identity(policy);
+  };
+  expect(identity({ "vm.ipCidr": "192.0.2.16/24", "vm.gateway": "192.0.2.1" })).toEqual({
+    address: "192.0.2.16",
+    known: [],
+  });
+  expect(identity({})?.known).toEqual(expect.arrayContaining(["192.0.2.53", "forge.example.org"]));
+});
+
+test("the site's public addresses, of the contract and of the stack, do not count as the internet", () => {
+  const site = { ...siteWith(), publicAddresses: ["198.51.100.7"] };
+  const config = configured({ "runner.egress.sitePublicAddresses": "198.51.100.64/29" });
+  const closed = planRunnerStack(config, site, place).egress?.("https://forge.example.org").closed;
+  expect(closed).toEqual(expect.arrayContaining(["198.51.100.7/32", "198.51.100.64/29"]));
+});
+
 test("jobs are fenced unless it is said otherwise, and an IPv6 forge and the fence do not go together", () => {
   const plan = (raw: Record<string, string>) => planRunnerStack(configured(raw), siteWith(), place);
   const policy = plan({ "runner.egress.allow": "192.0.2.7:5000" }).egress?.("https://forge.example.org");
