@@ -50,6 +50,6 @@ cp -a "$work/whole"/usr/lib/python3* "$runner/usr/lib/"
 mkdir "$out"
 for layer in base:$root runner:$runner; do
   tar --directory "${layer#*:}" --create --file "$out/${layer%%:*}.tar" --sort=name --mtime=@0 --numeric-owner --format=gnu .
-  # An emulated VM unpacks it in a third of the time that gzip takes.
+  # A fifth less to pull than with gzip.
   zstd -q -12 -T0 "$out/${layer%%:*}.tar"
 done
