@@ -53,8 +53,7 @@ export const egressFence: ResourceKind<Inputs, FenceState> = {
   async read(id, state) {
     if (!state) throw new Error("the egress fence cannot be imported; `pulumi up` installs it over what is there");
     const drift = await withSsh(state.host, impatient, (host) => brokenFence(host, layerOf(state)));
-    const { drift: _, ...inputs } = state;
-    return { id, state: { ...state, drift }, inputs };
+    return { id, state: { ...state, drift }, inputs: inputsOf(state) };
   },
 
   async update(_id, state, inputs, operation) {
@@ -67,6 +66,12 @@ export const egressFence: ResourceKind<Inputs, FenceState> = {
     await withSsh(state.host, impatient, (host) => lowerFence(host, state.owner));
   },
 };
+
+/** What of a state are inputs: those that its release had, and nothing that was added to them. */
+function inputsOf({ host, owner, mac, policy, tap, address, known }: FenceState): Inputs {
+  const later = Object.entries({ tap, address, known }).filter(([, value]) => value !== undefined);
+  return { host, owner, mac, policy, ...Object.fromEntries(later) };
+}
 
 async function raise(inputs: Inputs, operation: Operation): Promise<void> {
   const layer = layerOf(inputs);
