@@ -77,6 +77,12 @@ const commands: readonly Command[] = [
     run: async (values, stack) => (await import("./rebuild.ts")).rebuild(stack, values),
   },
   {
+    words: "trust",
+    names: 1,
+    options: ["json", "confirm"],
+    run: async (values, stack) => (await import("./trust.ts")).trust(stack, values),
+  },
+  {
     words: "init proxmox",
     names: 0,
     options: ["json", "endpoint", "node", "storage", "bastion", "stack"],

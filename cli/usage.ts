@@ -8,6 +8,9 @@ export const usage = `usage: holdfast doctor host <stack>             is everyth
                                                   --strict: what an update may do without counts, too
        holdfast rebuild <stack> --confirm <stack> [--yes]
                                                   destroys the VMs of a stack of platform-vm and makes them anew
+       holdfast trust <project>/<stack> [--confirm SHA256:...]
+                                                  which host keys its machines have to show, and show;
+                                                  --confirm: records the changed one that was looked at
        holdfast init proxmox --endpoint URL --node N [--storage S ...] [--bastion ADDRESS[:PORT]] [--stack shared]
                                                   checks a cluster, and records it in the foundation's configuration
        holdfast netbox bootstrap --url URL [--file netbox.json] [--bastion ADDRESS[:PORT]]

@@ -11,6 +11,7 @@ import type { OperationsToolchainArgs } from "../components/plugin/runner.ts";
 import type { ReleaseTool } from "../components/release/tools.ts";
 import type { SshTarget } from "../components/ssh/dial.ts";
 import { type Ways, waysOver } from "../components/ssh/ways.ts";
+import { ownerOf, takenBySite } from "../components/vm/whereabouts.ts";
 import type { opsRunnerConfig } from "./config.ts";
 
 /** Values of the configuration. */
@@ -48,7 +49,7 @@ export function planRunner(
 ): RunnerPlan {
   const problems: Problem[] = [];
   const report: Report = (key, reason) => problems.push({ key, reason });
-  const vm = chosenVm(config, vms, report);
+  const vm = chosenVm(config, vms, site, report);
   const env = agreedEnvironment(config, vms, hyopsEnv, report);
   // The pool's known_hosts, as its gate leaves them: there a rebuilt VM's key was forgotten, and its bastion's is known.
   const stack = config["vms.stack"] ? `platform-vm/${config["vms.stack"]}` : `${place.project}/${place.stack}`;
@@ -85,7 +86,12 @@ export function planRunner(
 }
 
 /** The VM of the pool, or problems. */
-function chosenVm(config: OpsRunnerConfig, vms: Vms | undefined, report: Report): Vms["vms"][string] | undefined {
+function chosenVm(
+  config: OpsRunnerConfig,
+  vms: Vms | undefined,
+  site: Site | undefined,
+  report: Report,
+): Vms["vms"][string] | undefined {
   if (config["vms.stack"] && config["vms.file"]) {
     report("vms.file", "is set beside vms.stack; say in one way only where the VMs are");
   }
@@ -108,6 +114,13 @@ function chosenVm(config: OpsRunnerConfig, vms: Vms | undefined, report: Report)
       "vm_key",
       `the pool reports no address of ${config.vm_key} (vms.${config.vm_key}.address); does its guest agent run? pulumi up in platform-vm/ asks again`,
     );
+  } else {
+    const whose = ownerOf(vm.address, takenBySite(site));
+    if (whose)
+      report(
+        "vm_key",
+        `the pool says that ${config.vm_key} is at ${vm.address}, and the site that this is ${whose}: nothing is installed there. Where the address is its guest agent's word, look at the VM's console`,
+      );
   }
   return vm;
 }

@@ -20,12 +20,12 @@ export function unfinished(inputs: Properties, state: Properties): string[] {
 
 /** What a preview can already say of a resource: its inputs; all that only creating it will tell is unknown. */
 export function preview(kind: Outputs, inputs: Properties): Properties {
-  return { ...Object.fromEntries(kind.computed.map((name) => [name, UNKNOWN])), ...inputs };
+  return { ...Object.fromEntries(Object.keys(kind.computed).map((name) => [name, UNKNOWN])), ...inputs };
 }
 
 /** Computed outputs that this update does not change, so that a preview need not call them unknown. */
 export function stable(kind: Outputs, olds: Properties, changed: readonly string[]): Properties {
   const moves = (name: string) => kind.volatile?.[name]?.some((input) => changed.includes(input)) ?? false;
-  const names = kind.computed.filter((name) => name in olds && !moves(name));
+  const names = Object.keys(kind.computed).filter((name) => name in olds && !moves(name));
   return Object.fromEntries(names.map((name) => [name, olds[name] ?? null]));
 }

@@ -32,6 +32,8 @@ export interface ProviderConfig {
   forgeUrl?: string | undefined;
   /** Hypervisors that the stack's libvirt provider connects to, with the host keys that it has met. */
   hypervisors?: (SshTarget & { hostKey: string })[] | undefined;
+  /** Addresses that are no VM's of this stack, each with whose it is; see components/vm/whereabouts.ts. */
+  siteAddresses?: Readonly<Record<string, string>> | undefined;
   /** URL of the Proxmox VE API. */
   proxmoxEndpoint?: string | undefined;
   /** API token for Proxmox VE, `user@realm!id=uuid`; secret. */
@@ -54,11 +56,13 @@ export interface ResourceKind<I = Properties, S extends object = State<I>> {
   /** Type token, for example `holdfast:forge:RunnerRegistration`. */
   readonly type: string;
   /** Refuses inputs that cannot work, before anything is changed. */
-  readonly inputs: z.ZodType<I>;
+  readonly inputs: z.ZodType<I> & { readonly shape: Readonly<Record<string, z.ZodType>> };
   /** Outputs that are always secret. */
   readonly secrets: readonly string[];
-  /** Outputs that are unknown until the resource was created. */
-  readonly computed: readonly string[];
+  /** Outputs that are unknown until the resource was created, each with what a state may have there. */
+  readonly computed: Readonly<Record<string, z.ZodType>>;
+  /** What a state keeps besides, which no program reads; the same. */
+  readonly kept?: Readonly<Record<string, z.ZodType>>;
   /**
    * Computed outputs that an update may change, each with the inputs on which it depends; `drift` and `forcedRun` count as
    * inputs here. The others are stable.

@@ -20,6 +20,7 @@ import type { Operation, ProviderConfig, ProviderFunction, ResourceKind, State }
 import { type Doorkeeper, listen } from "./listen.ts";
 import { answer, callName, checkFailure, diffResponse, echoInputs, unimplemented } from "./responses.ts";
 import { asServiceError } from "./service-error.ts";
+import { checkedId, checkedState } from "./state.ts";
 import { type Decoded, decode, encode, holdsUnknown, type Properties } from "./wire.ts";
 
 type AnyKind = ResourceKind<Properties, State<Properties>>;
@@ -162,7 +163,7 @@ class Plugin {
 
   private diff(request: pb.DiffRequest): pb.DiffResponse {
     const kind = this.kind(request.getUrn());
-    const olds = this.decodeState(request.getOlds());
+    const olds = this.decodeOlds(request.getOlds());
     const oldInputs = request.getOldInputs() ? decode(request.getOldInputs()).values : olds.values;
     const drift = (olds.values.drift ?? []) as string[];
     const forced = kind.reruns === true && isForced(olds.values);
@@ -190,9 +191,10 @@ class Plugin {
 
   private async read(request: pb.ReadRequest): Promise<pb.ReadResponse> {
     const kind = this.kind(request.getUrn());
-    const known = this.decodeState(request.getProperties());
+    const known = this.decodeState(request.getProperties(), kind, request.getUrn());
     const state = Object.keys(known.values).length > 0 ? (known.values as State<Properties>) : undefined;
-    const found = await kind.read(request.getId(), state, this.operation(request.getUrn()));
+    const id = checkedId(request.getId(), request.getUrn());
+    const found = await kind.read(id, state, this.operation(request.getUrn()));
     if (!found) return new pb.ReadResponse();
     const inputs = state ? decode(request.getInputs()) : { values: found.inputs, secrets: new Set(kind.secrets) };
     const drift = [...(found.state.drift ?? []), ...(state ? unfinished(inputs.values, state) : [])];
@@ -204,7 +206,7 @@ class Plugin {
 
   private async update(request: pb.UpdateRequest): Promise<pb.UpdateResponse> {
     const kind = this.kind(request.getUrn());
-    const olds = this.decodeState(request.getOlds());
+    const olds = this.decodeState(request.getOlds(), kind, request.getUrn());
     const inputs = decode(request.getNews());
     if (request.getPreview()) {
       const changed = this.reasonsToUpdate(request, kind, olds);
@@ -216,7 +218,7 @@ class Plugin {
       const old = olds.values as State<Properties>;
       const state = await this.change(
         { operation: "update", urn: request.getUrn(), kind, before: [olds, inputs] },
-        (operation) => kind.update(request.getId(), old, inputs.values, operation),
+        (operation) => kind.update(checkedId(request.getId(), request.getUrn()), old, inputs.values, operation),
         (state) => state,
       );
       return new pb.UpdateResponse().setProperties(this.encodeState(kind, { ...state, drift: [] }, inputs));
@@ -240,10 +242,11 @@ class Plugin {
 
   private async delete(request: pb.DeleteRequest): Promise<empty.Empty> {
     const kind = this.kind(request.getUrn());
-    const state = this.decodeState(request.getProperties());
+    const state = this.decodeState(request.getProperties(), kind, request.getUrn());
     await this.change(
       { operation: "delete", urn: request.getUrn(), kind, before: [state] },
-      (operation) => kind.delete(request.getId(), state.values as State<Properties>, operation),
+      (operation) =>
+        kind.delete(checkedId(request.getId(), request.getUrn()), state.values as State<Properties>, operation),
       () => undefined,
     );
     return new empty.Empty();
@@ -286,7 +289,13 @@ class Plugin {
     };
   }
 
-  private decodeState(struct: Parameters<typeof decode>[0]): Decoded {
+  /** A state as its kind may have it; see state.ts. None at all is an import's. */
+  private decodeState(struct: Parameters<typeof decode>[0], kind: AnyKind, urn: string): Decoded {
+    const { values, secrets } = this.decodeOlds(struct);
+    return { values: Object.keys(values).length > 0 ? checkedState(kind, values, urn) : values, secrets };
+  }
+
+  private decodeOlds(struct: Parameters<typeof decode>[0]): Decoded {
     const decoded = decode(struct);
     const version = Number(decoded.values.stateVersion ?? stateVersion);
     if (version > stateVersion) {

@@ -23,6 +23,7 @@ import { siteKeys } from "../components/config/site-keys.ts";
 import { publicAddress } from "../components/contracts/site.ts";
 import { exceptionProblem } from "../components/fence/policy.ts";
 import { commandWords } from "../components/forge/forgejo-command.ts";
+import { scopePattern } from "../components/forge/scope-pattern.ts";
 import { isLabel } from "../components/runner/labels.ts";
 
 export const runnersConfig = {
@@ -49,7 +50,7 @@ export const runnersConfig = {
         description: "Whose jobs the runner takes: empty for the whole instance, an organisation, or owner/repository.",
         example: "ecosystem",
       },
-      /^([\w.-]+(\/[\w.-]+)?)?$/,
+      scopePattern,
       "nothing, an organisation, or owner/repository",
     ),
     "",

@@ -39,6 +39,7 @@ const holdfast = new HoldfastProvider("holdfast", {
   // A forge that is not found just now stays the one that the token belongs to.
   forgeUrl: config["forge.token"] && ("url" in forge ? forge.url : known.forgeUrl),
   hypervisors: hostKey && [{ ...host, hostKey }],
+  siteAddresses: plan.siteAddresses,
 });
 const { imageNeeded } = await preflight(planPreflight(config, plan, forge, known), { provider: holdfast });
 if ("problem" in forge) throw new ProgramError(forge.problem);

@@ -15,6 +15,7 @@ import type { Execution } from "../components/runner/plan.ts";
 import type { SshTarget } from "../components/ssh/dial.ts";
 import type { Network } from "../components/vm/cloud-init.ts";
 import { planNetwork } from "../components/vm/plan.ts";
+import { refusal, type Taken, takenBySite } from "../components/vm/whereabouts.ts";
 import type { runnersConfig } from "./config.ts";
 
 /** Values of the configuration. */
@@ -35,6 +36,8 @@ export interface RunnerPlan {
   /** Static address of the VM; undefined with DHCP. */
   address: string | undefined;
   execution: Execution;
+  /** Addresses that are no VM's, each with whose it is. */
+  siteAddresses: Taken;
   /** What jobs may reach, once the forge's URL is known; undefined: everything that the VM can. */
   egress: ((forgeUrl: string) => EgressPolicy) | undefined;
   /** What the fence knows the VM by: its static address, or the machines that it must not pass itself off as. */
@@ -93,6 +96,12 @@ export function planRunnerStack(
     bridge,
   );
   if ("problems" in network) problems.push(...network.problems);
+  const siteAddresses = planSiteAddresses(config, site, url ? hostOf(url) : undefined, address);
+  const vmAddress = config["vm.ipCidr"].split("/")[0] || undefined;
+  const taken = vmAddress && refusal(vmAddress, siteAddresses);
+  // The gateway of the VM's own network has its own words.
+  if (taken && !problems.some(({ key }) => key === "vm.ipCidr"))
+    report("vm.ipCidr", `cannot be the VM's: ${taken}; pulumi config set vm.ipCidr <another address>/<prefix length>`);
   if (problems.length > 0 || "problems" in network) throw new ConfigError(place.project, place.stack, problems);
   return {
     owner,
@@ -102,8 +111,9 @@ export function planRunnerStack(
     forgeHost: config["forge.token"] ? undefined : forgeHost(config, place),
     forgeHostAddress: address,
     network: network.network,
-    address: config["vm.ipCidr"].split("/")[0] || undefined,
+    address: vmAddress,
     execution: execution(config),
+    siteAddresses,
     egress: fenced ? egressOf(config, network.network, site) : undefined,
     identity: (policy) => identityOf(config, network.network, bridge, policy),
     mode: "active",
@@ -114,6 +124,23 @@ export function planRunnerStack(
 
 function besideRunner(label: string): string {
   return `runner.labels has ${label}: its jobs run where the runner does, and can read the runner's token and use docker. For jobs that you do not trust: ${labelName(label)}`;
+}
+
+function planSiteAddresses(
+  config: RunnersConfig,
+  site: Site | undefined,
+  forge: string | undefined,
+  forgeAddress: string | undefined,
+): Taken {
+  const gateway = config["vm.gateway"];
+  return {
+    ...Object.fromEntries(config["vm.dns"].map((address) => [address, "a name server (vm.dns)"])),
+    ...takenBySite(site),
+    ...(gateway ? { [gateway]: "the gateway (vm.gateway)" } : {}),
+    ...(forge ? { [forge]: "the forge" } : {}),
+    ...(forgeAddress ? { [forgeAddress]: "the host of the forge" } : {}),
+    [config["host.address"]]: "the hypervisor",
+  };
 }
 
 function forgeHost(config: RunnersConfig, place: { project: string; stack: string }): RunnerPlan["forgeHost"] {

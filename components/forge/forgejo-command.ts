@@ -2,8 +2,8 @@
  * How Forgejo's command line is run on the forge host. It obeys the forge's own user alone, and needs its configuration.
  */
 
-/** Words that a shell takes as they stand. */
-export const commandWords = /^[\w@%+=:,./-]+( [\w@%+=:,./-]+)*$/;
+/** Words that a shell takes as they stand; the first one is a program's name or its absolute path. */
+export const commandWords = /^[\w/][\w@%+=:,./-]*( [\w@%+=:,./-]+)*$/;
 
 /** What is configured of it. */
 export interface ForgejoPlace {

@@ -26,6 +26,11 @@ export interface HoldfastProviderArgs {
    * here, and a libvirt that does not answer there ends the command instead of holding it for ever.
    */
   hypervisors?: (SshTargetArgs & { hostKey: string })[] | undefined;
+  /**
+   * Addresses of the site's own machines, each with whose it is: `{ "192.168.1.1": "the gateway of lan" }`. A VM that says it is
+   * at one of them is refused.
+   */
+  siteAddresses?: Readonly<Record<string, string>> | undefined;
   /** URL of the Proxmox VE API. */
   proxmoxEndpoint?: pulumi.Input<string> | undefined;
   /** API token for Proxmox VE; kept as a secret. */
@@ -44,7 +49,7 @@ export interface HoldfastProviderArgs {
 export class HoldfastProvider extends pulumi.ProviderResource {
   constructor(name: string, args: HoldfastProviderArgs, opts?: pulumi.ResourceOptions) {
     const { forgeToken, forgeUrl, hypervisors, proxmoxEndpoint, proxmoxToken, proxmoxInsecure } = args;
-    const { netboxUrl, netboxToken, netboxJumps } = args;
+    const { netboxUrl, netboxToken, netboxJumps, siteAddresses = {} } = args;
     super(
       "holdfast",
       name,
@@ -52,6 +57,7 @@ export class HoldfastProvider extends pulumi.ProviderResource {
         ...(forgeToken === undefined ? {} : { forgeToken: pulumi.secret(forgeToken) }),
         ...(forgeUrl === undefined ? {} : { forgeUrl }),
         ...(hypervisors ? { hypervisors } : {}),
+        ...(Object.keys(siteAddresses).length > 0 ? { siteAddresses } : {}),
         ...(proxmoxEndpoint === undefined ? {} : { proxmoxEndpoint }),
         ...(proxmoxToken === undefined ? {} : { proxmoxToken: pulumi.secret(proxmoxToken) }),
         ...(proxmoxInsecure === undefined ? {} : { proxmoxInsecure }),

@@ -7,7 +7,16 @@ import { connect as connectTcp } from "node:net";
 import { homedir } from "node:os";
 import type { Duplex } from "node:stream";
 import type { ConnectConfig, Client as SshClient } from "ssh2";
-import { type HostKey, knownHostsFile, normalizeKey, pinKey, recordedKeys, recordKey } from "./known-hosts.ts";
+import {
+  type HostKey,
+  hostPattern,
+  knownHostsFile,
+  knownMachines,
+  normalizeKey,
+  pinKey,
+  recordedKeys,
+  recordKey,
+} from "./known-hosts.ts";
 import { ssh2 } from "./package.ts";
 
 /** Environment variable with the path of the private key that reaches hosts and VMs. */
@@ -27,7 +36,7 @@ export interface SshTarget {
   stack: string;
 }
 
-/** The host answered with another key than the one that is pinned or was seen before. Never retried. */
+/** The host answered with another key than the one that is pinned or was seen before. Nobody was logged in. Never retried. */
 export class HostKeyMismatch extends Error {}
 
 /** What a dial passes, in this order; `resolve` only where the target is a name. */
@@ -74,8 +83,8 @@ export function credentials(): Pick<ConnectConfig, "privateKey" | "agent"> {
 export function dial(target: SshTarget, timeoutSeconds: number, options: DialOptions = {}): Promise<SshClient> {
   const passed = options.passed ?? (() => {});
   const file = knownHostsFile(target.stack);
-  if (target.hostKey) pinKey(file, target.host, target.port, normalizeKey(target.hostKey));
-  const expected = recordedKeys(file, target.host, target.port);
+  const pinned = target.hostKey ? normalizeKey(target.hostKey) : undefined;
+  const expected = pinned ? [pinned] : recordedKeys(file, target.host, target.port);
   const met = options.met ?? ((key) => recordKey(file, target.host, target.port, key));
   const login = credentials();
   return new Promise((resolve, reject) => {
@@ -116,6 +125,8 @@ export function dial(target: SshTarget, timeoutSeconds: number, options: DialOpt
         const seen = keyOf(blob);
         if (expected.length === 0) met(seen);
         else if (!expected.includes(seen)) refusal = mismatch(target, file, expected, seen);
+        // Not before: somebody may have named a wrong address, and this file says who is where.
+        else if (pinned) pinKey(file, target.host, target.port, pinned);
         if (!refusal) passed("host-key");
         return refusal === undefined;
       },
@@ -143,15 +154,19 @@ export function portOpens({ host, port }: SshTarget, withinMs: number): Promise<
 }
 
 function mismatch(target: SshTarget, file: string, expected: HostKey[], seen: string): HostKeyMismatch {
+  const { host, port, stack } = target;
+  const known = knownMachines().find(({ key, pattern }) => key === seen && pattern !== hostPattern(host, port));
+  const whose = known ? `, which is the key of ${known.pattern} as ${known.stack} knows it` : "";
   return new HostKeyMismatch(
-    `host key of ${target.host}:${target.port} changed: expected ${expected.join(" or ")}, it answered with ${seen}. ` +
-      `If the host was really rebuilt, put its new key in the place of the old one in ${file}${target.hostKey ? " and change the pinned key" : ""}; ` +
-      "otherwise somebody is in between",
+    `host key of ${host}:${port} changed: expected ${expected.join(" or ")}, it answered with ${seen}${whose}. ` +
+      "Nobody was logged in there. If the host was really rebuilt, compare its key on its own console " +
+      `(ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub), then: npx holdfast trust ${stack}, which shows both keys and says what to type ` +
+      `(the old one is in ${file}${target.hostKey ? ", and pinned" : ""}); otherwise somebody is in between`,
   );
 }
 
 /** Asks for the kind of key that is recorded, so that a host with several keys is not taken for a changed one. */
-function hostKeyAlgorithms(expected: HostKey[]): string[] {
+export function hostKeyAlgorithms(expected: HostKey[]): string[] {
   const types =
     expected.length > 0
       ? expected.map((key) => key.split(" ")[0] ?? "")
@@ -160,7 +175,7 @@ function hostKeyAlgorithms(expected: HostKey[]): string[] {
 }
 
 /** Type and base64 of a public key blob: the type is its first length-prefixed string (RFC 4253, 6.6). */
-function keyOf(blob: Buffer): HostKey {
+export function keyOf(blob: Buffer): HostKey {
   const type = blob.subarray(4, 4 + blob.readUInt32BE(0)).toString("ascii");
   return `${type} ${blob.toString("base64")}`;
 }

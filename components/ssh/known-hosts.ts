@@ -3,7 +3,7 @@
  * The format is OpenSSH's, because the libvirt provider reads the same file.
  */
 import { createHash } from "node:crypto";
-import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -62,6 +62,34 @@ export function pinKey(file: string, host: string, port: number, key: HostKey): 
 /** Forgets every key of an address: the machine that had it is gone, and the next one is met for the first time. */
 export function forgetKeys(file: string, host: string, port: number): void {
   if (recordedKeys(file, host, port).length > 0) replace(file, others(file, host, port));
+}
+
+/** A machine that some stack of this workstation knows. */
+export interface KnownMachine {
+  /** `<project>/<stack>`. */
+  stack: string;
+  /** As known_hosts spells it: bare on port 22, else `[host]:port`. */
+  pattern: string;
+  key: HostKey;
+}
+
+/** Every machine that the stacks of this workstation know. */
+export function knownMachines(): KnownMachine[] {
+  const root = join(homedir(), ...location);
+  if (!existsSync(root)) return [];
+  const stacks = readdirSync(root, { withFileTypes: true })
+    .filter((project) => project.isDirectory())
+    .flatMap((project) =>
+      readdirSync(join(root, project.name), { withFileTypes: true })
+        .filter((file) => file.isFile())
+        .map((file) => `${project.name}/${file.name}`),
+    );
+  return stacks.flatMap((stack) =>
+    lines(knownHostsFile(stack)).flatMap((line) => {
+      const [names = "", type, blob] = line.split(/\s+/);
+      return names.split(",").map((pattern) => ({ stack, pattern, key: `${type} ${blob}` as HostKey }));
+    }),
+  );
 }
 
 /** Fingerprint of a public key (`type base64 …`) as OpenSSH shows it; undefined for what is none. */

@@ -5,8 +5,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { commandWords } from "../../components/forge/forgejo-command.ts";
+import { scopePattern } from "../../components/forge/scope-pattern.ts";
 import type { Operation, ResourceKind, State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
+import { ownerName, plainName, plainUrl, word } from "../text.ts";
 import type { ListedRunner, RunnersApi } from "./dialect.ts";
 import { askRunners } from "./dialects.ts";
 import { ForgeError } from "./errors.ts";
@@ -18,13 +20,13 @@ import { movedFrom, type Source, tokenFor } from "./token.ts";
 
 const inputs = z.strictObject({
   /** Base URL of the forge. */
-  forgeUrl: z.url({ protocol: /^https?$/, error: "expected http(s)://…" }),
+  forgeUrl: plainUrl(/^https?$/, "expected http(s)://…"),
   /** Empty for the whole instance, `org` or a user, or `owner/repository`. */
-  scope: z.string().regex(/^([\w.-]+(\/[\w.-]+)?)?$/, "expected nothing, an organisation, or owner/repository"),
+  scope: z.string().regex(scopePattern, "expected nothing, an organisation, or owner/repository"),
   /** The runner's name on the forge. */
-  name: z.string().min(1).max(255),
+  name: plainName,
   /** Owner mark: what tells our half-made registrations from other people's. */
-  owner: z.string().min(1),
+  owner: ownerName,
   /** The forge host, where registration goes over SSH instead of the API. */
   forgeHost: sshTarget
     .extend({ command: z.string().regex(commandWords, "expected words without characters of a shell") })
@@ -47,7 +49,11 @@ export const runnerRegistration: ResourceKind<RegistrationInputs, RegistrationSt
   type: "holdfast:forge:RunnerRegistration",
   inputs,
   secrets: ["token"],
-  computed: ["uuid", "token", "runnerId"],
+  computed: {
+    uuid: word,
+    token: z.string().regex(/^[\x21-\x7e]+$/, "expected a token without spaces"),
+    runnerId: z.int().min(0).optional(),
+  },
   replaceOn: ["forgeUrl", "scope", "name"],
 
   async create(inputs, operation) {

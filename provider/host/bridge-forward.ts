@@ -5,16 +5,18 @@ import { z } from "zod";
 import { ownersDirectory, script, scriptPath, timerName, units } from "../../components/bridge/forward-rule.ts";
 import { impatient, type SshConnection, shellQuote, withSsh } from "../../components/ssh/connection.ts";
 import type { Operation, ResourceKind, State } from "../kind.ts";
+import { forgetGoneVms } from "../runner/vm-host-key.ts";
 import { sshTarget } from "../ssh/target.ts";
+import { interfaceName, ownerName } from "../text.ts";
 import { failedChecks, intact } from "./checks.ts";
 
 const inputs = z.strictObject({
   /** The hypervisor. */
   host: sshTarget,
   /** The bridge that VMs and LAN share. */
-  bridge: z.string().regex(/^[\w.-]{1,15}$/, "expected the name of a network interface"),
+  bridge: interfaceName,
   /** Owner mark; several stacks may need the rule of one host, and the last one to leave removes it. */
-  owner: z.string().regex(/^[\w.-]+$/, "expected letters, digits, . _ -"),
+  owner: ownerName,
 });
 
 type Inputs = z.infer<typeof inputs>;
@@ -24,7 +26,7 @@ export const bridgeForward: ResourceKind<Inputs, BridgeState> = {
   type: "holdfast:host:BridgeForward",
   inputs,
   secrets: [],
-  computed: [],
+  computed: {},
   replaceOn: ["owner"],
 
   async create(inputs) {
@@ -99,6 +101,7 @@ async function remove(host: SshConnection, { bridge, owner }: Inputs): Promise<v
   // The script there may be an older release's, which cannot remove.
   await host.writeFiles([{ path: scriptPath, content: script(), mode: "0755" }]);
   await host.must(`set -e
+${forgetGoneVms}
 rm -f ${ownersDirectory}/${owner}
 if ! grep -rqxF ${shellQuote(bridge)} ${ownersDirectory} 2>/dev/null; then
   ${scriptPath} remove ${bridge}

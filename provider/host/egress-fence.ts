@@ -6,6 +6,7 @@ import { z } from "zod";
 import { impatient, withSsh } from "../../components/ssh/connection.ts";
 import type { Operation, ResourceKind, State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
+import { ownerName } from "../text.ts";
 import {
   brokenFence,
   egressPolicy,
@@ -20,7 +21,7 @@ const inputs = z.strictObject({
   /** The hypervisor. */
   host: sshTarget,
   /** Owner mark; names the fence. */
-  owner: z.string().regex(/^[\w.-]+$/, "expected letters, digits, . _ -"),
+  owner: ownerName,
   /** MAC address of the VM's card. */
   mac: z.string().regex(/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/, "expected a MAC address in lower case"),
   policy: egressPolicy,
@@ -42,7 +43,7 @@ export const egressFence: ResourceKind<Inputs, FenceState> = {
   type: "holdfast:host:EgressFence",
   inputs,
   secrets: [],
-  computed: [],
+  computed: {},
   replaceOn: ["owner"],
 
   async create(inputs, operation) {

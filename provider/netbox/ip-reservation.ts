@@ -2,6 +2,7 @@
  * `holdfast:netbox:IpReservation`: an address in NetBox, the same one for the same identity (docs/decisions/0015). A destroy
  * leaves it reserved unless it is told to release it. Its id is the identity's digest, whatever record holds it.
  */
+import { z } from "zod";
 import { ownerField } from "../../components/netbox/names.ts";
 import type { Operation, ResourceKind, State } from "../kind.ts";
 import { netboxApi } from "./access.ts";
@@ -16,7 +17,9 @@ import { NetboxSessions, type OpenNetbox } from "./session.ts";
 import { takeOver } from "./takeover.ts";
 
 /** How an address came about. */
-export type Outcome = "reused" | "allocated" | "restored" | "adopted";
+export type Outcome = (typeof outcomes)[number];
+
+const outcomes = ["reused", "allocated", "restored", "adopted"] as const;
 
 /** State of a reservation. */
 export type ReservationState = State<Reservation> & { address: string; addressId: number; outcome: Outcome };
@@ -37,7 +40,11 @@ export function ipReservationKind(
     type: "holdfast:netbox:IpReservation",
     inputs: reservationInputs,
     secrets: [],
-    computed: ["address", "addressId", "outcome"],
+    computed: {
+      address: z.cidrv4("expected an IPv4 address with prefix length"),
+      addressId: z.int().min(1),
+      outcome: z.enum(outcomes),
+    },
     volatile: { address: ["address", "pool"], addressId: ["address", "pool"], outcome: ["address", "pool"] },
     // Another subnet for the same identity is no other reservation. To replace it would delete the VMs that stand on it first,
     // and only then would NetBox be asked, which has one address for an identity; the update says what to do instead.

@@ -20,9 +20,11 @@ import {
   releaseAfterField,
 } from "../../components/netbox/names.ts";
 import { parseOwnerMark } from "../../components/owner/mark.ts";
+import { line } from "../text.ts";
 import { describe, type IpAddress } from "./ip-address.ts";
 
-const word = z.string().min(1);
+/** A name of NetBox's or of a program's: compared, digested and sent within JSON. */
+const word = line.min(1);
 
 export const reservationInputs = z
   .strictObject({
@@ -41,7 +43,7 @@ export const reservationInputs = z
     dnsName: z
       .string()
       .max(255)
-      .regex(/^([0-9A-Za-z_-]+|\*)(\.[0-9A-Za-z_-]+)*\.?$/, "expected a name in DNS")
+      .regex(/^([0-9A-Za-z_][0-9A-Za-z_-]*|\*)(\.[0-9A-Za-z_][0-9A-Za-z_-]*)*\.?$/, "expected a name in DNS")
       .optional(),
     releaseOnDelete: z.boolean().optional(),
     /** Default 3600; at most 30 days. */

@@ -2,9 +2,11 @@
  * What a VM's record is made of, as the program gives it.
  */
 import { z } from "zod";
+import { line, ownerName } from "../text.ts";
 
 const mac = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
-const name = (longest: number) => z.string().min(1, "expected a name").max(longest);
+/** A name of NetBox's: it travels within JSON. */
+const name = (longest: number) => line.min(1, "expected a name").max(longest);
 
 /** @param by gives what must not come twice. */
 function unique<T>(by: (one: T) => string): [(all: T[]) => boolean, string] {
@@ -13,13 +15,13 @@ function unique<T>(by: (one: T) => string): [(all: T[]) => boolean, string] {
 
 export const recordInputs = z.strictObject({
   /** Owner mark of the stack. */
-  owner: z.string().min(1),
+  owner: ownerName,
   /** Logical name. */
   key: name(100),
   /** Physical name; no longer than NetBox takes. */
   name: name(64),
   /** `<placement>:<where>:<id>`. */
-  externalId: z.string().regex(/^[a-z]+:[^:]*:.+$/, "expected <placement>:<where>:<id>"),
+  externalId: line.regex(/^[a-z]+:[^:]*:.+$/, "expected <placement>:<where>:<id>"),
   cluster: z.strictObject({ name: name(100), type: name(100) }),
   role: name(100),
   startOnBoot: z.boolean(),
@@ -28,12 +30,7 @@ export const recordInputs = z.strictObject({
   disks: z
     .array(z.strictObject({ name: name(64), sizeMb: z.int().min(1, "expected MB") }))
     .refine(...unique<{ name: string }>((disk) => disk.name)),
-  tags: z.array(
-    z
-      .string()
-      .regex(/[a-z0-9]/i, "expected letters or digits")
-      .max(100),
-  ),
+  tags: z.array(line.regex(/[a-z0-9]/i, "expected letters or digits").max(100)),
   cards: z
     .array(
       z.strictObject({

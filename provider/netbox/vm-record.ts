@@ -3,6 +3,7 @@
  * offline, with the stale tag, its addresses on it, so that the VM has them again when it comes back. Only records with our
  * owner mark are ever changed.
  */
+import { z } from "zod";
 import { externalIdField, managedTag, ownerField, staleTag } from "../../components/netbox/names.ts";
 import type { Operation, ResourceKind, State } from "../kind.ts";
 import { netboxApi } from "./access.ts";
@@ -36,7 +37,7 @@ export const virtualMachineRecord: ResourceKind<RecordInputs, RecordState> = {
   type: "holdfast:netbox:VirtualMachineRecord",
   inputs: recordInputs,
   secrets: [],
-  computed: ["recordId"],
+  computed: { recordId: z.int().min(1) },
   replaceOn: [],
 
   async create(inputs, operation) {

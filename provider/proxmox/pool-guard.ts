@@ -6,22 +6,23 @@
 import { z } from "zod";
 import { forgetCommand } from "../../components/pool/state-names.ts";
 import type { Operation, ResourceKind } from "../kind.ts";
+import { ownerName, plainName } from "../text.ts";
 import { proxmoxApi } from "./api.ts";
 import { adviceOnUsurper, type ClusterVm, clusterVms, nameOf, notOurs } from "./cluster.ts";
 import { isCutOffClone, leftClone, lookedAt } from "./cut-off.ts";
 
 const guardedVm = z.strictObject({
   /** Logical name. */
-  key: z.string().min(1),
+  key: plainName,
   /** Physical name. */
-  name: z.string().min(1),
+  name: plainName,
   /** Proxmox VE's id. */
-  vmId: z.number(),
+  vmId: z.int().min(1),
 });
 
 const inputs = z.strictObject({
   /** Owner mark of the pool. */
-  owner: z.string().min(1),
+  owner: ownerName,
   vms: z.array(guardedVm),
 });
 
@@ -31,7 +32,7 @@ export const poolGuard: ResourceKind<Guard> = {
   type: "holdfast:proxmox:PoolGuard",
   inputs,
   secrets: [],
-  computed: [],
+  computed: {},
   replaceOn: [],
 
   async create(given) {

@@ -7,14 +7,15 @@ import { type Patience, type SshConnection, withSsh } from "../../components/ssh
 import { failedChecks, intact } from "../host/checks.ts";
 import type { Operation, ResourceKind, State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
+import { plainName, word } from "../text.ts";
 
 const inputs = z.strictObject({
   /** The Proxmox host. */
   host: sshTarget,
   /** Proxmox VE's id of the storage. */
-  storage: z.string().regex(/^[\w.-]+$/, "expected the name of a storage"),
+  storage: plainName,
   /** The storage's own directory of snippets, for example `/var/lib/vz/snippets`. */
-  directory: z.string().regex(/^(\/[\w.-]+)+$/, "expected a directory"),
+  directory: z.string().regex(/^(\/(?!\.{1,2}(\/|$))[\w.-]+)+$/, "expected a directory"),
   /** For example `holdfast-app-01-0123456789ab.yaml`. */
   name: z.string().regex(/^holdfast-[\w.-]+\.yaml$/, "expected holdfast-<VM>.yaml"),
   /** Secret. */
@@ -34,7 +35,7 @@ export const snippet: ResourceKind<Inputs, SnippetState> = {
   type: "holdfast:proxmox:Snippet",
   inputs,
   secrets: ["content"],
-  computed: ["volumeId"],
+  computed: { volumeId: word },
   volatile: { volumeId: ["storage", "name"] },
   replaceOn: [],
 

@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { proxmoxOwner, proxmoxTag } from "../../components/owner/mark.ts";
 import type { ResourceKind } from "../kind.ts";
+import { ownerName, plainName } from "../text.ts";
 import { proxmoxApi } from "./api.ts";
 import { describeClones, vmConfig } from "./cluster.ts";
 import { adviceOnLostMark } from "./template-collision.ts";
@@ -27,12 +28,12 @@ export function adviceOnClones(templateName: string): string {
 }
 
 const inputs = z.strictObject({
-  node: z.string().min(1),
+  node: plainName,
   /** Proxmox VE's id of the template. */
-  vmId: z.number(),
-  templateName: z.string().min(1),
+  vmId: z.int().min(1),
+  templateName: plainName,
   /** Owner mark. */
-  owner: z.string().min(1),
+  owner: ownerName,
   /** Whether it may be deleted while VMs are linked to it. */
   allowDestroyWithClones: z.boolean(),
 });
@@ -43,7 +44,7 @@ export const templateGuard: ResourceKind<Guard> = {
   type: "holdfast:proxmox:TemplateGuard",
   inputs,
   secrets: [],
-  computed: [],
+  computed: {},
   replaceOn: ["vmId", "node"],
 
   async create(given) {

@@ -6,29 +6,31 @@ import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { proxmoxTag } from "../../components/owner/mark.ts";
 import { NotReady, type Operation, type ResourceKind, type State } from "../kind.ts";
+import { sshTarget } from "../ssh/target.ts";
+import { line, ownerName, plainName, word } from "../text.ts";
 import { type Fields, proxmoxApi } from "./api.ts";
 import { agentAddress, bootClone, destroyClone, makeClone, smokePrefix, testClones } from "./smoke-clone.ts";
 import { login, publicKey } from "./smoke-login.ts";
 
 const inputs = z.strictObject({
-  node: z.string().min(1),
-  vmId: z.number(),
-  templateName: z.string().min(1),
-  owner: z.string().min(1),
-  key: z.string().min(1),
-  digest: z.string().min(1),
-  stack: z.string().min(1),
+  node: plainName,
+  vmId: z.int().min(1),
+  templateName: plainName,
+  owner: ownerName,
+  key: plainName,
+  digest: word,
+  stack: sshTarget.shape.stack,
   required: z.boolean(),
   timeout_s: z.number().min(1),
   clone_timeout_s: z.number().positive(),
   ssh_login: z.enum(["required", "if-reachable", "off"]),
-  ssh_username: z.string().min(1),
+  ssh_username: sshTarget.shape.user,
 });
 
 type Smoke = z.infer<typeof inputs>;
 type SmokeState = State<Smoke> & { status: "ok" | "error"; runId: string; evidenceDir: string };
 
-const outcomes = ["status", "runId", "evidenceDir"];
+const outcomes = { status: z.enum(["ok", "error"]), runId: line, evidenceDir: line };
 /** Bound on the clean-up, which goes on when the update is cancelled. */
 const cleanUpMs = 420_000;
 
@@ -37,7 +39,7 @@ export const templateSmoke: ResourceKind<Smoke, SmokeState> = {
   inputs,
   secrets: [],
   computed: outcomes,
-  volatile: Object.fromEntries(outcomes.map((name) => [name, Object.keys(inputs.shape)])),
+  volatile: Object.fromEntries(Object.keys(outcomes).map((name) => [name, Object.keys(inputs.shape)])),
   replaceOn: ["vmId", "node", "digest", "stack"],
 
   async create(given, operation) {

@@ -4,17 +4,18 @@
 import { z } from "zod";
 import type { State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
+import { line, ownerName, plainName, plainUrl, word } from "../text.ts";
 
 /** Where a toolchain may be: below a directory of its own, for it is removed as a whole. */
 const prefixPattern = /^(\/[A-Za-z0-9_][\w.-]*){2,}$/;
 
 export const operationsInputs = z.strictObject({
   /** Owner mark of the stack: nothing that another one put there is touched. */
-  owner: z.string().min(1),
+  owner: ownerName,
   /** Logical name of the VM. */
-  vm: z.string().min(1),
+  vm: plainName,
   /** Digest of what makes it this machine and no other: another one is installed anew. */
-  identity: z.string().min(1),
+  identity: word,
   /** How to log in; `user` is who uses the toolchain. */
   target: sshTarget,
   /** Whether the straight way may be taken. */
@@ -39,7 +40,7 @@ export const operationsInputs = z.strictObject({
       /** Of the archive: 64 hexadecimal digits. */
       sha256: z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256 in 64 hexadecimal digits"),
       /** Where the VM fetches it. Absent: it is sent from this workstation's cache, which has it under its digest. */
-      url: z.url({ protocol: /^https?$/ }).optional(),
+      url: plainUrl(/^https?$/, "expected http(s)://… with a plain host").optional(),
     })
     .optional(),
   /** Whether /usr/local/bin/holdfast leads to it. */
@@ -68,10 +69,15 @@ export type OperationsState = State<OperationsInputs> & {
 };
 
 /** Every output that is no input. */
-export const operationsOutputs = [
-  ...["status", "version", "hostKey", "route"],
-  ...["runId", "evidenceDir", "forcedRun"],
-] as const;
+export const operationsOutputs = {
+  status: z.enum(["ok", "absent", "error"]),
+  version: line,
+  hostKey: sshTarget.shape.hostKey.unwrap(),
+  route: line,
+  runId: line,
+  evidenceDir: line,
+  forcedRun: line,
+};
 
 /** The inputs in a state. */
 export function inputsOf(state: OperationsState): OperationsInputs {

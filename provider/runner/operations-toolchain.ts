@@ -26,7 +26,10 @@ export const operationsToolchain: ResourceKind<OperationsInputs, OperationsState
   secrets: [],
   computed: operationsOutputs,
   volatile: Object.fromEntries(
-    operationsOutputs.map((name) => [name, [...Object.keys(operationsInputs.shape), "drift", "forcedRun"]]),
+    Object.keys(operationsOutputs).map((name) => [
+      name,
+      [...Object.keys(operationsInputs.shape), "drift", "forcedRun"],
+    ]),
   ),
   reruns: true,
   // Another prefix, or another VM: what the old one has goes first.
@@ -40,13 +43,13 @@ export const operationsToolchain: ResourceKind<OperationsInputs, OperationsState
   async read(id, state, operation) {
     if (!state) throw new Error("an operations toolchain cannot be imported; `pulumi up` installs it");
     const inputs = inputsOf(state);
-    return { id, inputs, state: { ...state, drift: await look(inputs, state, operation) } };
+    return { id, inputs, state: { ...state, drift: await look(pinned(inputs, state), state, operation) } };
   },
 
-  update: (id, _state, inputs, operation) => work(id, inputs, operation),
+  update: (id, state, inputs, operation) => work(id, inputs, operation, state),
 
   async delete(_id, state, operation) {
-    const inputs = inputsOf(state);
+    const inputs = pinned(inputsOf(state), state);
     const steps = new Steps((text) => operation.log("status", text));
     const patience = { waitSeconds: destroyWaitSeconds, signal: operation.signal, lastRoute: state.route };
     let reached = false;
@@ -69,17 +72,34 @@ export const operationsToolchain: ResourceKind<OperationsInputs, OperationsState
   },
 };
 
+/**
+ * The same runner has to show the key that was met on it: an address that leads to another machine by now, by DHCP or by who is root
+ * on the VM, is refused. Another machine, or a person (`holdfast trust`), renews it.
+ */
+function pinned(inputs: OperationsInputs, state: OperationsState | undefined): OperationsInputs {
+  if (!state?.hostKey || inputs.target.hostKey || state.identity !== inputs.identity) return inputs;
+  return { ...inputs, target: { ...inputs.target, hostKey: state.hostKey } };
+}
+
 /** Installs or removes, leaves evidence of it, and says what it came to. A failure keeps the state for the next update. */
-async function work(id: string, inputs: OperationsInputs, operation: Operation): Promise<OperationsState> {
+async function work(
+  id: string,
+  inputs: OperationsInputs,
+  operation: Operation,
+  before?: OperationsState,
+): Promise<OperationsState> {
   const forced = forcedRun();
   const steps = new Steps((text) => operation.log("status", text));
   const onWait = (text: string) => operation.log("status", text);
   const { waitSeconds } = inputs;
-  let met: Pick<Access, "route" | "hostKey"> = { route: "", hostKey: "" };
+  // A run that reached nobody forgets no key.
+  const known = before?.identity === inputs.identity ? before.hostKey : "";
+  let met: Pick<Access, "route" | "hostKey"> = { route: "", hostKey: known };
   let version = "";
   let failure: Error | undefined;
   try {
-    await withRunner(inputs, { waitSeconds, signal: operation.signal, onWait }, async ({ connection, ...access }) => {
+    const patience = { waitSeconds, signal: operation.signal, onWait };
+    await withRunner(pinned(inputs, before), patience, async ({ connection, ...access }) => {
       met = access;
       const runner = new RunnerWork(connection, inputs, steps, operation.log);
       if (inputs.state === "present") version = await runner.install();
@@ -107,11 +127,9 @@ async function work(id: string, inputs: OperationsInputs, operation: Operation):
 async function look(inputs: OperationsInputs, state: OperationsState, operation: Operation): Promise<string[]> {
   const patience = { waitSeconds: 0, signal: operation.signal, lastRoute: state.route };
   try {
-    return await withRunner(inputs, patience, async ({ connection, hostKey }) => {
-      const wrong = wrongWith(inputs, await observe(connection, inputs.prefix));
-      const another = state.hostKey !== "" && hostKey !== state.hostKey;
-      return another ? [`${inputs.vm} has another host key than the one that was bootstrapped`, ...wrong] : wrong;
-    });
+    return await withRunner(inputs, patience, async ({ connection }) =>
+      wrongWith(inputs, await observe(connection, inputs.prefix)),
+    );
   } catch (error) {
     return [`not observed: ${(error as Error).message}`];
   }

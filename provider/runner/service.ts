@@ -7,9 +7,11 @@ import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { fetchPinned } from "../../components/download.ts";
 import { isImage } from "../../components/runner/images.ts";
+import { isLabel } from "../../components/runner/labels.ts";
 import { binaryPath, type PlannedFile, planRunner } from "../../components/runner/plan.ts";
 import { connect, impatient, type SshConnection, withSsh } from "../../components/ssh/connection.ts";
 import type { SshTarget } from "../../components/ssh/dial.ts";
+import { forgetKeys, type HostKey, knownHostsFile, normalizeKey } from "../../components/ssh/known-hosts.ts";
 import { failedChecks, intact } from "../host/checks.ts";
 import {
   egressPolicy,
@@ -21,37 +23,49 @@ import {
 } from "../host/fence-layer.ts";
 import { NotReady, type Operation, type ResourceKind, type State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
+import { plainName, plainUrl, publicKeyLine, word } from "../text.ts";
 import { cloudInitDone } from "./cloud-init.ts";
 import { online } from "./online.ts";
-import { dialVm } from "./vm-dial.ts";
-import { retireFirstHostKey } from "./vm-host-key.ts";
+import { dialVm, refuseAddress } from "./vm-dial.ts";
+import { exchangeHostKey, keepOnlyVmKey, keepVmKey } from "./vm-host-key.ts";
 import { ensureImage } from "./vm-images.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256 in 64 hexadecimal digits");
+
+/** No name: where that leads is its name server's to say. */
+const vmAddress = z.ipv4("expected an IPv4 address");
+
+const runnerLabel = z
+  .string()
+  .refine((text) => /^\w/.test(text) && isLabel(text), "expected labels such as fenced or fenced:docker://image");
 
 const image = z.string().refine(isImage, "expected name:tag or name@sha256:…");
 
 const inputs = z.strictObject({
   /** Changes with the VM: another VM needs another service, and the old one is drained first. */
-  vmId: z.string().min(1),
-  /** How to log in to the VM; without `host` its address is asked of the hypervisor (DHCP). */
-  vm: sshTarget.extend({ host: z.string().optional() }),
+  vmId: word,
+  /** How to log in to the VM, and its first host key; without `host` its address is asked of the hypervisor (DHCP). */
+  vm: sshTarget.extend({ hostKey: publicKeyLine, host: vmAddress.optional() }),
   hypervisor: sshTarget,
   /** Name of the VM's domain on the hypervisor. */
-  domain: z.string().min(1),
+  domain: plainName,
   /** How many failed dials to bear while the VM boots. */
   dialErrorLimit: z.int().min(1),
-  uuid: z.string().min(1),
-  token: z.string().min(1),
-  name: z.string().min(1),
-  forgeUrl: z.string().min(1),
-  labels: z.array(z.string().min(1)).min(1, "a runner without labels gets no job"),
+  uuid: word,
+  token: z.string().regex(/^[\x21-\x7e]+$/, "expected a token without spaces"),
+  name: plainName,
+  forgeUrl: plainUrl(/^https?$/, "expected http(s)://…"),
+  labels: z.array(runnerLabel).min(1, "a runner without labels gets no job"),
   /** Image of the container in which a job runs whose label names none. */
   jobImage: image,
   capacity: z.int().min(1),
   drainSeconds: z.int().min(0),
   execution: z.discriminatedUnion("kind", [
-    z.strictObject({ kind: z.literal("binary"), url: z.string().min(1), sha256 }),
+    z.strictObject({
+      kind: z.literal("binary"),
+      url: plainUrl(/^(https?|file)$/, "expected http(s)://… or file://…"),
+      sha256,
+    }),
     z.strictObject({ kind: z.literal("container"), image }),
   ]),
   /** What jobs may reach; without it they may reach everything that the VM can. */
@@ -64,8 +78,8 @@ type ServiceState = State<ServiceInputs> & {
   address: string;
   /** Whether the forge accepted the daemon when it was last started. A failed start must not pass for a healthy one. */
   accepted?: boolean;
-  /** The VM's own public host key, once it has changed the first one for it. */
-  hostKey?: string;
+  /** The VM's own public host key, once it has it in the place of the first one. Nothing that the VM says changes it. */
+  hostKey?: HostKey | undefined;
   /** What the tags among the configured images meant when they were first pulled: they are looked up once. */
   resolvedImages?: Record<string, string>;
 };
@@ -74,7 +88,8 @@ export const runnerService: ResourceKind<ServiceInputs, ServiceState> = {
   type: "holdfast:runner:Service",
   inputs,
   secrets: ["token"],
-  computed: ["address", "resolvedImages"],
+  computed: { address: vmAddress, resolvedImages: z.record(image, image) },
+  kept: { accepted: z.boolean().optional(), hostKey: publicKeyLine.optional() },
   volatile: { address: ["vm", "hypervisor", "domain"], resolvedImages: ["execution", "jobImage", "labels"] },
   // Another registration is another service too: the old daemon drains before its row is deleted.
   replaceOn: ["vmId", "uuid"],
@@ -106,6 +121,7 @@ export const runnerService: ResourceKind<ServiceInputs, ServiceState> = {
       // A dead VM cannot be drained, and must not keep its registration alive either.
       operation.log("warning", `${state.name} was not drained: ${(error as Error).message}`);
     }
+    await leaveKey(state, operation);
   },
 };
 
@@ -133,16 +149,38 @@ async function fenceNewInterface({ egress, hypervisor }: ServiceInputs, operatio
   );
 }
 
+/**
+ * The state goes, the disk may stay, for another domain: its key is kept on the hypervisor, which takes it away with the
+ * domain. What this workstation knows of the address counts for nobody else's machine there.
+ */
+async function leaveKey(
+  { hostKey, hypervisor, domain, address, vm }: ServiceState,
+  operation: Operation,
+): Promise<void> {
+  forgetKeys(knownHostsFile(vm.stack), address, vm.port);
+  if (!hostKey) return;
+  await keepOnlyVmKey(hypervisor, domain, hostKey, operation.signal).catch((error: Error) =>
+    operation.log(
+      "warning",
+      `the host key of ${domain} is not kept on ${hypervisor.host}: ${error.message}; another domain on the same disk is refused until holdfast trust`,
+    ),
+  );
+}
+
 /** Drains the daemon and removes what could start it again. */
 async function retire(state: ServiceState, operation: Operation): Promise<void> {
   const plan = planRunner(state);
-  const vm = await connect(targetOf(state), { ...impatient, signal: operation.signal });
+  const vm = await connect(await targetOf(state, operation), { ...impatient, signal: operation.signal });
   operation.log("status", `draining ${state.name}: a running job has ${state.drainSeconds} s to finish`);
   await vm.run(plan.stop, { timeoutSeconds: plan.stopSeconds + 30 }).finally(() => vm.close());
 }
 
-/** Where a VM answers that was deployed before, and with which key. */
-function targetOf(state: ServiceState): SshTarget {
+/**
+ * Where a VM answers that was deployed before, and with which key.
+ * @throws where that address is another machine's.
+ */
+async function targetOf(state: ServiceState, operation: Operation): Promise<SshTarget> {
+  await refuseAddress(state, state.address, operation);
   return { ...state.vm, host: state.address, hostKey: state.hostKey ?? state.vm.hostKey };
 }
 
@@ -160,14 +198,14 @@ async function deploy(
   try {
     say(`waiting for cloud-init on ${address}`);
     // What needs nothing of cloud-init is done meanwhile.
-    const [retired, ...others] = await Promise.allSettled([
-      retireFirstHostKey(vm, inputs.vm),
+    const [own, ...others] = await Promise.allSettled([
+      hostKey ?? ownKey(vm, inputs, operation),
       cloudInitDone(vm),
       fenceNewInterface(inputs, operation),
       inputs.execution.kind === "binary" ? deliverBinary(vm, inputs.execution) : undefined,
     ]);
-    if (retired.status === "fulfilled") state = { ...state, hostKey: retired.value };
-    for (const part of [retired, ...others]) if (part.status === "rejected") throw part.reason;
+    if (own.status === "fulfilled") state = { ...state, hostKey: own.value };
+    for (const part of [own, ...others]) if (part.status === "rejected") throw part.reason;
     say(`installing runner ${inputs.name} on ${address}`);
     await vm.must(`${lockRoot}\n${planRunner(inputs).prepare}`, { timeoutSeconds: 120 });
     // Before the runner: no job runs outside the fence.
@@ -194,6 +232,13 @@ async function deploy(
   }
 }
 
+/** The key that a VM has from now on whose state knows none: another than its first one. */
+async function ownKey(vm: SshConnection, { vm: first, hypervisor, domain }: ServiceInputs, { signal }: Operation) {
+  const answered = vm.target.hostKey as HostKey;
+  if (answered !== normalizeKey(first.hostKey)) return answered;
+  return exchangeHostKey(vm, (key) => keepVmKey(hypervisor, domain, key, signal));
+}
+
 async function deliverBinary(vm: SshConnection, pin: { url: string; sha256: string }): Promise<void> {
   const there = await vm.run(`echo '${pin.sha256}  ${binaryPath}' | sha256sum --check --status`);
   if (there.code === 0) return;
@@ -203,7 +248,9 @@ async function deliverBinary(vm: SshConnection, pin: { url: string; sha256: stri
 /** What a look at the VM finds wrong. A VM that does not answer is not healthy, only unobserved, and it is said so. */
 async function observe(state: ServiceState, operation: Operation): Promise<string[]> {
   try {
-    return await withSsh(targetOf(state), { ...impatient, signal: operation.signal }, (vm) => wrongWith(vm, state));
+    return await withSsh(await targetOf(state, operation), { ...impatient, signal: operation.signal }, (vm) =>
+      wrongWith(vm, state),
+    );
   } catch (error) {
     return [`not observed: ${(error as Error).message}`];
   }

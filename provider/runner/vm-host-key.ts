@@ -1,58 +1,73 @@
 /**
  * The VM's SSH host key after its first contact. The first key travels in the cloud-init disk, so that the first login is
- * checked; whoever can read that disk later must not be able to pose as the VM. So the VM makes itself another one at once,
- * whose private half has never been anywhere else.
+ * checked; whoever can read that disk later must not be able to pose as the VM. So it gets another one at once, which is made
+ * here and never asked of it: what a guest says of its own key may be another machine's.
  */
-import { impatient, type SshConnection, shellQuote, withSsh } from "../../components/ssh/connection.ts";
+
+import { impatient, type SshConnection, withSsh } from "../../components/ssh/connection.ts";
 import type { SshTarget } from "../../components/ssh/dial.ts";
+import { generateKeyPair } from "../../components/ssh/key-pair.ts";
 import { type HostKey, knownHostsFile, normalizeKey, pinKey } from "../../components/ssh/known-hosts.ts";
 
 const file = "/etc/ssh/ssh_host_ed25519_key";
 
+/** Where a hypervisor keeps the host keys of VMs whose state may not have them: one file for each domain, a key on a line. */
+export const vmKeysDirectory = "/etc/holdfast/vm-host-keys";
+
+/** A key as it stands in such a file. */
+export const vmKey = /^ssh-ed25519 [A-Za-z0-9+/]+=*$/;
+
 /**
- * Lets the VM change its first key for one of its own. One that has is left alone. Whichever line a run is cut off behind,
- * the next one logs in and goes on: it is the private half that tells, and sshd is told in any case.
- * @returns the public key that it answers with from now on.
+ * Gives the VM a key of its own in the place of its first one. Whichever line a run is cut off behind, the VM answers with the
+ * first one or with one that was kept before it was there; see `keepVmKey`.
+ * @param keep writes the public half down where the next run finds it, whatever becomes of this one.
+ * @returns the key that it answers with from now on.
  */
-export async function retireFirstHostKey(connection: SshConnection, vm: Omit<SshTarget, "host">): Promise<HostKey> {
-  const first = shellQuote(vm.hostKey ? normalizeKey(vm.hostKey) : "");
-  const answer = await connection.must(`set -e
-if [ "$(ssh-keygen -y -f ${file} | cut -d' ' -f1,2)" = ${first} ]; then
-  rm -f ${file}.next ${file}.next.pub
-  ssh-keygen -q -t ed25519 -N '' -C '' -f ${file}.next
-  mv -f ${file}.next.pub ${file}.pub
-  mv -f ${file}.next ${file}
-fi
-systemctl reload-or-restart ssh.service 2>/dev/null || systemctl reload-or-restart sshd.service
-cut -d' ' -f1,2 ${file}.pub`);
-  if (!/^ssh-ed25519 \S+$/.test(answer.trim()))
-    throw new Error(`${connection.target.host} has no ed25519 host key in ${file}.pub; look at it with: ssh-keygen -A`);
-  const key = normalizeKey(answer);
-  pinKey(knownHostsFile(vm.stack), connection.target.host, connection.target.port, key);
+export async function exchangeHostKey(vm: SshConnection, keep: (key: HostKey) => Promise<void>): Promise<HostKey> {
+  const { privateKey, publicKey } = generateKeyPair("holdfast");
+  const key = normalizeKey(publicKey);
+  await keep(key);
+  await vm.writeFiles([
+    { path: file, content: privateKey, mode: "0600" },
+    { path: `${file}.pub`, content: `${key}\n`, mode: "0644" },
+  ]);
+  await vm.must("systemctl reload-or-restart ssh.service 2>/dev/null || systemctl reload-or-restart sshd.service");
+  const { stack, host, port } = vm.target;
+  pinKey(knownHostsFile(stack), host, port, key);
   return key;
 }
 
 /**
- * The VM's public host key as its guest agent gives it to the hypervisor, whose own key is checked: a way that nobody on the
- * LAN is on. For a VM whose key this state does not know: its disk outlived its domain, or a run was cut off.
- * @returns undefined where no agent answers.
+ * Keeps a VM's key on its hypervisor, beside those that are kept there already: for the run after one that was cut off, from
+ * whichever workstation, and for the next domain on the same disk. Out of reach of whoever is root on the VM.
  */
-export async function vouchedHostKey(
-  hypervisor: SshTarget,
-  domain: string,
-  signal: AbortSignal,
-): Promise<HostKey | undefined> {
-  return withSsh(hypervisor, { ...impatient, signal }, async (connection) => {
-    const ask = async <T>(execute: string, values: object): Promise<T | undefined> => {
-      const request = shellQuote(JSON.stringify({ execute, arguments: values }));
-      const command = `virsh -q -c qemu:///system qemu-agent-command --timeout 10 ${shellQuote(domain)} ${request}`;
-      const { code, stdout } = await connection.run(command, { timeoutSeconds: 20 });
-      return code === 0 ? (JSON.parse(stdout) as { return: T }).return : undefined;
-    };
-    const handle = await ask<number>("guest-file-open", { path: `${file}.pub`, mode: "r" });
-    if (handle === undefined) return undefined;
-    const read = await ask<{ "buf-b64": string }>("guest-file-read", { handle });
-    await ask("guest-file-close", { handle });
-    return read && normalizeKey(Buffer.from(read["buf-b64"], "base64").toString("utf8"));
-  });
+export function keepVmKey(hypervisor: SshTarget, domain: string, key: HostKey, signal: AbortSignal): Promise<void> {
+  return onHypervisor(
+    hypervisor,
+    `grep -qxF '${key}' ${pathOf(domain)} 2>/dev/null || echo '${key}' >> ${pathOf(domain)}`,
+    signal,
+  );
+}
+
+/** Keeps that key alone: when the state that has it goes. */
+export function keepOnlyVmKey(hypervisor: SshTarget, domain: string, key: HostKey, signal: AbortSignal): Promise<void> {
+  return onHypervisor(hypervisor, `echo '${key}' > ${pathOf(domain)}`, signal);
+}
+
+async function onHypervisor(hypervisor: SshTarget, change: string, signal: AbortSignal): Promise<void> {
+  const script = `set -e\nmkdir -p -m 0755 ${vmKeysDirectory}\n${change}\nsync -d ${vmKeysDirectory}/* 2>/dev/null || sync`;
+  await withSsh(hypervisor, { ...impatient, signal }, (connection) => connection.must(script));
+}
+
+/** Shell command that takes away what is kept of domains that are gone. Where libvirt does not say which, all stays. */
+export const forgetGoneVms = `if [ -d ${vmKeysDirectory} ] && names=$(timeout 10 virsh -q -c qemu:///system list --all --name); then
+  for kept in ${vmKeysDirectory}/*; do
+    echo "$names" | grep -qxF "$(basename "$kept")" || rm -f "$kept"
+  done
+  rmdir ${vmKeysDirectory} 2>/dev/null || true
+fi`;
+
+/** The file of a domain. Its name is one that no shell minds, as the schema of the service says. */
+export function pathOf(domain: string): string {
+  return `${vmKeysDirectory}/${domain}`;
 }

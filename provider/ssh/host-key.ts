@@ -4,10 +4,11 @@
 import { z } from "zod";
 import { generateKeyPair } from "../../components/ssh/key-pair.ts";
 import type { ResourceKind, State } from "../kind.ts";
+import { publicKeyLine } from "../text.ts";
 
 const inputs = z.strictObject({
   /** Comment of the public key, for example the machine's name. */
-  comment: z.string().regex(/^[\w.@-]+$/, "expected letters, digits, . _ @ -"),
+  comment: z.string().regex(/^[\w@][\w.@-]*$/, "expected letters, digits, . _ @ -"),
 });
 
 type Inputs = z.infer<typeof inputs>;
@@ -22,7 +23,7 @@ export const hostKey: ResourceKind<Inputs, KeyState> = {
   type: "holdfast:ssh:HostKey",
   inputs,
   secrets: ["privateKey"],
-  computed: ["publicKey", "privateKey"],
+  computed: { publicKey: publicKeyLine, privateKey: z.string().startsWith("-----BEGIN ", "expected a private key") },
   replaceOn: ["comment"],
   async create(inputs) {
     const pair = generateKeyPair(inputs.comment);

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { type GateResult, passGate } from "../../components/readiness/gate.ts";
 import type { Route } from "../../components/readiness/probe.ts";
 import { NotReady, type Operation, type ResourceKind, type State } from "../kind.ts";
+import { line, plainName, word } from "../text.ts";
 import { type GateStatus, gateEvidence, gateMessage, resultMessage } from "./readiness-report.ts";
 import { sshTarget } from "./target.ts";
 
@@ -17,15 +18,15 @@ const inputs = z.strictObject({
   targets: z.array(
     z.strictObject({
       /** Logical name. */
-      name: z.string().min(1),
+      name: plainName,
       /** Address; empty where the platform reported none. */
-      host: z.string(),
+      host: z.union([z.literal(""), sshTarget.shape.host]),
       port: sshTarget.shape.port,
       user: sshTarget.shape.user,
       /** The machine's public host key, where we made it. */
-      hostKey: z.string().optional(),
+      hostKey: sshTarget.shape.hostKey,
       /** Digest of what makes it this machine and no other: another identity is looked at anew. */
-      identity: z.string().min(1),
+      identity: word,
     }),
   ),
   /** The jump host that the configuration names. */
@@ -49,14 +50,19 @@ type ReadinessState = State<ReadinessInputs> & {
   evidenceDir: string;
 };
 
+const outputs = {
+  status: z.enum(["ok", "error", "skipped"]),
+  results: z.record(plainName, z.object({ status: line, route: line, stage: line, seconds: z.number() })),
+  runId: line,
+  evidenceDir: line,
+};
+
 export const readiness: ResourceKind<ReadinessInputs, ReadinessState> = {
   type: "holdfast:ssh:Readiness",
   inputs,
   secrets: [],
-  computed: ["status", "results", "runId", "evidenceDir"],
-  volatile: Object.fromEntries(
-    ["status", "results", "runId", "evidenceDir"].map((name) => [name, Object.keys(inputs.shape)]),
-  ),
+  computed: outputs,
+  volatile: Object.fromEntries(Object.keys(outputs).map((name) => [name, Object.keys(inputs.shape)])),
   replaceOn: ["stack"],
 
   async create(inputs, operation) {

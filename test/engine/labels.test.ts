@@ -5,7 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { labelName } from "../../components/runner/labels.ts";
-import { keyPair, operatorHome, sshHost } from "../unit/ssh-host.fixture.ts";
+import { keyPair, operatorHome, type Received, sshHost } from "../unit/ssh-host.fixture.ts";
 import { Engine } from "./engine.ts";
 import { FakeForge } from "./fake-forge.ts";
 
@@ -20,21 +20,35 @@ describe("labels", () => {
 
   afterAll(() => engine.close());
 
-  /** A VM on which every command succeeds, and whose runner is accepted at once. `images` is what its docker pulls. */
+  /**
+   * A VM on which every command succeeds, and whose runner is accepted at once, and a hypervisor that keeps nothing. `images` is
+   * what its docker pulls.
+   */
   async function acceptingVm(images: Record<string, string> = {}) {
     operatorHome();
-    const hostKey = keyPair();
-    return sshHost({
-      hostKey,
-      answer: (command) => {
-        if (command.includes("ssh_host_ed25519_key.pub")) return { stdout: `${hostKey.public}\n` };
+    const first = keyPair();
+    const machine = {
+      address: "127.0.0.15",
+      answer: (command: string) => {
         if (command.includes("RepoDigests")) {
           const known = Object.entries(images).map(([name, digest]) => `${name}@sha256:${digest}\n`);
           return { stdout: known.join("") };
         }
         return command.includes("docker logs") ? { stdout: "declared successfully" } : {};
       },
-    });
+    };
+    let server = await sshHost({ ...machine, hostKey: first });
+    const { port } = server;
+    await sshHost({ port });
+    const earlier: Received[] = [];
+    const received = () => [...earlier, ...server.received];
+    /** What sshd does with the key that the VM got in the place of its first one. */
+    const takeOwnKey = async () => {
+      earlier.push(...server.received);
+      await server.stop();
+      server = await sshHost({ ...machine, port, hostKey: { private: privateKeyIn(earlier) } });
+    };
+    return { config: { port: String(port), hostKey: first.public }, received, takeOwnKey };
   }
 
   const versions = ["1.26.0", "15.0.1+gitea-1.22.0"];
@@ -44,13 +58,14 @@ describe("labels", () => {
     const url = await forge.start();
     try {
       const stack = `s${versions.indexOf(version)}`;
-      const config = { url, port: String(vm.port), labels: "fenced" };
+      const config = { url, ...vm.config, labels: "fenced" };
       await engine.init(project, stack, config, { token: forge.apiToken });
       const run = (...args: string[]) => engine.must(project, ...args, "--stack", stack);
       const up = () => run("up", "--yes", "--skip-preview");
 
       await up();
-      await startDaemon(url, delivered(vm.received));
+      await startDaemon(url, delivered(vm.received()));
+      await vm.takeOwnKey();
       const before = { ...forge.rows[0] };
       expect(before.labels).toEqual(["fenced"]);
 
@@ -62,7 +77,7 @@ describe("labels", () => {
       await up();
       expect(forge.requests.filter((request) => !request.startsWith("GET"))).toHaveLength(writes);
 
-      await startDaemon(url, delivered(vm.received));
+      await startDaemon(url, delivered(vm.received()));
       expect(forge.rows).toEqual([{ ...before, labels: ["fenced", "heavy"] }]);
       await run("preview", "--expect-no-changes");
     } finally {
@@ -76,14 +91,15 @@ describe("labels", () => {
     const vm = await acceptingVm(images);
     const forge = new FakeForge({ version: "15.0.1+gitea-1.22.0" });
     const url = await forge.start();
-    const pulls = () => vm.received.filter(({ command }) => command.includes("docker pull")).length;
-    const labels = () => delivered(vm.received).labels;
+    const pulls = () => vm.received().filter(({ command }) => command.includes("docker pull")).length;
+    const labels = () => delivered(vm.received()).labels;
     try {
-      const config = { url, port: String(vm.port), labels: "fenced", jobImage: `${name}:1` };
+      const config = { url, ...vm.config, labels: "fenced", jobImage: `${name}:1` };
       await engine.init(project, "tags", config, { token: forge.apiToken });
       const run = (...args: string[]) => engine.must(project, ...args, "--stack", "tags");
       const up = () => run("up", "--yes", "--skip-preview");
       await up();
+      await vm.takeOwnKey();
       expect(labels()).toEqual([`fenced:docker://${name}@sha256:${"a".repeat(64)}`]);
       expect(pulls()).toBe(1);
 
@@ -114,6 +130,12 @@ describe("labels", () => {
 function delivered(received: { stdin: string }[]) {
   const files = received.flatMap(({ stdin }) => /^\{$[\s\S]*?"uuid"[\s\S]*?^\}$/m.exec(stdin)?.[0] ?? []);
   return JSON.parse(files.at(-1) ?? "{}") as { uuid: string; token: string; labels: string[] };
+}
+
+/** The host key that the VM was given. */
+function privateKeyIn(received: { stdin: string }[]): string {
+  const key = /-----BEGIN OPENSSH PRIVATE KEY-----[\s\S]*?-----END OPENSSH PRIVATE KEY-----\n/;
+  return received.flatMap(({ stdin }) => key.exec(stdin)?.[0] ?? []).at(-1) ?? "";
 }
 
 /** What a daemon says when it starts. */

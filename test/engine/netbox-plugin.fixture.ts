@@ -70,7 +70,7 @@ export function operations(engine: Awaited<ReturnType<typeof engineFor>>) {
     refresh: (state: Given["state"], inputs: object) =>
       given(engine.read(reservationType, identityDigest(state.identity as IpIdentity), state, inputs)),
     destroy: async (state: object) =>
-      engine.delete(reservationType, "", state).then(
+      engine.delete(reservationType, "it", state).then(
         () => "",
         (error: { details: string }) => error.details,
       ),

@@ -34,6 +34,17 @@ test("a workstation takes the keys of hosts it never met from the configuration,
   recordHostKeys({});
 });
 
+test.each([
+  ["stack", "../../../x/y", "hypervisors.0.stack: expected <project>/<stack>"],
+  ["host", "192.0.2.10 ssh-ed25519 AAAA\n*", "hypervisors.0.host: expected an address or a name"],
+  ["hostKey", "ssh-ed25519 AAAA\n* ssh-ed25519 BBBB", "hypervisors.0.hostKey: expected a public key"],
+])("a %s from the state that would be another line or another file is refused", (field, value, words) => {
+  operatorHome();
+  const given = { ...target, hostKey: "ssh-ed25519 AAAA", [field]: value };
+  expect(() => recordHostKeys({ hypervisors: [given] })).toThrow(words);
+  expect(() => knownHostsFile("../../../x/y")).toThrow("names no known hosts");
+});
+
 test("silence has to last: an answer, or a host that is gone, begins it anew", async () => {
   const script: Answer[] = ["silent", "answers", "silent", "gone", ...Array<Answer>(50).fill("silent")];
   let asked = 0;

@@ -15,7 +15,7 @@ import { digestOf, type Observation, objection, wrongWith } from "../../provider
 import { Steps } from "../../provider/runner/operations-steps.ts";
 import { engineFor, initFailure, raw } from "./provider-client.fixture.ts";
 import { toy, toyType } from "./provider-toys.fixture.ts";
-import { operatorHome, sshHost } from "./ssh-host.fixture.ts";
+import { keyPair, operatorHome, sshHost } from "./ssh-host.fixture.ts";
 
 const type = "holdfast:runner:OperationsToolchain";
 const owner = "home.ops-runner.dev-onprem";
@@ -170,4 +170,22 @@ test("a destroy that reached the VM and could not remove all of it fails: what i
   await expect(removed).rejects.toThrow(
     /was not removed from runner-01: .*Read-only file system.*run the same command again/s,
   );
+});
+
+test("a runner whose key was met has to show it: an address that leads to another machine by now gets no command", async () => {
+  operatorHome();
+  const another = await sshHost();
+  const engine = await engineFor(catalogue);
+  const there = { ...inputs, target: { ...target, port: another.port } };
+  const state = { ...there, hostKey: keyPair().public, route: "direct", status: "ok" };
+  const failed = initFailure(await engine.update(type, state, there).catch((error: unknown) => error));
+  expect(failed.reasons[0]).toContain(`host key of 127.0.0.1:${another.port} changed`);
+  expect(failed.properties).toMatchObject({ hostKey: state.hostKey });
+  const read = raw((await engine.read(type, "runner", state, there)).getProperties());
+  expect(read.drift).toEqual([expect.stringMatching(/^not observed: .*host key of .* changed/)]);
+  await engine.delete(type, "runner", state);
+  expect(another.received).toEqual([]);
+  // Another machine has another key, as its identity says.
+  await engine.update(type, { ...state, identity: "sha256:0" }, there).catch(() => {});
+  expect(another.received).not.toEqual([]);
 });

@@ -147,6 +147,12 @@ test("a pool that is not named, has no such VM, or knows no address of it, says 
   expect(problems({}, pool({ address: "" }))).toEqual([expect.stringMatching(/no address of runner-01/)]);
 });
 
+test("a pool whose runner is at an address of the site's own machines is refused", () => {
+  expect(problems({}, pool({ address: "192.0.2.5" }), site)[0]).toMatch(
+    /^vm_key: the pool says that runner-01 is at 192\.0\.2\.5, .* this is the host of Proxmox VE: nothing is installed there/,
+  );
+});
+
 test("every mistake is told at once", () => {
   const wrong = {
     ...{ "vms.file": "vms.json", vm_key: "nobody", env: "prod", place: "gcp", ssh_proxy_jump_auto: "true" },

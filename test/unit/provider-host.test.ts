@@ -33,6 +33,7 @@ test.each([
     undefined,
   ],
   ["a network of docker compose", " br-0a1b2c  02:42:ac:11:00:02  ipv4  172.20.0.1/16\n", undefined],
+  ["a guest that says what is none", " ens3  52:54:00:12:34:56  ipv4  $(id)/24\n", undefined],
   ["an error", "error: Guest agent is not responding: QEMU guest agent is not connected\n", undefined],
 ])("from %s the VM's own address is taken, and nothing else", (_what, output, expected) => {
   expect(parseAddress(output)).toBe(expected);
@@ -49,15 +50,18 @@ async function hypervisor(answer: (command: string) => Answer) {
 
 test("a configured address is taken without asking anybody", async () => {
   const nobody = { host: "192.0.2.2", port: 1, user: "root", stack: "runners/crunchy" };
-  expect(await vmAddress({ vm: { host: "192.0.2.16" }, hypervisor: nobody, domain: "vm" }, patience)).toBe(
-    "192.0.2.16",
-  );
+  expect(await vmAddress({ vm: { host: "192.0.2.16" }, hypervisor: nobody, domain: "vm" }, patience)).toMatchObject({
+    host: "192.0.2.16",
+  });
 });
 
 test("by DHCP the agent is asked first, the neighbour table second, until there is an address", async () => {
   let asked = 0;
   const { server, host } = await hypervisor(() => (++asked < 6 ? { code: 1 } : { stdout: agent }));
-  expect(await vmAddress({ vm: {}, hypervisor: host, domain: "runner-02" }, patience)).toBe("192.0.2.16");
+  expect(await vmAddress({ vm: {}, hypervisor: host, domain: "runner-02" }, patience)).toEqual({
+    host: "192.0.2.16",
+    source: "the hypervisor's neighbour table says so",
+  });
   expect(server.received.slice(0, 2).map(({ command }) => command)).toEqual([
     "virsh -q -c qemu:///system domifaddr 'runner-02' --source agent",
     "virsh -q -c qemu:///system domifaddr 'runner-02' --source arp",

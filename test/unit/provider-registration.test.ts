@@ -276,7 +276,7 @@ test("a registration over SSH is found by its uuid once there is a token and a f
   const uuid = "4f7b1c2e-8a1d-4c53-9d0a-0f1e2d3c4b5a";
   const forge = await fakeForge({ version: versions.forgejo15, rows: [row({ uuid, name })] });
   const engine = await plugin(forge.url);
-  const state = { ...inputs(forge.url), uuid, token: "the shared secret" };
+  const state = { ...inputs(forge.url), uuid, token: "the-shared-secret" };
   const read = await engine.read(type, uuid, state, inputs(forge.url));
   expect(raw(read.getProperties())).toMatchObject({ uuid, runnerId: 90 });
   await engine.delete(type, uuid, state);
@@ -285,7 +285,7 @@ test("a registration over SSH is found by its uuid once there is a token and a f
 
 test("a registration over SSH that a Gitea cannot tell by its uuid is kept, and not taken for deleted", async () => {
   const forge = await fakeForge({ rows: [row()] });
-  const state = { ...inputs(forge.url), uuid: "4f7b1c2e-8a1d-4c53-9d0a-0f1e2d3c4b5a", token: "the shared secret" };
+  const state = { ...inputs(forge.url), uuid: "4f7b1c2e-8a1d-4c53-9d0a-0f1e2d3c4b5a", token: "the-shared-secret" };
   const engine = await plugin(forge.url);
   expect((await engine.read(type, state.uuid, state, inputs(forge.url))).getId()).toBe(state.uuid);
   await engine.delete(type, state.uuid, state);

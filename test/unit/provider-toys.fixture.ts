@@ -27,7 +27,7 @@ export function toy(behave: (inputs: Inputs, operation: Operation) => void | Pro
     type: toyType,
     inputs,
     secrets: ["token"],
-    computed: ["token", "serial"],
+    computed: { token: z.string(), serial: z.int() },
     replaceOn: ["name"],
     async create(inputs, operation) {
       calls.push("create");

@@ -144,6 +144,18 @@ test("everything that does not fit together is in one report", () => {
   ]);
 });
 
+test.each([
+  ["198.51.100.9", "the host of the forge"],
+  ["192.0.2.10", "the hypervisor"],
+  ["192.0.2.53", "a name server (vm.dns)"],
+])("a VM at %s is refused: that is %s", (address, whose) => {
+  const raw = { "forge.address": "198.51.100.9", "host.address": "192.0.2.10", "vm.dns": "192.0.2.53" };
+  const given = { ...raw, "vm.ipCidr": `${address}/24`, "vm.gateway": address.replace(/\d+$/, "1") };
+  expect(problems(given).join("\n")).toContain(
+    `runners:vm.ipCidr: cannot be the VM's: ${address} is ${whose}; pulumi config set vm.ipCidr`,
+  );
+});
+
 const forge = { "forge.address": "198.51.100.9" };
 
 test.each([

@@ -15,7 +15,15 @@ import { connect, impatient, SshConnection, shellQuote, withSsh } from "../../co
 import { dial, HostKeyMismatch, type SshTarget } from "../../components/ssh/dial.ts";
 import { knownHostKey } from "../../components/ssh/first-contact.ts";
 import { generateKeyPair } from "../../components/ssh/key-pair.ts";
-import { fingerprint, forgetKeys, knownHostsFile, recordedKeys, recordKey } from "../../components/ssh/known-hosts.ts";
+import {
+  fingerprint,
+  forgetKeys,
+  type HostKey,
+  knownHostsFile,
+  pinKey,
+  recordedKeys,
+  recordKey,
+} from "../../components/ssh/known-hosts.ts";
 import { operatorPublicKey } from "../../components/ssh/operator-key.ts";
 import { until } from "../../lab/wait.ts";
 import { keyPair, operatorHome, type StandIn, sshHost } from "./ssh-host.fixture.ts";
@@ -66,7 +74,8 @@ test("a changed key is refused at once, with both keys, the file, and the next s
   expect(refusal).toBeInstanceOf(HostKeyMismatch);
   expect((refusal as Error).message).toContain(`expected ${before.public}`);
   expect((refusal as Error).message).toContain(`answered with ${after.public}`);
-  expect((refusal as Error).message).toContain(`in the place of the old one in ${knownHostsFile(stack)}`);
+  expect((refusal as Error).message).toContain(`the old one is in ${knownHostsFile(stack)}`);
+  expect((refusal as Error).message).toContain("npx holdfast trust runners/crunchy");
   expect(second.dials(), "not tried again").toBe(1);
   expect(recordedKeys(knownHostsFile(stack), first.host, first.port)).toEqual([before.public]);
 });
@@ -92,6 +101,18 @@ test("a host's key is known by its pin, else by the record, else by a first cont
   expect(await knownHostKey(target(server))).toBeUndefined();
 });
 
+test("a refusal says whose key it is that another machine shows, where some stack knows that one", async () => {
+  operatorHome();
+  const victim = await sshHost();
+  await runs(target(victim, { stack: "runners/brix02" }));
+  const relay = await sshHost({ hostKey: keyPair() });
+  await runs(target(relay));
+  const [key] = recordedKeys(knownHostsFile("runners/brix02"), victim.host, victim.port);
+  pinKey(knownHostsFile(stack), victim.host, victim.port, keyPair().public as HostKey);
+  pinKey(knownHostsFile("runners/brix02"), "192.0.2.77", 22, key as HostKey);
+  await expect(runs(target(victim))).rejects.toThrow("which is the key of 192.0.2.77 as runners/brix02 knows it");
+});
+
 test("a host that only has another kind of key than the recorded one is a changed host, too", async () => {
   operatorHome();
   const expected = keyPair();
@@ -107,7 +128,7 @@ test("a pinned key is checked on the first contact already", async () => {
   const server = await sshHost();
   const pinned = keyPair();
   await expect(runs(target(server, { hostKey: `${pinned.public} root@host` }))).rejects.toThrow(
-    /and change the pinned key/,
+    /the old one is in .*, and pinned/,
   );
 });
 

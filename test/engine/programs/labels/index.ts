@@ -8,7 +8,8 @@ const provider = new HoldfastProvider("holdfast", {
   forgeUrl: config.require("url"),
 });
 const machine = new HostKey("machine", { comment: "vm" }, { provider });
-const target = { host: "127.0.0.1", port: config.requireNumber("port"), user: "root", stack: "labels/dev" };
+const target = { port: config.requireNumber("port"), user: "root", stack: "labels/dev" };
+const vm = { ...target, host: "127.0.0.15", hostKey: config.require("hostKey") };
 const runner = new ActionsRunner(
   "runner",
   {
@@ -21,7 +22,7 @@ const runner = new ActionsRunner(
     capacity: 1,
     drainSeconds: 0,
     execution: { kind: "container", image: `forge.example.org/runner@sha256:${"0".repeat(64)}` },
-    vm: { vmId: "vm-1", vm: target, hypervisor: target, dialErrorLimit: 1 },
+    vm: { vmId: "vm-1", vm, hypervisor: { ...target, host: "127.0.0.1" }, dialErrorLimit: 1 },
   },
   machine,
   { provider },
