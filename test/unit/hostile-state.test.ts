@@ -43,7 +43,12 @@ const states: Record<string, { state: Properties; free?: Record<string, keyof ty
     state: { comment: "runner-02", publicKey, privateKey: "-----BEGIN OPENSSH PRIVATE KEY-----\n" },
   },
   "holdfast:host:BridgeForward": { state: { host, bridge: "br0", owner } },
-  "holdfast:host:EgressFence": { state: { host, owner, mac: "52:54:00:12:34:56", policy } },
+  "holdfast:host:EgressFence": {
+    state: {
+      ...{ host, owner, mac: "52:54:00:12:34:56", policy, tap: "hf0123456789ab", address: "192.0.2.15" },
+      known: ["192.0.2.1"],
+    },
+  },
   "holdfast:forge:RunnerRegistration": {
     state: {
       ...{

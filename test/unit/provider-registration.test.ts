@@ -197,7 +197,7 @@ test("a registration over SSH is gone only when two complete lists are without i
   };
   const forge = await fakeForge({ version: versions.forgejo15, rows: [row()], fault });
   const engine = await plugin(forge.url);
-  const state = { ...inputs(forge.url), uuid, token: "the shared secret" };
+  const state = { ...inputs(forge.url), uuid, token: "the-shared-secret" };
   expect((await engine.read(type, uuid, state, inputs(forge.url))).getId()).toBe(uuid);
   expect(lists).toBe(2);
 });

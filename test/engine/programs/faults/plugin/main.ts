@@ -20,7 +20,7 @@ const thing: ResourceKind<z.infer<typeof inputs>> = {
   type: "holdfast:test:Thing",
   inputs,
   secrets: [],
-  computed: [],
+  computed: {},
   replaceOn: [],
   async create(given) {
     appendFileSync(given.journal, `${given.name}\n`);
