@@ -7,6 +7,8 @@
 import { expect, test } from "vitest";
 import { ownersDirectory, scriptPath } from "../../components/bridge/forward-rule.ts";
 import { bridgeForward } from "../../provider/host/bridge-forward.ts";
+import { egressFence } from "../../provider/host/egress-fence.ts";
+import type { Operation } from "../../provider/kind.ts";
 import { parseAddress, vmAddress } from "../../provider/runner/vm-address.ts";
 import type { Catalogue } from "../../provider/server.ts";
 import { engineFor, raw } from "./provider-client.fixture.ts";
@@ -74,6 +76,15 @@ test("no address within the bound is an error that says where to look", async ()
     "runner-02 got no address by DHCP; look at its console: virsh console runner-02 on 127.0.0.1, or set vm.ipCidr",
   );
   expect(server.received).toHaveLength(8);
+});
+
+test("a fence of release 0.1 and one of today are read with the inputs that each had, and no more", async () => {
+  const { host } = await hypervisor(() => ({ stdout: "" }));
+  const old = { host, owner: "home.runners.crunchy", mac: "52:54:00:aa:bb:cc", policy: { exceptions: [], closed: [] } };
+  for (const inputs of [old, { ...old, tap: "hf0123456789ab", address: "192.0.2.16", known: [] }]) {
+    const read = await egressFence.read("id", { ...inputs, drift: [], stateVersion: 1 }, {} as Operation);
+    expect(read?.inputs).toEqual(inputs);
+  }
 });
 
 const type = "holdfast:host:BridgeForward";
