@@ -13,7 +13,7 @@ export const rebuildName = "rebuild.json";
 
 const machine = z.strictObject({
   ...{ name: z.string(), id: z.string(), node: z.string(), address: z.string(), mac: z.string(), identity: z.string() },
-  /** Fingerprint of the host key that this workstation has met; empty where it has met none. */
+  /** Fingerprint of the host key that the stack made, else of the one that this workstation has met; empty where there is neither. */
   hostKey: z.string(),
 });
 const machines = z.record(z.string(), machine);

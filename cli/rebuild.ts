@@ -8,7 +8,7 @@ import { fingerprint, forgetKeys, knownHostsFile, recordedKeys } from "../compon
 import { catalogue } from "../provider/catalogue.ts";
 import { Recorder } from "../provider/evidence/recorder.ts";
 import { Failure } from "../toolchain/failure.ts";
-import { type Machine, machinesIn, publishedIn, standingMachines } from "./machines.ts";
+import { hostKeysIn, type Machine, machinesIn, publishedIn, standingMachines } from "./machines.ts";
 import { netboxChecks } from "./pool-netbox.ts";
 import { placementChecks } from "./pool-placement.ts";
 import { type Pool, type PoolStack, poolProject, readPoolStack } from "./pool-stack.ts";
@@ -131,7 +131,7 @@ class Rebuild {
     const published = Object.entries(publishedIn(resources) ?? {});
     const earlier = cutOff(this.place);
     const goesOn = earlier && published.every(([key, { identity }]) => earlier.before[key]?.identity === identity);
-    this.record.before = { ...this.met(there), ...(goesOn ? earlier.before : {}) };
+    this.record.before = { ...this.withHostKeys(there, resources), ...(goesOn ? earlier.before : {}) };
     if (goesOn) this.record.continues = earlier.run;
     const names = Object.values(this.record.before).map(({ name }) => name);
     if (names.length > 0) return names;
@@ -163,7 +163,7 @@ class Rebuild {
       const resources = resourcesIn(await this.pulumi.ask(this.place, ["stack", "export"]));
       if (name === "destroy") this.forgetHostKeys(resources);
       // What was published is of before, until an update succeeds.
-      this.record.after = this.met(succeeded ? machinesIn(resources) : standingMachines(resources));
+      this.record.after = this.withHostKeys(succeeded ? machinesIn(resources) : standingMachines(resources), resources);
       return succeeded;
     } catch (error) {
       // Something was changed by now: it ends as a rebuild that failed, and goes on as one.
@@ -200,13 +200,15 @@ class Rebuild {
     }
   }
 
-  /** Machines with the host keys that this workstation has met. */
-  private met(machines: Readonly<Record<string, Machine>>): Machines {
-    const keyAt = (address: string) => recordedKeys(this.knownHosts, address, this.port)[0];
+  /** Machines with the host keys that the stack made for them, else with those that this workstation has met. */
+  private withHostKeys(machines: Readonly<Record<string, Machine>>, resources: readonly StateResource[]): Machines {
+    const made = hostKeysIn(resources);
+    const met = ({ address }: Machine) =>
+      address === "" ? undefined : recordedKeys(this.knownHosts, address, this.port)[0];
     return Object.fromEntries(
       Object.entries(machines).map(([key, machine]) => [
         key,
-        { ...machine, hostKey: (machine.address !== "" && fingerprint(keyAt(machine.address))) || "" },
+        { ...machine, hostKey: fingerprint(made[key] ?? met(machine)) ?? "" },
       ]),
     );
   }
