@@ -9,6 +9,7 @@ const longest = [
   "lab/fleet",
   "lab/seed-commands",
   "lab/libvirt-pool",
+  "lab/hostile-guest",
   "engine/pool-cut-off",
   "engine/pool-commands",
   "engine/platform-vm",
