@@ -46,7 +46,8 @@ export async function online(
     if (code === 0 && starts === 1) return;
     throw new Error(
       `the forge accepted it, and it ended${starts > 1 ? `, ${starts} times so far` : ""}: a registration for one job does ` +
-        `that, and so does a daemon that lacks what it needs. Its log ends with:\n${ending(now)}`,
+        "that, and so does a daemon that lacks what it needs. Mend what its log names, then run `pulumi up` again; for a registration " +
+        `for one job make another: pulumi up --replace '**runner-registration'. Its log ends with:\n${ending(now)}`,
     );
   }
 }
