@@ -3,10 +3,10 @@
  * the overhead is measured. Both deploy the same stacks with the same configuration, in turns.
  */
 import { execa } from "execa";
+import { Failure } from "../lib/failure.ts";
+import { step } from "../lib/progress.ts";
 import type { Engine } from "../test/engine/engine.ts";
 import { Flow } from "../test/engine/flow.fixture.ts";
-import { Failure } from "../toolchain/failure.ts";
-import { step } from "../toolchain/progress.ts";
 import { type Comparison, compare, type Pair } from "./spread.ts";
 
 /** Seconds of work in each step of the second comparison: less than a VM takes to boot. */

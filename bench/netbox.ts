@@ -12,10 +12,10 @@ import * as grpc from "@grpc/grpc-js";
 import provrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import structpb from "google-protobuf/google/protobuf/struct_pb.js";
+import { Failure } from "../lib/failure.ts";
+import { step } from "../lib/progress.ts";
 import { setup } from "../test/netbox-service.ts";
 import { type RealNetbox, realNetbox } from "../test/real-netbox.ts";
-import { Failure } from "../toolchain/failure.ts";
-import { step } from "../toolchain/progress.ts";
 import type { NetboxMeasured } from "./netbox-report.ts";
 import { compare, type Pair } from "./spread.ts";
 

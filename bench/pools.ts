@@ -5,13 +5,13 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { parseConfig } from "../components/config/strict.ts";
 import { type SimulatedProxmox, startProxmox } from "../lab/proxmox/simulator.ts";
+import { parseConfig } from "../lib/config/strict.ts";
+import { Failure } from "../lib/failure.ts";
+import { step } from "../lib/progress.ts";
 import { platformVmConfig } from "../platform-vm/config.ts";
 import { planPool } from "../platform-vm/plan.ts";
 import { Engine } from "../test/engine/engine.ts";
-import { Failure } from "../toolchain/failure.ts";
-import { step } from "../toolchain/progress.ts";
 import { bareProgram, type ExportedResource } from "./bare.ts";
 import type { PoolSize, PoolsMeasured } from "./pool-report.ts";
 import { compare, type Pair } from "./spread.ts";

@@ -4,7 +4,7 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Workspace } from "../lab/workspace.ts";
-import { step } from "../toolchain/progress.ts";
+import { step } from "../lib/progress.ts";
 import { bareProject, preview } from "./site.ts";
 import type { Pair } from "./spread.ts";
 import { milestones, type Part, parseTrace, previewParts } from "./trace.ts";

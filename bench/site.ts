@@ -7,7 +7,7 @@ import type { ForgeClient, ForgeJob } from "../lab/forge-client.ts";
 import { writePrivately } from "../lab/secrets.ts";
 import { until } from "../lab/wait.ts";
 import { pulumi, type Workspace } from "../lab/workspace.ts";
-import { Failure } from "../toolchain/failure.ts";
+import { Failure } from "../lib/failure.ts";
 import { bareProgram, type ExportedResource } from "./bare.ts";
 
 /** Project folder of the bare program in the operator's clone. */

@@ -19,8 +19,8 @@ import { homedir, hostname, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { parse } from "yaml";
+import { Failure } from "../lib/failure.ts";
 import { signatureKey } from "../provider/signatures.ts";
-import { Failure } from "../toolchain/failure.ts";
 import type { Lease } from "./dispatch/job.ts";
 import type { Pulumi, StackPlace } from "./pulumi.ts";
 

@@ -2,7 +2,7 @@
  * `holdfast blueprint`: the verbs. Each reads its options, asks the modules beside it, and says what came of it.
  */
 
-import { Failure } from "../toolchain/failure.ts";
+import { Failure } from "../lib/failure.ts";
 import { deploy, planDeploy } from "./blueprint/deploy.ts";
 import { destroy, planDestroy } from "./blueprint/destroy.ts";
 import { Interrupt } from "./blueprint/engine.ts";

@@ -2,7 +2,7 @@
  * Checks as a person reads them: one line each, what failed with what mends it below, and a sum at the end.
  */
 import { styleText } from "node:util";
-import type { Check, CheckStatus } from "../components/preflight/check.ts";
+import type { Check, CheckStatus } from "../lib/preflight/check.ts";
 
 /** How a table is written. */
 export interface TableStyle {

@@ -1,11 +1,11 @@
 /**
  * Mistakes of a stack's configuration and of the contracts that it reads, as checks: one a mistake, each with what mends it.
  */
-import { fieldInfo } from "../components/config/fields.ts";
-import { ConfigError, type ConfigShape, type Problem } from "../components/config/strict.ts";
-import type { Check } from "../components/preflight/check.ts";
-import { ProgramError } from "../components/program-error.ts";
-import { Failure } from "../toolchain/failure.ts";
+import { fieldInfo } from "../lib/config/fields.ts";
+import { ConfigError, type ConfigShape, type Problem } from "../lib/config/strict.ts";
+import { Failure } from "../lib/failure.ts";
+import type { Check } from "../lib/preflight/check.ts";
+import { ProgramError } from "../lib/program-error.ts";
 import { folderText, type StackPlace } from "./pulumi.ts";
 
 /** A stack, and the shape of its project's configuration. */

@@ -3,7 +3,7 @@
  * it says, and brings home what came of it; it goes on without us.
  */
 import { parseArgs } from "node:util";
-import { Failure } from "../toolchain/failure.ts";
+import { Failure } from "../lib/failure.ts";
 import { Interrupt } from "./blueprint/engine.ts";
 import { environmentOf, environmentVariable } from "./blueprint/environment.ts";
 import { soundBlueprint } from "./blueprint/load.ts";

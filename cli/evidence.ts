@@ -3,10 +3,10 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { Failure } from "../lib/failure.ts";
 import { runName, runsOf, stackDirectory } from "../provider/evidence/directory.ts";
 import type { Run, Step } from "../provider/evidence/recorder.ts";
 import { differences } from "../provider/evidence/verify.ts";
-import { Failure } from "../toolchain/failure.ts";
 
 /** Lists the runs of a stack, the newest last, each with how its steps ended and whether it is intact. */
 export function listEvidence(project: string, stack: string, options: { json: boolean }): number {

@@ -2,6 +2,6 @@
 /**
  * The command `holdfast`: main.ts, started as programs are.
  */
-import { startProgram } from "../components/program/start.js";
+import { startProgram } from "../lib/program/start.js";
 
 await startProgram(import.meta.dirname, "main.ts");

@@ -3,10 +3,10 @@
  * version that is known, its token sees node and storages, and its bastion takes root's login. Changes nothing.
  */
 import { connect, type PeerCertificate } from "node:tls";
-import { trustedCertificates } from "../components/http/certificates.ts";
-import type { Check } from "../components/preflight/check.ts";
-import { dial, type SshTarget } from "../components/ssh/dial.ts";
-import { fingerprint, type HostKey, knownHostsFile, recordedKeys } from "../components/ssh/known-hosts.ts";
+import { trustedCertificates } from "../lib/http/certificates.ts";
+import type { Check } from "../lib/preflight/check.ts";
+import { dial, type SshTarget } from "../lib/ssh/dial.ts";
+import { fingerprint, type HostKey, knownHostsFile, recordedKeys } from "../lib/ssh/known-hosts.ts";
 import { ProxmoxApi } from "../provider/proxmox/api.ts";
 import { apiCheck, nodeChecks } from "../provider/proxmox/node-checks.ts";
 

@@ -2,10 +2,10 @@
  * `holdfast init proxmox`: looks at a cluster of Proxmox VE and records it in the foundation's configuration, from which every
  * stack of the site finds it. Everything that is wrong comes at once, and nothing is recorded then.
  */
-import { proxmoxKeys } from "../components/config/proxmox-keys.ts";
-import { type ProxmoxAuthority, siteParts } from "../components/contracts/site.ts";
-import { knownHostsFile, pinKey } from "../components/ssh/known-hosts.ts";
-import { Failure } from "../toolchain/failure.ts";
+import { proxmoxKeys } from "../lib/config/proxmox-keys.ts";
+import { type ProxmoxAuthority, siteParts } from "../lib/contracts/site.ts";
+import { Failure } from "../lib/failure.ts";
+import { knownHostsFile, pinKey } from "../lib/ssh/known-hosts.ts";
 import { exitCode, printTable } from "./check-table.ts";
 import { clusterLook, type ProxmoxWanted } from "./init-proxmox-checks.ts";
 import { ask } from "./prompt.ts";

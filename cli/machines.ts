@@ -2,9 +2,10 @@
  * Which machines the VMs of a pool are: what its contract says, and, where the last update did not get that far, what its
  * checkpoint has. Pure.
  */
-import { vmsContract } from "../components/contracts/vms.ts";
+
 import { standingVms } from "../components/pool/checkpoint.ts";
 import { componentName, hostKeyType, vmPart } from "../components/pool/state-names.ts";
+import { vmsContract } from "../lib/contracts/vms.ts";
 import type { StateResource } from "./stack.ts";
 
 /** What tells a machine from another of the same name; empty where it is not known. */

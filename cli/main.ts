@@ -2,8 +2,8 @@
  * `holdfast`: what an operator asks beside `pulumi`. Each command is a module; this one finds it and ends with its code.
  */
 import { parseArgs } from "node:util";
+import { Failure } from "../lib/failure.ts";
 import manifest from "../package.json" with { type: "json" };
-import { Failure } from "../toolchain/failure.ts";
 import { latestRun, listEvidence, verifyEvidence } from "./evidence.ts";
 import { usage } from "./usage.ts";
 

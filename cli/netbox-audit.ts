@@ -1,18 +1,19 @@
 /**
  * `holdfast netbox audit`: what the stacks of platform-vm believe of NetBox against what NetBox says. It only reads.
  */
+
+import { Failure } from "../lib/failure.ts";
+import { type IpIdentity, identityDigest } from "../lib/netbox/identity.ts";
+import type { Check } from "../lib/preflight/check.ts";
+import type { SshTarget } from "../lib/ssh/dial.ts";
+import { exitCode, printTable } from "./check-table.ts";
 import {
   type AuditInput,
   audit,
   type BelievedAddress,
   type BelievedMachine,
   type Finding,
-} from "../components/netbox/audit.ts";
-import { type IpIdentity, identityDigest } from "../components/netbox/identity.ts";
-import type { Check } from "../components/preflight/check.ts";
-import type { SshTarget } from "../components/ssh/dial.ts";
-import { Failure } from "../toolchain/failure.ts";
-import { exitCode, printTable } from "./check-table.ts";
+} from "./netbox-audit-plan.ts";
 import { heldIn } from "./netbox-held.ts";
 import { poolProject, readPoolStack } from "./pool-stack.ts";
 import { Pulumi, type StackPlace, stackPlace } from "./pulumi.ts";

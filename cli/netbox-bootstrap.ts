@@ -4,12 +4,12 @@
  */
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { netboxKeys } from "../components/config/netbox-keys.ts";
-import { netboxContract, netboxUrl } from "../components/contracts/netbox.ts";
-import type { SshTarget } from "../components/ssh/dial.ts";
+import { netboxKeys } from "../lib/config/netbox-keys.ts";
+import { netboxContract, netboxUrl } from "../lib/contracts/netbox.ts";
+import { Failure } from "../lib/failure.ts";
+import type { SshTarget } from "../lib/ssh/dial.ts";
 import { netboxApi } from "../provider/netbox/access.ts";
 import { bootstrapNetbox } from "../provider/netbox/bootstrap.ts";
-import { Failure } from "../toolchain/failure.ts";
 import { addressOf } from "./init-proxmox.ts";
 import { ask } from "./prompt.ts";
 

@@ -3,7 +3,7 @@
  * Nothing but GET is sent.
  */
 import { z } from "zod";
-import { type AuditInput, type HeldAddress, type HeldMachine, hostOf } from "../components/netbox/audit.ts";
+import { Failure } from "../lib/failure.ts";
 import {
   externalIdField,
   identityField,
@@ -12,12 +12,12 @@ import {
   ownerField,
   releaseAfterField,
   staleTag,
-} from "../components/netbox/names.ts";
+} from "../lib/netbox/names.ts";
 import { netboxApi } from "../provider/netbox/access.ts";
 import type { NetboxApi, Query } from "../provider/netbox/api.ts";
 import { NetboxError } from "../provider/netbox/errors.ts";
-import { Failure } from "../toolchain/failure.ts";
 import type { NetboxPlace } from "./netbox-audit.ts";
+import { type AuditInput, type HeldAddress, type HeldMachine, hostOf } from "./netbox-audit-plan.ts";
 
 /** Bound on everything, in milliseconds. */
 const boundMs = 300_000;

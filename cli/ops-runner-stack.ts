@@ -3,10 +3,10 @@
  * nothing is built, sent or changed.
  */
 import { resolve } from "node:path";
-import { parseConfig } from "../components/config/strict.ts";
-import { consume } from "../components/contracts/contract.ts";
-import { type Vms, vmsContract } from "../components/contracts/vms.ts";
-import type { Check } from "../components/preflight/check.ts";
+import { parseConfig } from "../lib/config/strict.ts";
+import { consume } from "../lib/contracts/contract.ts";
+import { type Vms, vmsContract } from "../lib/contracts/vms.ts";
+import type { Check } from "../lib/preflight/check.ts";
 import { opsRunnerConfig } from "../ops-runner/config.ts";
 import { type OpsRunnerConfig, planRunner, type RunnerPlan } from "../ops-runner/plan.ts";
 import { type RunnerLook, runnerLook } from "../provider/runner/operations-checks.ts";

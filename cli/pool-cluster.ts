@@ -2,8 +2,9 @@
  * What a pool needs of its cluster: that it answers, that nobody is in the way, that the templates are templates, and that
  * nodes, storages and bridges are there. Asked with GET alone.
  */
-import type { Check } from "../components/preflight/check.ts";
+
 import type { WantedSnippets } from "../components/preflight/proxmox-args.ts";
+import type { Check } from "../lib/preflight/check.ts";
 import type { ProxmoxPlan } from "../platform-vm/plan.ts";
 import { planPreflight } from "../platform-vm/preflight-proxmox.ts";
 import { ProxmoxApi } from "../provider/proxmox/api.ts";

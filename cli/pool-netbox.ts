@@ -1,7 +1,7 @@
 /**
  * What a pool under IPAM needs of its NetBox. Looked at without a change.
  */
-import type { Check } from "../components/preflight/check.ts";
+import type { Check } from "../lib/preflight/check.ts";
 import { netboxApi } from "../provider/netbox/access.ts";
 import { inspectNetbox } from "../provider/netbox/bootstrap.ts";
 import type { PoolStack } from "./pool-stack.ts";

@@ -1,8 +1,8 @@
 /**
  * What a pool needs of the place where its VMs stand: of a cluster, or of one libvirt host. Looked at without a change.
  */
-import type { Check } from "../components/preflight/check.ts";
-import { recordedIn } from "../components/preflight/recorded.ts";
+import type { Check } from "../lib/preflight/check.ts";
+import { recordedIn } from "../lib/preflight/recorded.ts";
 import type { LibvirtPlan } from "../platform-vm/plan.ts";
 import { planPreflight } from "../platform-vm/preflight-libvirt.ts";
 import { preflightChecks } from "../provider/host/preflight.ts";

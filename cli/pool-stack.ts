@@ -2,12 +2,14 @@
  * A stack of platform-vm as its program would understand it: configuration, contracts, plan, and the guards that compare the
  * plan with what stands. Whatever is wrong comes as a check.
  */
-import { parseConfig } from "../components/config/strict.ts";
-import { templatesContract } from "../components/contracts/templates.ts";
+
 import { type StandingVm, standingVms } from "../components/pool/checkpoint.ts";
 import type { Refused } from "../components/pool/disks.ts";
 import { judgeVmSet } from "../components/pool/vm-set.ts";
-import type { Check } from "../components/preflight/check.ts";
+import { parseConfig } from "../lib/config/strict.ts";
+import { templatesContract } from "../lib/contracts/templates.ts";
+import { Failure } from "../lib/failure.ts";
+import type { Check } from "../lib/preflight/check.ts";
 import { platformVmConfig } from "../platform-vm/config.ts";
 import {
   type PlannedVm,
@@ -18,7 +20,6 @@ import {
 } from "../platform-vm/plan.ts";
 import { refusals } from "../platform-vm/refusals.ts";
 import { type Chosen, chooseTemplates } from "../platform-vm/templates.ts";
-import { Failure } from "../toolchain/failure.ts";
 import { attempt, type ConfiguredStack } from "./config-checks.ts";
 import type { Pulumi, StackPlace } from "./pulumi.ts";
 import { readContract, readNetbox, readSite, readStack, type StateResource } from "./stack.ts";

@@ -2,7 +2,7 @@
  * `holdfast preflight <stack>`: everything about a stack of VMs, of templates or of an operations runner that can be looked at
  * without a change. What an update depends on counts; what it may do without only warns, unless `--strict` says that all of it counts.
  */
-import type { Check } from "../components/preflight/check.ts";
+import type { Check } from "../lib/preflight/check.ts";
 import { exitCode, printTable } from "./check-table.ts";
 import { hostKeysIn, standingMachines } from "./machines.ts";
 import { opsRunnerProject, readOpsRunnerStack } from "./ops-runner-stack.ts";

@@ -3,7 +3,7 @@
  */
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
-import { Failure } from "../toolchain/failure.ts";
+import { Failure } from "../lib/failure.ts";
 
 /** Where questions go and answers come from. */
 export interface Terminal {

@@ -4,9 +4,9 @@
  */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
-import { Failure } from "../toolchain/failure.ts";
+import { Failure } from "../lib/failure.ts";
+import { run } from "../lib/run.ts";
 import { ensureToolchain } from "../toolchain/index.ts";
-import { run } from "../toolchain/run.ts";
 
 /** Top folder of the checkout. */
 export const checkout = join(import.meta.dirname, "..");

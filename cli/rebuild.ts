@@ -3,11 +3,11 @@
  * which there are now. Nothing is destroyed that could not be made again, as far as that can be seen beforehand.
  */
 import { vmPart } from "../components/pool/state-names.ts";
-import { failures } from "../components/preflight/check.ts";
-import { fingerprint, forgetKeys, knownHostsFile, recordedKeys } from "../components/ssh/known-hosts.ts";
+import { Failure } from "../lib/failure.ts";
+import { failures } from "../lib/preflight/check.ts";
+import { fingerprint, forgetKeys, knownHostsFile, recordedKeys } from "../lib/ssh/known-hosts.ts";
 import { catalogue } from "../provider/catalogue.ts";
 import { Recorder } from "../provider/evidence/recorder.ts";
-import { Failure } from "../toolchain/failure.ts";
 import { hostKeysIn, type Machine, machinesIn, publishedIn, standingMachines } from "./machines.ts";
 import { netboxChecks } from "./pool-netbox.ts";
 import { placementChecks } from "./pool-placement.ts";

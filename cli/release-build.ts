@@ -3,10 +3,10 @@
  */
 import { copyFileSync, renameSync } from "node:fs";
 import { resolve } from "node:path";
-import { ensureRelease } from "../components/release/release.ts";
-import { type ReleaseTool, releaseTools } from "../components/release/tools.ts";
-import { Failure } from "../toolchain/failure.ts";
-import { step } from "../toolchain/progress.ts";
+import { Failure } from "../lib/failure.ts";
+import { step } from "../lib/progress.ts";
+import { type ReleaseTool, releaseTools } from "../lib/release/tools.ts";
+import { ensureRelease } from "../release/release.ts";
 import { checkout } from "./pulumi.ts";
 
 /** What the command is told. */

@@ -2,12 +2,12 @@
  * A runner stack as Pulumi keeps it: configuration, site contract and state, understood by the project's own schema and
  * planner. Nothing is changed.
  */
-import { parseConfig } from "../components/config/strict.ts";
-import { type Recorded, recordedIn } from "../components/preflight/recorded.ts";
-import { ProgramError } from "../components/program-error.ts";
+import { parseConfig } from "../lib/config/strict.ts";
+import { Failure } from "../lib/failure.ts";
+import { type Recorded, recordedIn } from "../lib/preflight/recorded.ts";
+import { ProgramError } from "../lib/program-error.ts";
 import { runnersConfig } from "../runners/config.ts";
 import { planRunnerStack, type RunnerPlan, type RunnersConfig } from "../runners/plan.ts";
-import { Failure } from "../toolchain/failure.ts";
 import { Pulumi, stackPlace } from "./pulumi.ts";
 import { readSite, readStack } from "./stack.ts";
 

@@ -3,14 +3,14 @@
  * A value travels by standard input alone, and is shown nowhere.
  */
 import { text } from "node:stream/consumers";
-import { fieldInfo } from "../components/config/fields.ts";
-import { type ConfigShape, holdsPlaceholder } from "../components/config/strict.ts";
 import { foundationConfig } from "../foundation/config.ts";
+import { fieldInfo } from "../lib/config/fields.ts";
+import { type ConfigShape, holdsPlaceholder } from "../lib/config/strict.ts";
+import { Failure } from "../lib/failure.ts";
 import { opsRunnerConfig } from "../ops-runner/config.ts";
 import { platformVmConfig } from "../platform-vm/config.ts";
 import { runnersConfig } from "../runners/config.ts";
 import { templateImageConfig } from "../template-image/config.ts";
-import { Failure } from "../toolchain/failure.ts";
 import { ask } from "./prompt.ts";
 import { Pulumi, type StackPlace, stackPlace } from "./pulumi.ts";
 import { ownValues } from "./stack.ts";

@@ -4,12 +4,12 @@
  */
 import { resolve } from "node:path";
 import type { z } from "zod";
-import { type Contract, checkContract, consume } from "../components/contracts/contract.ts";
-import { type Netbox, netboxContract } from "../components/contracts/netbox.ts";
-import { type Site, siteContract } from "../components/contracts/site.ts";
-import type { RecordedResource } from "../components/preflight/recorded.ts";
+import { type Contract, checkContract, consume } from "../lib/contracts/contract.ts";
+import { type Netbox, netboxContract } from "../lib/contracts/netbox.ts";
+import { type Site, siteContract } from "../lib/contracts/site.ts";
+import { Failure } from "../lib/failure.ts";
+import type { RecordedResource } from "../lib/preflight/recorded.ts";
 import type { PlatformVmConfig } from "../platform-vm/plan.ts";
-import { Failure } from "../toolchain/failure.ts";
 import { checkout, folderText, type Pulumi, type StackPlace } from "./pulumi.ts";
 
 /** A resource of a state. */

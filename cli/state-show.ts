@@ -5,13 +5,13 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { parseReference } from "../components/blueprint/references.ts";
+import { Failure } from "../lib/failure.ts";
 import { runsOf } from "../provider/evidence/directory.ts";
 import { signatureKey } from "../provider/signatures.ts";
-import { Failure } from "../toolchain/failure.ts";
 import { environmentOf, environmentVariable } from "./blueprint/environment.ts";
 import { holderOf, isAtWork } from "./blueprint/lock.ts";
 import { blueprintsRoot, readRecord } from "./blueprint/record.ts";
+import { parseReference } from "./blueprint/references.ts";
 import { isProject } from "./blueprint/stack-file.ts";
 import { jobWith } from "./dispatch/job.ts";
 import { Pulumi, type StackPlace } from "./pulumi.ts";

@@ -2,8 +2,8 @@
  * A stack of template-image as its program would understand it, and what it needs of its cluster. Whatever is wrong comes as
  * a check.
  */
-import { parseConfig } from "../components/config/strict.ts";
-import type { Check } from "../components/preflight/check.ts";
+import { parseConfig } from "../lib/config/strict.ts";
+import type { Check } from "../lib/preflight/check.ts";
 import { templateChecks } from "../provider/proxmox/preflight.ts";
 import { templateImageConfig } from "../template-image/config.ts";
 import { planTemplates } from "../template-image/plan.ts";

@@ -2,6 +2,8 @@
  * `holdfast trust <project>/<stack>`: which host keys the machines of a stack have to show, and which they show. A key that
  * changed is recorded only for who names it after having looked at the machine itself. Nobody is logged in anywhere.
  */
+
+import { Failure } from "../lib/failure.ts";
 import {
   fingerprint,
   type HostKey,
@@ -9,9 +11,8 @@ import {
   knownHostsFile,
   knownMachines,
   pinKey,
-} from "../components/ssh/known-hosts.ts";
-import { shownKey } from "../components/ssh/shown-key.ts";
-import { Failure } from "../toolchain/failure.ts";
+} from "../lib/ssh/known-hosts.ts";
+import { shownKey } from "../lib/ssh/shown-key.ts";
 import { Pulumi, type StackPlace, stackPlace } from "./pulumi.ts";
 import { shapes } from "./secrets.ts";
 import { resourcesIn, type StateResource } from "./stack.ts";

@@ -1,8 +1,8 @@
 /**
  * Configuration of the foundation: the facts of one site.
  */
-import { list, structure, textField, withDefault } from "../components/config/fields.ts";
-import { publicAddress, siteParts } from "../components/contracts/site.ts";
+import { list, structure, textField, withDefault } from "../lib/config/fields.ts";
+import { publicAddress, siteParts } from "../lib/contracts/site.ts";
 
 const name = /^[a-z0-9]+(-[a-z0-9]+)*$/;
 

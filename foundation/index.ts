@@ -1,9 +1,9 @@
 /**
  * The foundation stack: reads the facts of the site, checks them, exports them as `site@1`. No provider, no plugin.
  */
-import { loadConfig } from "../components/config/strict.ts";
-import { produce } from "../components/contracts/contract.ts";
-import { type Site, siteContract } from "../components/contracts/site.ts";
+import { loadConfig } from "../lib/config/strict.ts";
+import { produce } from "../lib/contracts/contract.ts";
+import { type Site, siteContract } from "../lib/contracts/site.ts";
 import { foundationConfig } from "./config.ts";
 
 const config = loadConfig(foundationConfig);

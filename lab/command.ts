@@ -3,7 +3,7 @@
  */
 import { createInterface } from "node:readline";
 import { execa } from "execa";
-import { Failure } from "../toolchain/failure.ts";
+import { Failure } from "../lib/failure.ts";
 
 /** How a command is run. */
 export interface CommandOptions {

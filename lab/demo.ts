@@ -5,9 +5,9 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { Failure } from "../toolchain/failure.ts";
+import { Failure } from "../lib/failure.ts";
+import { note, step } from "../lib/progress.ts";
 import { ensureToolchain } from "../toolchain/index.ts";
-import { note, step } from "../toolchain/progress.ts";
 import type { CommandOptions, CommandResult } from "./command.ts";
 import { ForgeClient, type ForgeJob } from "./forge-client.ts";
 import { pushImage } from "./registry.ts";

@@ -3,7 +3,7 @@
  * workstation, by a process there; the token goes to that by standard input, never in an argument list.
  */
 import { readFileSync } from "node:fs";
-import { Failure } from "../toolchain/failure.ts";
+import { Failure } from "../lib/failure.ts";
 import type { Site } from "./site.ts";
 
 /** A job of a workflow run. `conclusion` is absent until it has ended. */

@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { Failure } from "../toolchain/failure.ts";
+import { Failure } from "../lib/failure.ts";
 import { cgroupPath, makeCgroup, removeCgroup } from "./cgroups.ts";
 import { dataInside, refreshForgeHost, sshFiles } from "./forge-host.ts";
 import { ensureKey, publicKey } from "./keys.ts";

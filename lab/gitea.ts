@@ -1,7 +1,7 @@
 /**
  * The forge's program, from the toolchain.
  */
-import { Failure } from "../toolchain/failure.ts";
+import { Failure } from "../lib/failure.ts";
 import { ensureToolchain } from "../toolchain/index.ts";
 import type { ForgeProgram } from "./forge.ts";
 

@@ -3,7 +3,7 @@
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
-import { note } from "../toolchain/progress.ts";
+import { note } from "../lib/progress.ts";
 import { cgroupPath, removeCgroup } from "./cgroups.ts";
 import { kubeRouterUnit } from "./faults.ts";
 import { ensureKey, publicKey } from "./keys.ts";

@@ -2,7 +2,7 @@
  * Everything about a site that follows from its name: directories, namespaces, addresses. Pure: nothing is made here.
  */
 import { join, resolve } from "node:path";
-import { Failure } from "../toolchain/failure.ts";
+import { Failure } from "../lib/failure.ts";
 
 /** The site's addresses. All sites have the same ones: each has a network of its own, with no way out. */
 export const network = {

@@ -3,7 +3,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
-import { step } from "../toolchain/progress.ts";
+import { step } from "../lib/progress.ts";
 import type { CommandOptions, CommandResult } from "./command.ts";
 import { ensureKey, publicKey } from "./keys.ts";
 import { isPluggedIn, lanStands, makeLan } from "./lan.ts";

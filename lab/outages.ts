@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { generateKeyPair } from "../components/ssh/key-pair.ts";
+import { generateKeyPair } from "../lib/ssh/key-pair.ts";
 import { setCable } from "./lan.ts";
 import { layoutOf, network } from "./layout.ts";
 import { netnsExec } from "./namespaces.ts";

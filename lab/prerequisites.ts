@@ -4,8 +4,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { Failure } from "../toolchain/failure.ts";
-import { step } from "../toolchain/progress.ts";
+import { Failure } from "../lib/failure.ts";
+import { step } from "../lib/progress.ts";
 import { cgroupMount } from "./cgroups.ts";
 
 /** A file that shows that a Debian package's tool is there, and the package. An absolute path, or a command's name. */

@@ -3,7 +3,7 @@
  */
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { Failure } from "../toolchain/failure.ts";
+import { Failure } from "../lib/failure.ts";
 
 /** One process of this machine's one boot. */
 export interface ProcessIdentity {

@@ -3,8 +3,8 @@
  * would pull the official ones, by digest or tag and without a login.
  */
 import { readFileSync } from "node:fs";
-import { Failure } from "../toolchain/failure.ts";
-import { step } from "../toolchain/progress.ts";
+import { Failure } from "../lib/failure.ts";
+import { step } from "../lib/progress.ts";
 import { ensureContainerImage } from "./images/images.ts";
 import type { Blob, ContainerImage, ImageName } from "./images/oci.ts";
 import type { Site } from "./site.ts";

@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { Failure } from "../toolchain/failure.ts";
+import { Failure } from "../lib/failure.ts";
 import { makeCgroup } from "./cgroups.ts";
 import { type CommandOptions, type CommandResult, runCommand } from "./command.ts";
 import type { Layout, Part } from "./layout.ts";

@@ -4,8 +4,8 @@
  */
 
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
-import { withLock } from "../toolchain/lock.ts";
-import { step } from "../toolchain/progress.ts";
+import { withLock } from "../lib/lock.ts";
+import { step } from "../lib/progress.ts";
 import { cgroupPath, isPopulated, removeCgroup } from "./cgroups.ts";
 import type { CommandOptions, CommandResult } from "./command.ts";
 import {

@@ -5,8 +5,8 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { cacheDirectory } from "../toolchain/cache.ts";
-import { note } from "../toolchain/progress.ts";
+import { cacheDirectory } from "../lib/cache.ts";
+import { note } from "../lib/progress.ts";
 import type { GuestImage } from "./images/images.ts";
 import { bootId } from "./processes.ts";
 

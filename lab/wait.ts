@@ -2,7 +2,7 @@
  * Waiting in the lab: always for something that can be observed, always with a bound, never a fixed sleep.
  */
 import { setTimeout as delay } from "node:timers/promises";
-import { Failure } from "../toolchain/failure.ts";
+import { Failure } from "../lib/failure.ts";
 
 /** How a wait is bounded and what its failure says. */
 export interface Wait {

@@ -4,11 +4,11 @@
  */
 import { cpSync, existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { join, sep } from "node:path";
-import { isProgramSource, programParts } from "../components/release/checkout.ts";
-import { cacheDirectory } from "../toolchain/cache.ts";
-import { Failure } from "../toolchain/failure.ts";
+import { cacheDirectory } from "../lib/cache.ts";
+import { Failure } from "../lib/failure.ts";
+import { note } from "../lib/progress.ts";
+import { isProgramSource, programParts } from "../release/checkout.ts";
 import type { Toolchain } from "../toolchain/index.ts";
-import { note } from "../toolchain/progress.ts";
 import type { CommandOptions, CommandResult } from "./command.ts";
 import type { OperatorSite } from "./operator-site.ts";
 import type { Site } from "./site.ts";

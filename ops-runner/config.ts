@@ -2,10 +2,10 @@
  * Configuration of an operations runner, in the terms of its runbook: every key with its unit, its default and an example.
  */
 import { z } from "zod";
-import { choice, list, optional, textField, wholeNumber, withDefault } from "../components/config/fields.ts";
-import { jumpKeys } from "../components/config/jump-keys.ts";
-import { siteKeys } from "../components/config/site-keys.ts";
-import { releaseTools } from "../components/release/tools.ts";
+import { choice, list, optional, textField, wholeNumber, withDefault } from "../lib/config/fields.ts";
+import { jumpKeys } from "../lib/config/jump-keys.ts";
+import { siteKeys } from "../lib/config/site-keys.ts";
+import { releaseTools } from "../lib/release/tools.ts";
 
 const yesOrNo = (description: string, example: string) => choice({ description, example }, ["true", "false"]);
 const absolute = "an absolute path; must be an absolute path when set";

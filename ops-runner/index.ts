@@ -3,13 +3,13 @@
  * exports `runner@1`.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { loadConfig } from "../components/config/strict.ts";
-import { consume, produce } from "../components/contracts/contract.ts";
-import { runnerContract } from "../components/contracts/runner.ts";
-import { siteContract } from "../components/contracts/site.ts";
-import { vmsContract } from "../components/contracts/vms.ts";
 import { HoldfastProvider } from "../components/plugin/resources.ts";
 import { OperationsToolchain } from "../components/plugin/runner.ts";
+import { loadConfig } from "../lib/config/strict.ts";
+import { consume, produce } from "../lib/contracts/contract.ts";
+import { runnerContract } from "../lib/contracts/runner.ts";
+import { siteContract } from "../lib/contracts/site.ts";
+import { vmsContract } from "../lib/contracts/vms.ts";
 import { opsRunnerConfig } from "./config.ts";
 import { planRunner } from "./plan.ts";
 import { readyRelease } from "./release.ts";

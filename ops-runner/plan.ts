@@ -2,16 +2,17 @@
  * Decides everything about an operations runner from its configuration, the VMs of its pool and, where there is one, the site
  * contract. Pure. Messages keep the words that operators search for.
  */
-import { planOwner } from "../components/config/site-keys.ts";
-import { ConfigError, type ConfigOf, type Problem } from "../components/config/strict.ts";
-import type { Runner } from "../components/contracts/runner.ts";
-import type { Site } from "../components/contracts/site.ts";
-import type { Vms } from "../components/contracts/vms.ts";
+
 import type { OperationsToolchainArgs } from "../components/plugin/runner.ts";
-import type { ReleaseTool } from "../components/release/tools.ts";
-import type { SshTarget } from "../components/ssh/dial.ts";
-import { type Ways, waysOver } from "../components/ssh/ways.ts";
 import { ownerOf, takenBySite } from "../components/vm/whereabouts.ts";
+import { planOwner } from "../lib/config/site-keys.ts";
+import { ConfigError, type ConfigOf, type Problem } from "../lib/config/strict.ts";
+import type { Runner } from "../lib/contracts/runner.ts";
+import type { Site } from "../lib/contracts/site.ts";
+import type { Vms } from "../lib/contracts/vms.ts";
+import type { ReleaseTool } from "../lib/release/tools.ts";
+import type { SshTarget } from "../lib/ssh/dial.ts";
+import { type Ways, waysOver } from "../lib/ssh/ways.ts";
 import type { opsRunnerConfig } from "./config.ts";
 
 /** Values of the configuration. */

@@ -4,9 +4,9 @@
  */
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
-import { fetchPinned } from "../components/download.ts";
-import { ProgramError } from "../components/program-error.ts";
-import { releaseSuffix } from "../components/release/format.ts";
+import { fetchPinned } from "../lib/download.ts";
+import { ProgramError } from "../lib/program-error.ts";
+import { releaseSuffix } from "../lib/release/format.ts";
 import type { ReleaseSource } from "./plan.ts";
 
 /** A release as the toolchain takes it. */
@@ -25,7 +25,7 @@ export async function readyRelease(source: ReleaseSource): Promise<ReadyRelease>
     return { sha256 };
   }
   // Read only where something is built: an archive needs neither the bundler nor the toolchain.
-  const { ensureRelease } = await import("../components/release/release.ts");
+  const { ensureRelease } = await import("../release/release.ts");
   const root = source.root ?? join(import.meta.dirname, "..");
   const building = () =>
     void pulumi.log.info(`building the release of ${source.root ?? "this checkout"}: half a minute`);

@@ -1,8 +1,8 @@
 /**
  * What a runner's stack says of it to others: `runner@1`. Pure.
  */
-import type { Runner } from "../components/contracts/runner.ts";
-import type { SshTarget } from "../components/ssh/dial.ts";
+import type { Runner } from "../lib/contracts/runner.ts";
+import type { SshTarget } from "../lib/ssh/dial.ts";
 import type { RunnerPlan } from "./plan.ts";
 
 /** What the run that worked on it says. */

@@ -3,23 +3,14 @@
  */
 
 import { z } from "zod";
-import {
-  choice,
-  ipv4,
-  list,
-  optional,
-  structure,
-  textField,
-  wholeNumber,
-  withDefault,
-} from "../components/config/fields.ts";
-import { jumpKeys } from "../components/config/jump-keys.ts";
-import { libvirtHostKeys, libvirtVmKeys } from "../components/config/libvirt-keys.ts";
-import { netboxKeys } from "../components/config/netbox-keys.ts";
-import { proxmoxKeys } from "../components/config/proxmox-keys.ts";
-import { siteKeys } from "../components/config/site-keys.ts";
 import { addressingInput, readinessInput, vmInput } from "../components/pool/inputs.ts";
 import { networkInterface } from "../components/pool/interfaces.ts";
+import { choice, ipv4, list, optional, structure, textField, wholeNumber, withDefault } from "../lib/config/fields.ts";
+import { jumpKeys } from "../lib/config/jump-keys.ts";
+import { libvirtHostKeys, libvirtVmKeys } from "../lib/config/libvirt-keys.ts";
+import { netboxKeys } from "../lib/config/netbox-keys.ts";
+import { proxmoxKeys } from "../lib/config/proxmox-keys.ts";
+import { siteKeys } from "../lib/config/site-keys.ts";
 
 const word = /^[\w.-]+$/;
 const inStackFile = "(written in the stack file)";

@@ -3,16 +3,16 @@
  * worked on, exports `vms@1`.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { ConfigError, loadConfig } from "../components/config/strict.ts";
-import { consume, produce } from "../components/contracts/contract.ts";
-import { netboxContract } from "../components/contracts/netbox.ts";
-import { siteContract } from "../components/contracts/site.ts";
-import { type Vms, vmsContract } from "../components/contracts/vms.ts";
 import { Readiness } from "../components/plugin/resources.ts";
 import { standing } from "../components/pool/checkpoint.ts";
 import { judgeVmSet } from "../components/pool/vm-set.ts";
-import { ProgramError } from "../components/program-error.ts";
-import { operatorPublicKey } from "../components/ssh/operator-key.ts";
+import { ConfigError, loadConfig } from "../lib/config/strict.ts";
+import { consume, produce } from "../lib/contracts/contract.ts";
+import { netboxContract } from "../lib/contracts/netbox.ts";
+import { siteContract } from "../lib/contracts/site.ts";
+import { type Vms, vmsContract } from "../lib/contracts/vms.ts";
+import { ProgramError } from "../lib/program-error.ts";
+import { operatorPublicKey } from "../lib/ssh/operator-key.ts";
 import { platformVmConfig } from "./config.ts";
 import { planPool } from "./plan.ts";
 import { recordVms } from "./records.ts";

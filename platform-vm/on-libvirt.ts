@@ -4,10 +4,10 @@
 import { BridgeForwardRule, HoldfastProvider, preflight } from "../components/plugin/resources.ts";
 import { LibvirtPoolVm } from "../components/pool/libvirt-pool-vm.ts";
 import { componentName } from "../components/pool/state-names.ts";
-import { recorded } from "../components/preflight/recorded.ts";
-import { knownHostKey } from "../components/ssh/first-contact.ts";
 import { imagePath } from "../components/vm/image.ts";
 import { libvirtProvider } from "../components/vm/libvirt-provider.ts";
+import { recorded } from "../lib/preflight/recorded.ts";
+import { knownHostKey } from "../lib/ssh/first-contact.ts";
 import { addressedCards, netboxProviderArgs } from "./addresses.ts";
 import type { MadePool, MadeVm, Making } from "./made.ts";
 import type { LibvirtPlan } from "./plan.ts";

@@ -3,13 +3,13 @@
  */
 import * as proxmox from "@pulumi/proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
-import { consume } from "../components/contracts/contract.ts";
-import { templatesContract } from "../components/contracts/templates.ts";
 import { PoolGuard, poolPreflight } from "../components/plugin/proxmox.ts";
 import { HoldfastProvider } from "../components/plugin/resources.ts";
 import { olderClones } from "../components/pool/disks.ts";
 import { ProxmoxVm } from "../components/pool/proxmox-vm.ts";
 import { componentName } from "../components/pool/state-names.ts";
+import { consume } from "../lib/contracts/contract.ts";
+import { templatesContract } from "../lib/contracts/templates.ts";
 import { type AddressedCard, addressedCards, netboxProviderArgs } from "./addresses.ts";
 import type { MadePool, MadeVm, Making } from "./made.ts";
 import type { ProxmoxPlan } from "./plan.ts";

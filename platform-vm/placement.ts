@@ -2,9 +2,9 @@
  * Which keys belong to which placement. A key of the other one is refused by its name: what is written down and has no effect
  * is believed to have one. Pure.
  */
-import { libvirtHostKeys, libvirtVmKeys } from "../components/config/libvirt-keys.ts";
-import { proxmoxKeys } from "../components/config/proxmox-keys.ts";
-import { statedKeys } from "../components/config/strict.ts";
+import { libvirtHostKeys, libvirtVmKeys } from "../lib/config/libvirt-keys.ts";
+import { proxmoxKeys } from "../lib/config/proxmox-keys.ts";
+import { statedKeys } from "../lib/config/strict.ts";
 import type { PlatformVmConfig, Report } from "./plan.ts";
 
 /** Where a pool's VMs stand. */

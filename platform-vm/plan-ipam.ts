@@ -2,15 +2,15 @@
  * Decides, for a pool under IPAM, out of which network each card's address is reserved and for whom, and how NetBox is reached.
  * Pure. Messages keep the words of the runbook, which operators search for.
  */
-import { isCidr } from "../components/config/fields.ts";
-import type { Netbox } from "../components/contracts/netbox.ts";
-import type { Site, SiteNetwork } from "../components/contracts/site.ts";
-import { contains } from "../components/ipv4.ts";
-import type { IpIdentity } from "../components/netbox/identity.ts";
-import { customFields } from "../components/netbox/names.ts";
-import { type StaticPool, staticPool } from "../components/netbox/static-pool.ts";
-import type { SshTarget } from "../components/ssh/dial.ts";
-import { bastionOf } from "../components/ssh/ways.ts";
+import { isCidr } from "../lib/config/fields.ts";
+import type { Netbox } from "../lib/contracts/netbox.ts";
+import type { Site, SiteNetwork } from "../lib/contracts/site.ts";
+import type { IpIdentity } from "../lib/netbox/identity.ts";
+import { customFields } from "../lib/netbox/names.ts";
+import { type StaticPool, staticPool } from "../lib/netbox/static-pool.ts";
+import { contains } from "../lib/network/ipv4.ts";
+import type { SshTarget } from "../lib/ssh/dial.ts";
+import { bastionOf } from "../lib/ssh/ways.ts";
 import type { PlannedCard, PlannedVm, PlatformVmConfig, Report } from "./plan.ts";
 
 /** An address that is to be reserved. */

@@ -3,11 +3,11 @@
  * a VM's configuration libvirt does not have, which is refused. Pure.
  */
 
-import { isCidr } from "../components/config/fields.ts";
-import { libvirtHost } from "../components/config/libvirt-keys.ts";
-import { statedKeys } from "../components/config/strict.ts";
 import type { VmInput } from "../components/pool/inputs.ts";
-import type { SshTarget } from "../components/ssh/dial.ts";
+import { isCidr } from "../lib/config/fields.ts";
+import { libvirtHost } from "../lib/config/libvirt-keys.ts";
+import { statedKeys } from "../lib/config/strict.ts";
+import type { SshTarget } from "../lib/ssh/dial.ts";
 import type { PlannedVm, PlatformVmConfig, Report, VmInputs } from "./plan.ts";
 
 /** A VM on a libvirt host, decided. */

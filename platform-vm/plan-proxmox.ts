@@ -1,10 +1,10 @@
 /**
  * What a pool on Proxmox VE decides beside what every pool does: endpoint, templates, nodes, ids, storages. Pure.
  */
-import { planEndpoint } from "../components/config/proxmox-keys.ts";
-import type { Site } from "../components/contracts/site.ts";
-import type { SshTarget } from "../components/ssh/dial.ts";
-import { bastionOf } from "../components/ssh/ways.ts";
+import { planEndpoint } from "../lib/config/proxmox-keys.ts";
+import type { Site } from "../lib/contracts/site.ts";
+import type { SshTarget } from "../lib/ssh/dial.ts";
+import { bastionOf } from "../lib/ssh/ways.ts";
 import type { PlannedVm, PlatformVmConfig, Report, VmInputs } from "./plan.ts";
 
 /** A VM on Proxmox VE, decided. */

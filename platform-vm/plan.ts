@@ -2,16 +2,17 @@
  * Decides everything about a pool from its configuration and, where there is one, the site contract. Pure. Messages keep the
  * words of the runbook, which operators search for.
  */
-import { planOwner } from "../components/config/site-keys.ts";
-import { ConfigError, type ConfigOf, type Problem } from "../components/config/strict.ts";
-import type { Netbox } from "../components/contracts/netbox.ts";
-import type { Site } from "../components/contracts/site.ts";
+
 import { resolveBridge, unknownBridge } from "../components/pool/bridges.ts";
 import type { ReadinessSettings, VmInput } from "../components/pool/inputs.ts";
 import { interfaceProblems, type NetworkInterface, sharedAddresses } from "../components/pool/interfaces.ts";
 import { logicalName, namePrefix, planNames } from "../components/pool/names.ts";
 import type { ReplacePermission } from "../components/pool/vm-set.ts";
-import type { SshTarget } from "../components/ssh/dial.ts";
+import { planOwner } from "../lib/config/site-keys.ts";
+import { ConfigError, type ConfigOf, type Problem } from "../lib/config/strict.ts";
+import type { Netbox } from "../lib/contracts/netbox.ts";
+import type { Site } from "../lib/contracts/site.ts";
+import type { SshTarget } from "../lib/ssh/dial.ts";
 import type { platformVmConfig } from "./config.ts";
 import { checkPlacementKeys } from "./placement.ts";
 import { checkAddressing, type PlannedIpam, type PlannedReservation, planIpam, underIpam } from "./plan-ipam.ts";

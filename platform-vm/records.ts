@@ -1,10 +1,11 @@
 /**
  * Keeps the VMs' records in NetBox, of a pool whose addresses are reserved there: as they were made, not as they were planned.
  */
-import { parseOwnerMark } from "../components/owner/mark.ts";
+
 import { VirtualMachineRecord } from "../components/plugin/netbox.ts";
 import type { HoldfastProvider } from "../components/plugin/resources.ts";
 import { componentName } from "../components/pool/state-names.ts";
+import { parseOwnerMark } from "../lib/owner-mark.ts";
 import type { MadeVm } from "./made.ts";
 import type { PoolPlan } from "./plan.ts";
 

@@ -1,10 +1,11 @@
 /**
  * The template and the node of every VM of a pool. Pure.
  */
-import { ConfigError, type Problem } from "../components/config/strict.ts";
-import type { Templates } from "../components/contracts/templates.ts";
+
 import type { StandingVm } from "../components/pool/checkpoint.ts";
 import { pickTemplate, type TemplateChoice } from "../components/pool/templates.ts";
+import { ConfigError, type Problem } from "../lib/config/strict.ts";
+import type { Templates } from "../lib/contracts/templates.ts";
 import type { PlatformVmConfig, ProxmoxPlan } from "./plan.ts";
 
 /** What a VM is cloned from, and where it stands. */

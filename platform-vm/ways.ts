@@ -1,8 +1,8 @@
 /**
  * The ways over other machines by which a pool's VMs are reached. Pure.
  */
-import type { Site } from "../components/contracts/site.ts";
-import { type Ways, waysOver } from "../components/ssh/ways.ts";
+import type { Site } from "../lib/contracts/site.ts";
+import { type Ways, waysOver } from "../lib/ssh/ways.ts";
 import type { PlatformVmConfig } from "./plan.ts";
 
 /** The ways to the VMs beside the straight one. The Proxmox host leads to no VM of another placement. */

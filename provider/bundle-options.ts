@@ -2,7 +2,7 @@
  * How the plugin and what it imports become one file; for bundle.ts, and for releases, which bring the file along.
  */
 import type { BuildOptions } from "esbuild";
-import { requireBanner } from "../components/program/banner.js";
+import { requireBanner } from "../lib/program/banner.js";
 
 export const bundleOptions = {
   bundle: true,

@@ -4,7 +4,7 @@
 import * as grpc from "@grpc/grpc-js";
 import enginerpc from "@pulumi/pulumi/proto/engine_grpc_pb.js";
 import engine from "@pulumi/pulumi/proto/engine_pb.js";
-import { printable } from "../components/printable.ts";
+import { printable } from "../lib/printable.ts";
 
 /**
  * The engine's address in the plugin's arguments: the last one. Before it come flags, some with a value of their own, such

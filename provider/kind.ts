@@ -3,7 +3,7 @@
  * secrets, unknowns, checking, diffing, previews, partial failures.
  */
 import type { z } from "zod";
-import type { SshTarget } from "../components/ssh/dial.ts";
+import type { SshTarget } from "../lib/ssh/dial.ts";
 import type { Properties, Value } from "./wire.ts";
 
 /** What an operation may use besides its inputs. */

@@ -2,7 +2,7 @@
  * The plugin's process: serves on loopback, prints the port for the engine, answers for what nobody caught, and ends when the
  * engine goes away.
  */
-import { secretsOfEnvironment } from "../components/secret-environment.ts";
+import { secretsOfEnvironment } from "../lib/secret-environment.ts";
 import { Activity } from "./activity.ts";
 import { Calls, type Emergency } from "./calls.ts";
 import { type EngineLog, engineAddress } from "./engine-log.ts";

@@ -7,7 +7,7 @@ import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import status from "@pulumi/pulumi/proto/status_pb.js";
 import any from "google-protobuf/google/protobuf/any_pb.js";
 import type structpb from "google-protobuf/google/protobuf/struct_pb.js";
-import { printable } from "../components/printable.ts";
+import { printable } from "../lib/printable.ts";
 import { NotReady } from "./kind.ts";
 
 /**

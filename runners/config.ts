@@ -3,6 +3,8 @@
  */
 
 import { z } from "zod";
+import { exceptionProblem } from "../components/fence/policy.ts";
+import { isLabel } from "../components/runner/labels.ts";
 import {
   baseUrl,
   choice,
@@ -17,14 +19,12 @@ import {
   textField,
   wholeNumber,
   withDefault,
-} from "../components/config/fields.ts";
-import { libvirtHostKeys, libvirtVmKeys, loginName, publicKey, sha256 } from "../components/config/libvirt-keys.ts";
-import { siteKeys } from "../components/config/site-keys.ts";
-import { publicAddress } from "../components/contracts/site.ts";
-import { exceptionProblem } from "../components/fence/policy.ts";
-import { commandWords } from "../components/forge/forgejo-command.ts";
-import { scopePattern } from "../components/forge/scope-pattern.ts";
-import { isLabel } from "../components/runner/labels.ts";
+} from "../lib/config/fields.ts";
+import { libvirtHostKeys, libvirtVmKeys, loginName, publicKey, sha256 } from "../lib/config/libvirt-keys.ts";
+import { siteKeys } from "../lib/config/site-keys.ts";
+import { publicAddress } from "../lib/contracts/site.ts";
+import { commandWords } from "../lib/forge/forgejo-command.ts";
+import { scopePattern } from "../lib/forge/scope-pattern.ts";
 
 export const runnersConfig = {
   ...siteKeys,

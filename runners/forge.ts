@@ -2,7 +2,7 @@
  * Where the forge of a runner stack is: as configured, or found by asking. A forge that is not found is one more line of
  * the preflight instead of the end of it.
  */
-import { findForge } from "../components/forge/url.ts";
+import { findForge } from "../lib/forge/url.ts";
 import type { RunnerPlan } from "./plan.ts";
 
 /** The forge's URL, or why there is none. */

@@ -3,22 +3,22 @@
  * `fleet@1`.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { hostOf } from "../components/address.ts";
-import { loadConfig } from "../components/config/strict.ts";
-import { consume, produce } from "../components/contracts/contract.ts";
-import { type Fleet, fleetContract } from "../components/contracts/fleet.ts";
-import { siteContract } from "../components/contracts/site.ts";
 import { tapName } from "../components/fence/tap.ts";
 import { BridgeForwardRule, EgressFence, HoldfastProvider, preflight } from "../components/plugin/resources.ts";
-import { recorded } from "../components/preflight/recorded.ts";
-import { ProgramError } from "../components/program-error.ts";
 import { ActionsRunner } from "../components/runner/actions-runner.ts";
-import { knownHostKey } from "../components/ssh/first-contact.ts";
-import { operatorPublicKey } from "../components/ssh/operator-key.ts";
 import { imagePath } from "../components/vm/image.ts";
 import { libvirtProvider } from "../components/vm/libvirt-provider.ts";
 import { LibvirtVm } from "../components/vm/libvirt-vm.ts";
 import { macAddress } from "../components/vm/plan.ts";
+import { loadConfig } from "../lib/config/strict.ts";
+import { consume, produce } from "../lib/contracts/contract.ts";
+import { type Fleet, fleetContract } from "../lib/contracts/fleet.ts";
+import { siteContract } from "../lib/contracts/site.ts";
+import { hostOf } from "../lib/network/address.ts";
+import { recorded } from "../lib/preflight/recorded.ts";
+import { ProgramError } from "../lib/program-error.ts";
+import { knownHostKey } from "../lib/ssh/first-contact.ts";
+import { operatorPublicKey } from "../lib/ssh/operator-key.ts";
 import { runnersConfig } from "./config.ts";
 import { locateForge } from "./forge.ts";
 import { planRunnerStack } from "./plan.ts";

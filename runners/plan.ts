@@ -2,20 +2,20 @@
  * Decides everything about a runner from its configuration and, where there is one, the site contract. Pure.
  */
 import { isIPv6 } from "node:net";
-import { hostOf } from "../components/address.ts";
-import { libvirtHost } from "../components/config/libvirt-keys.ts";
-import { planOwner } from "../components/config/site-keys.ts";
-import { ConfigError, type ConfigOf, type Problem } from "../components/config/strict.ts";
-import type { Fleet } from "../components/contracts/fleet.ts";
-import type { Site, SiteNetwork } from "../components/contracts/site.ts";
 import { type EgressPolicy, knownMachines, planEgress } from "../components/fence/policy.ts";
-import { forgejoCommand } from "../components/forge/forgejo-command.ts";
 import { labelName, runsBesideRunner } from "../components/runner/labels.ts";
 import type { Execution } from "../components/runner/plan.ts";
-import type { SshTarget } from "../components/ssh/dial.ts";
 import type { Network } from "../components/vm/cloud-init.ts";
 import { planNetwork } from "../components/vm/plan.ts";
 import { refusal, type Taken, takenBySite } from "../components/vm/whereabouts.ts";
+import { libvirtHost } from "../lib/config/libvirt-keys.ts";
+import { planOwner } from "../lib/config/site-keys.ts";
+import { ConfigError, type ConfigOf, type Problem } from "../lib/config/strict.ts";
+import type { Fleet } from "../lib/contracts/fleet.ts";
+import type { Site, SiteNetwork } from "../lib/contracts/site.ts";
+import { forgejoCommand } from "../lib/forge/forgejo-command.ts";
+import { hostOf } from "../lib/network/address.ts";
+import type { SshTarget } from "../lib/ssh/dial.ts";
 import type { runnersConfig } from "./config.ts";
 
 /** Values of the configuration. */

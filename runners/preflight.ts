@@ -2,10 +2,11 @@
  * What has to hold before a runner is made, from its configuration and its plan. Pure; the plugin looks, and so does
  * `holdfast doctor host`.
  */
-import { hostOf } from "../components/address.ts";
+
 import { type Download, imageDownload, type PreflightArgs } from "../components/preflight/args.ts";
-import type { Recorded } from "../components/preflight/recorded.ts";
 import { macAddress, vmNames } from "../components/vm/plan.ts";
+import { hostOf } from "../lib/network/address.ts";
+import type { Recorded } from "../lib/preflight/recorded.ts";
 import type { FoundForge } from "./forge.ts";
 import type { RunnerPlan, RunnersConfig } from "./plan.ts";
 

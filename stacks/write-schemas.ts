@@ -4,15 +4,15 @@
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { blueprintSchema } from "../components/blueprint/spec.ts";
-import { keyTable, stackFileSchema } from "../components/config/describe.ts";
-import type { ConfigShape } from "../components/config/strict.ts";
+import { blueprintSchema } from "../cli/blueprint/spec.ts";
 import { foundationConfig } from "../foundation/config.ts";
+import { keyTable, stackFileSchema } from "../lib/config/describe.ts";
+import type { ConfigShape } from "../lib/config/strict.ts";
+import { Failure, runMain } from "../lib/failure.ts";
 import { opsRunnerConfig } from "../ops-runner/config.ts";
 import { platformVmConfig } from "../platform-vm/config.ts";
 import { runnersConfig } from "../runners/config.ts";
 import { templateImageConfig } from "../template-image/config.ts";
-import { Failure, runMain } from "../toolchain/failure.ts";
 
 const projects: Record<string, ConfigShape> = {
   foundation: foundationConfig,

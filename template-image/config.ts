@@ -3,9 +3,9 @@
  */
 
 import { z } from "zod";
-import { choice, optional, structure, textField, wholeNumber, withDefault } from "../components/config/fields.ts";
-import { proxmoxKeys } from "../components/config/proxmox-keys.ts";
-import { siteKeys } from "../components/config/site-keys.ts";
+import { choice, optional, structure, textField, wholeNumber, withDefault } from "../lib/config/fields.ts";
+import { proxmoxKeys } from "../lib/config/proxmox-keys.ts";
+import { siteKeys } from "../lib/config/site-keys.ts";
 
 const word = /^[\w.-]+$/;
 const dnsName = /^(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;

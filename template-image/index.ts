@@ -4,14 +4,14 @@
  */
 import * as proxmox from "@pulumi/proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
-import { loadConfig } from "../components/config/strict.ts";
-import { consume, produce } from "../components/contracts/contract.ts";
-import { siteContract } from "../components/contracts/site.ts";
-import { type Templates, templatesContract } from "../components/contracts/templates.ts";
 import { proxmoxPreflight } from "../components/plugin/proxmox.ts";
 import { HoldfastProvider } from "../components/plugin/resources.ts";
-import { checkpointResources } from "../components/preflight/recorded.ts";
 import { ProxmoxTemplate } from "../components/template/proxmox-template.ts";
+import { loadConfig } from "../lib/config/strict.ts";
+import { consume, produce } from "../lib/contracts/contract.ts";
+import { siteContract } from "../lib/contracts/site.ts";
+import { type Templates, templatesContract } from "../lib/contracts/templates.ts";
+import { checkpointResources } from "../lib/preflight/recorded.ts";
 import { templateImageConfig } from "./config.ts";
 import { planTemplates } from "./plan.ts";
 import { planPreflight } from "./preflight.ts";

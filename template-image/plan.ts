@@ -2,11 +2,7 @@
  * Decides everything about the templates of an environment from its configuration and, where there is one, the site
  * contract. Pure. Messages keep the words of the reference, which operators search for.
  */
-import { planEndpoint } from "../components/config/proxmox-keys.ts";
-import { planOwner } from "../components/config/site-keys.ts";
-import { ConfigError, type ConfigOf, type Problem } from "../components/config/strict.ts";
-import type { Site } from "../components/contracts/site.ts";
-import { ownerDescription } from "../components/owner/mark.ts";
+
 import {
   cloudImages,
   isTemplateKey,
@@ -16,6 +12,11 @@ import {
 } from "../components/template/images.ts";
 import { type Digest, imageFileName, templateTags } from "../components/template/plan.ts";
 import type { ProxmoxTemplateArgs } from "../components/template/proxmox-template.ts";
+import { planEndpoint } from "../lib/config/proxmox-keys.ts";
+import { planOwner } from "../lib/config/site-keys.ts";
+import { ConfigError, type ConfigOf, type Problem } from "../lib/config/strict.ts";
+import type { Site } from "../lib/contracts/site.ts";
+import { ownerDescription } from "../lib/owner-mark.ts";
 import type { TemplateInput, templateImageConfig } from "./config.ts";
 
 /** Values of the configuration. */

@@ -8,11 +8,11 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { execa } from "execa";
 import { missingPrerequisites } from "../lab/prerequisites.ts";
-import { cacheDirectory } from "../toolchain/cache.ts";
+import { cacheDirectory } from "../lib/cache.ts";
+import { Failure, runMain } from "../lib/failure.ts";
+import { note, step } from "../lib/progress.ts";
 import { secondNode } from "../toolchain/components/node.ts";
-import { Failure, runMain } from "../toolchain/failure.ts";
 import { ensureToolchain } from "../toolchain/index.ts";
-import { note, step } from "../toolchain/progress.ts";
 import { ensureMade } from "../toolchain/store.ts";
 
 const rings = ["static", "unit", "component", "engine", "lab"] as const;

@@ -4,8 +4,8 @@
  */
 import { join } from "node:path";
 import { execa } from "execa";
-import { bundleProgram } from "../components/program/bundle.ts";
-import { freshBundle } from "../components/program/start.js";
+import { bundleProgram } from "../lib/program/bundle.ts";
+import { freshBundle } from "../lib/program/start.js";
 
 const shipped = ["cli", "foundation", "ops-runner", "platform-vm", "runners", "template-image"];
 const forTests = ["consumer", "labels", "proxmox-bare", "proxmox-clones", "registration"].map(

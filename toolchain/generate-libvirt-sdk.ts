@@ -16,12 +16,12 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Failure, runMain } from "../lib/failure.ts";
+import { step } from "../lib/progress.ts";
+import { run } from "../lib/run.ts";
 import { sdkGeneratorComponent } from "./components/sdk-generator.ts";
-import { Failure, runMain } from "./failure.ts";
 import { ensureToolchain } from "./index.ts";
 import { versions } from "./pins.ts";
-import { step } from "./progress.ts";
-import { run } from "./run.ts";
 import { ensureMade } from "./store.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));

@@ -6,9 +6,9 @@ import { appendFileSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSyn
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Failure } from "./failure.ts";
+import { Failure } from "../lib/failure.ts";
+import { run } from "../lib/run.ts";
 import { type Patch, patchFile } from "./patch.ts";
-import { run } from "./run.ts";
 import { findOnPath } from "./search-path.ts";
 
 /** One `go build`. It is data, so that it is part of a pin's digest. */

@@ -3,13 +3,13 @@
  */
 import { existsSync, lstatSync, mkdirSync, readlinkSync, renameSync, symlinkSync } from "node:fs";
 import { basename, delimiter, join } from "node:path";
-import { cacheDirectory } from "./cache.ts";
+import { cacheDirectory } from "../lib/cache.ts";
+import { Failure } from "../lib/failure.ts";
 import type { Component } from "./component.ts";
 import { giteaComponent, staticRoot } from "./components/gitea.ts";
 import { bridgeComponent, bridgeExecutable, libvirtProviderComponent } from "./components/libvirt.ts";
 import { proxmoxveComponent, proxmoxveExecutable } from "./components/proxmoxve.ts";
 import { pulumiComponent } from "./components/pulumi.ts";
-import { Failure } from "./failure.ts";
 import { versions } from "./pins.ts";
 import { ensureMade, type Made } from "./store.ts";
 

@@ -1,7 +1,7 @@
 /**
  * `npm run toolchain [-- <tool>...] [-- --env]`: makes the pinned tools ready, and says where each came from.
  */
-import { Failure, runMain } from "./failure.ts";
+import { Failure, runMain } from "../lib/failure.ts";
 import { ensureToolchain, type ToolName, toolNames } from "./index.ts";
 
 const usage = `usage: npm run toolchain [-- [--env] [${toolNames.join("|")}]...]

@@ -3,7 +3,7 @@
  * once, so that another version of the module is not adapted by accident.
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { Failure } from "./failure.ts";
+import { Failure } from "../lib/failure.ts";
 
 /** One place of a file. It is data, so that it is part of a pin's digest. */
 export interface Patch {

@@ -3,9 +3,9 @@
  */
 import { accessSync, constants, mkdirSync, readdirSync, realpathSync, statSync, symlinkSync } from "node:fs";
 import { delimiter, dirname, join, sep } from "node:path";
-import { cacheDirectory } from "./cache.ts";
+import { cacheDirectory } from "../lib/cache.ts";
+import { run } from "../lib/run.ts";
 import type { Way } from "./component.ts";
-import { run } from "./run.ts";
 
 /** What to look for. */
 export interface Installed {

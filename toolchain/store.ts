@@ -13,12 +13,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { cacheDirectory } from "./cache.ts";
+import { cacheDirectory } from "../lib/cache.ts";
+import { Failure } from "../lib/failure.ts";
+import { withLock } from "../lib/lock.ts";
+import { note, step } from "../lib/progress.ts";
 import type { Component, Way } from "./component.ts";
 import { pinDigest } from "./digest.ts";
-import { Failure } from "./failure.ts";
-import { withLock } from "./lock.ts";
-import { note, step } from "./progress.ts";
 
 /** A component that is ready for use. */
 export interface Made {

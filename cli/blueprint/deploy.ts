@@ -3,12 +3,12 @@
  * deploy goes on from there: a step that was green is skipped where it may be and a preview finds nothing to change.
  */
 import { createHash } from "node:crypto";
-import { needsOf, type PlannedStep } from "../../components/blueprint/plan.ts";
-import { type Decision, decide } from "../../components/blueprint/resume.ts";
 import type { Pulumi } from "../pulumi.ts";
 import type { Interrupt } from "./engine.ts";
 import type { LoadedBlueprint } from "./load.ts";
+import { needsOf, type PlannedStep } from "./plan.ts";
 import { type BlueprintRecord, readRecord } from "./record.ts";
+import { type Decision, decide } from "./resume.ts";
 import { BlueprintRun, type RunResult, type StepEnd } from "./run.ts";
 import { differingKeys, readStackFile, writeStackFile } from "./stack-file.ts";
 import { isDeployed, prepareStacks, type StacksThere, stacksOf } from "./stacks.ts";

@@ -1,10 +1,11 @@
 /**
  * Destroys what a blueprint deployed, the last step first. Stacks that are to be retained stay as they are.
  */
-import type { PlannedStep } from "../../components/blueprint/plan.ts";
+
 import type { Pulumi } from "../pulumi.ts";
 import type { Interrupt } from "./engine.ts";
 import type { LoadedBlueprint } from "./load.ts";
+import type { PlannedStep } from "./plan.ts";
 import { BlueprintRun, type RunResult, type StepEnd } from "./run.ts";
 import { isDeployed, type StacksThere, stacksOf } from "./stacks.ts";
 

@@ -2,7 +2,7 @@
  * The environment that a command works in. Flag, HYOPS_ENV and stack say the same or it is an error: a silent winner gives VMs
  * on shared metal another environment's names.
  */
-import { Failure } from "../../toolchain/failure.ts";
+import { Failure } from "../../lib/failure.ts";
 
 /** Name of the variable; it is set for every program that a blueprint runs. */
 export const environmentVariable = "HYOPS_ENV";

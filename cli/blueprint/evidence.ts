@@ -5,11 +5,11 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { PlannedStep } from "../../components/blueprint/plan.ts";
-import { secretsOfEnvironment } from "../../components/secret-environment.ts";
+import { secretsOfEnvironment } from "../../lib/secret-environment.ts";
 import { directoryMode, runName, stackDirectory, writeEvidence } from "../../provider/evidence/directory.ts";
 import { redact, redactIn } from "../../provider/evidence/redact.ts";
 import type { Value } from "../../provider/wire.ts";
+import type { PlannedStep } from "./plan.ts";
 import { slugOf } from "./record.ts";
 
 /** Stands where a stack's project stands, for `holdfast evidence list`. */

@@ -6,9 +6,9 @@ import { homedir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { isMap, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument } from "yaml";
 import type { z } from "zod";
-import { type BlueprintSpec, blueprintSpec } from "../../components/blueprint/spec.ts";
-import { Failure } from "../../toolchain/failure.ts";
+import { Failure } from "../../lib/failure.ts";
 import { checkout } from "../pulumi.ts";
+import { type BlueprintSpec, blueprintSpec } from "./spec.ts";
 
 const shippedIn = join(checkout, "blueprints");
 

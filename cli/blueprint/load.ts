@@ -2,18 +2,14 @@
  * A blueprint, planned for an environment and held against the projects of the checkout and the stacks' files: everything that
  * is wrong with it before anything is asked of Pulumi.
  */
-import {
-  type BlueprintPlan,
-  type BlueprintProblem,
-  type PlannedStep,
-  planBlueprint,
-} from "../../components/blueprint/plan.ts";
-import { fieldInfo } from "../../components/config/fields.ts";
-import { ConfigError, type ConfigShape, parseConfig } from "../../components/config/strict.ts";
-import { Failure } from "../../toolchain/failure.ts";
+
+import { fieldInfo } from "../../lib/config/fields.ts";
+import { ConfigError, type ConfigShape, parseConfig } from "../../lib/config/strict.ts";
+import { Failure } from "../../lib/failure.ts";
 import { folderText, type StackPlace } from "../pulumi.ts";
 import { missingSecrets, shapes } from "../secrets.ts";
 import { type BlueprintFile, type BlueprintSource, readBlueprint } from "./file.ts";
+import { type BlueprintPlan, type BlueprintProblem, type PlannedStep, planBlueprint } from "./plan.ts";
 import { asTexts, isProject, readStackFile } from "./stack-file.ts";
 
 /** A blueprint that was read and planned. */

@@ -6,8 +6,8 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { hostname, userInfo } from "node:os";
 import { dirname } from "node:path";
 import { z } from "zod";
-import { Failure } from "../../toolchain/failure.ts";
-import { withLock } from "../../toolchain/lock.ts";
+import { Failure } from "../../lib/failure.ts";
+import { withLock } from "../../lib/lock.ts";
 import { isOpen } from "../dispatch/job.ts";
 import { identityOf, isAlive, processSchema } from "../process.ts";
 import { placeOf } from "./record.ts";

@@ -5,11 +5,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { needsOf, type PlannedStep } from "../../components/blueprint/plan.ts";
-import type { Check } from "../../components/preflight/check.ts";
-import { secretsOfEnvironment } from "../../components/secret-environment.ts";
+import type { Check } from "../../lib/preflight/check.ts";
+import { step as progress } from "../../lib/progress.ts";
+import { secretsOfEnvironment } from "../../lib/secret-environment.ts";
 import { redact } from "../../provider/evidence/redact.ts";
-import { step as progress } from "../../toolchain/progress.ts";
 import { mend } from "../config-checks.ts";
 import { onlyWarns, ownChecks } from "../preflight.ts";
 import { evidenceCheck } from "../preflight-workstation.ts";
@@ -18,6 +17,7 @@ import { shapes } from "../secrets.ts";
 import { changesIn, failureIn, type Interrupt, runPulumi } from "./engine.ts";
 import { type LoadedBlueprint, lackingSecrets, mergedProblems, secretCommand } from "./load.ts";
 import { holderOf, isAtWork } from "./lock.ts";
+import { needsOf, type PlannedStep } from "./plan.ts";
 import { writeStackFile } from "./stack-file.ts";
 import { isDeployed, type StacksThere, secretValues, stacksOf } from "./stacks.ts";
 

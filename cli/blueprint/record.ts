@@ -5,8 +5,8 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { stateRoot } from "../../components/state-root.ts";
-import { Failure } from "../../toolchain/failure.ts";
+import { Failure } from "../../lib/failure.ts";
+import { stateRoot } from "../../lib/state-root.ts";
 
 const step = z.object({
   project: z.string(),

@@ -5,10 +5,9 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import type { PlannedStep } from "../../components/blueprint/plan.ts";
+import { step as progress } from "../../lib/progress.ts";
 import { runsOf } from "../../provider/evidence/directory.ts";
 import { versions } from "../../toolchain/pins.ts";
-import { step as progress } from "../../toolchain/progress.ts";
 import { backendOf, removeEmptyNotes } from "../backend.ts";
 import { isAlive } from "../process.ts";
 import { checkout, type Pulumi } from "../pulumi.ts";
@@ -16,6 +15,7 @@ import { changesIn, type Ended, failureIn, type Interrupt, isLockOf, runPulumi }
 import { newRun, RunEvidence, type StepEvidence, type StepOutcome } from "./evidence.ts";
 import type { LoadedBlueprint } from "./load.ts";
 import { BlueprintLock } from "./lock.ts";
+import type { PlannedStep } from "./plan.ts";
 import { type BlueprintRecord, placeOf, readRecord, type StepRecord, writeRecord } from "./record.ts";
 import { secretValues } from "./stacks.ts";
 

@@ -6,7 +6,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, w
 import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { Document, parse, parseDocument } from "yaml";
-import { Failure } from "../../toolchain/failure.ts";
+import { Failure } from "../../lib/failure.ts";
 import { checkout, folderOf, folderText, type StackPlace } from "../pulumi.ts";
 import type { Presence } from "../secrets.ts";
 

@@ -1,10 +1,11 @@
 /**
  * The stacks of a blueprint's steps as the backend has them: which there are, and what secrets they hold.
  */
-import type { PlannedStep } from "../../components/blueprint/plan.ts";
-import { Failure } from "../../toolchain/failure.ts";
+
+import { Failure } from "../../lib/failure.ts";
 import { folderText, type Pulumi, type StackPlace, type StackSummary } from "../pulumi.ts";
 import { lackingSecrets, mergedProblems, secretCommand } from "./load.ts";
+import type { PlannedStep } from "./plan.ts";
 import { readStackFile } from "./stack-file.ts";
 
 /** The stacks of all steps, by `<project>/<stack>`. */

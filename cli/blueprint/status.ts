@@ -1,8 +1,9 @@
 /**
  * What is known here of a blueprint's runs: the last one, each step's own last one, and who is at work.
  */
-import type { BlueprintPlan } from "../../components/blueprint/plan.ts";
+
 import { holderOf, isAtWork, type LockHolder } from "./lock.ts";
+import type { BlueprintPlan } from "./plan.ts";
 import { type BlueprintRecord, readRecord, type StepRecord } from "./record.ts";
 
 /** A step and its last run. */

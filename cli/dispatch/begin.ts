@@ -5,9 +5,9 @@
  */
 import { hostname, userInfo } from "node:os";
 import { resolve } from "node:path";
-import type { Runner as RunnerContract } from "../../components/contracts/runner.ts";
-import { Failure } from "../../toolchain/failure.ts";
-import { step } from "../../toolchain/progress.ts";
+import type { Runner as RunnerContract } from "../../lib/contracts/runner.ts";
+import { Failure } from "../../lib/failure.ts";
+import { step } from "../../lib/progress.ts";
 import { type Backend, backendOf, hasState, releaseLease, takeLease } from "../backend.ts";
 import type { Interrupt } from "../blueprint/engine.ts";
 import { newRun } from "../blueprint/evidence.ts";

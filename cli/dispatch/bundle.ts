@@ -4,12 +4,12 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { fileOf, passedVariable } from "../../components/secret-environment.ts";
-import { shellQuote } from "../../components/ssh/connection.ts";
-import { keyPathVariable } from "../../components/ssh/dial.ts";
-import { knownHostsFile } from "../../components/ssh/known-hosts.ts";
-import { stateRoot } from "../../components/state-root.ts";
-import { Failure } from "../../toolchain/failure.ts";
+import { Failure } from "../../lib/failure.ts";
+import { fileOf, passedVariable } from "../../lib/secret-environment.ts";
+import { shellQuote } from "../../lib/ssh/connection.ts";
+import { keyPathVariable } from "../../lib/ssh/dial.ts";
+import { knownHostsFile } from "../../lib/ssh/known-hosts.ts";
+import { stateRoot } from "../../lib/state-root.ts";
 import { type Backend, checkpointPath, hasState, outputsAlone, readCheckpoint } from "../backend.ts";
 import type { LoadedBlueprint } from "../blueprint/load.ts";
 import { placeOf } from "../blueprint/record.ts";

@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { secretsOfEnvironment } from "../../components/secret-environment.ts";
+import { secretsOfEnvironment } from "../../lib/secret-environment.ts";
 import { runName, stackDirectory, writeEvidence } from "../../provider/evidence/directory.ts";
 import { redact, redactIn } from "../../provider/evidence/redact.ts";
 import type { Value } from "../../provider/wire.ts";

@@ -3,9 +3,9 @@
  * all that it left is brought home and nothing of it stays on the runner.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import type { Runner as RunnerContract } from "../../components/contracts/runner.ts";
-import { Failure } from "../../toolchain/failure.ts";
-import { withLock } from "../../toolchain/lock.ts";
+import type { Runner as RunnerContract } from "../../lib/contracts/runner.ts";
+import { Failure } from "../../lib/failure.ts";
+import { withLock } from "../../lib/lock.ts";
 import { releaseLease } from "../backend.ts";
 import type { Interrupt } from "../blueprint/engine.ts";
 import { BlueprintLock } from "../blueprint/lock.ts";

@@ -6,8 +6,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { stateRoot } from "../../components/state-root.ts";
-import { Failure } from "../../toolchain/failure.ts";
+import { Failure } from "../../lib/failure.ts";
+import { stateRoot } from "../../lib/state-root.ts";
 import { isAlive, processSchema } from "../process.ts";
 import type { StackPlace } from "../pulumi.ts";
 

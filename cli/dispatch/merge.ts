@@ -5,8 +5,8 @@
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { knownHostsFile } from "../../components/ssh/known-hosts.ts";
-import { stateRoot } from "../../components/state-root.ts";
+import { knownHostsFile } from "../../lib/ssh/known-hosts.ts";
+import { stateRoot } from "../../lib/state-root.ts";
 import { evidenceRoot } from "../../provider/evidence/directory.ts";
 import { hasState, historyPath, isHeld, lockStack, readCheckpoint, writeCheckpoint } from "../backend.ts";
 import { type BlueprintRecord, writeRecord } from "../blueprint/record.ts";

@@ -3,9 +3,9 @@
  * left of it. Every question can be asked again.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import { type SshConnection, shellQuote } from "../../components/ssh/connection.ts";
+import { Failure } from "../../lib/failure.ts";
+import { type SshConnection, shellQuote } from "../../lib/ssh/connection.ts";
 import { withoutRoom } from "../../provider/runner/operations-delivery.ts";
-import { Failure } from "../../toolchain/failure.ts";
 import type { Job } from "./job.ts";
 import { jobFiles } from "./job-script.ts";
 import { type Files, packFiles, type Unpacked, unpackFiles } from "./tarball.ts";

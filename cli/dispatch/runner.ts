@@ -3,12 +3,12 @@
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { parseReference } from "../../components/blueprint/references.ts";
-import { type Runner as RunnerContract, runnerContract } from "../../components/contracts/runner.ts";
-import { sourceEntries } from "../../components/release/checkout.ts";
-import type { SshTarget } from "../../components/ssh/dial.ts";
+import { type Runner as RunnerContract, runnerContract } from "../../lib/contracts/runner.ts";
+import { Failure } from "../../lib/failure.ts";
+import type { SshTarget } from "../../lib/ssh/dial.ts";
 import { type RunnerWays, withRunner } from "../../provider/runner/operations-access.ts";
-import { Failure } from "../../toolchain/failure.ts";
+import { sourceEntries } from "../../release/checkout.ts";
+import { parseReference } from "../blueprint/references.ts";
 import { checkout, type Pulumi } from "../pulumi.ts";
 import { readContract } from "../stack.ts";
 import { Runner, type RunnerFacts } from "./remote.ts";

@@ -7,7 +7,7 @@ import { buffer } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import { extract, type Header, pack } from "tar-stream";
-import { Failure } from "../../toolchain/failure.ts";
+import { Failure } from "../../lib/failure.ts";
 
 /** Files by their path: relative, with `/`. */
 export type Files = ReadonlyMap<string, Buffer>;

@@ -4,8 +4,8 @@
  * A job reaches the forge's own port, name servers and the internet; not the LAN, the hypervisor, other VMs, cloud metadata
  * or the site's own public addresses.
  */
-import { hostOf } from "../address.ts";
-import { contains, ipv4Number } from "../ipv4.ts";
+import { hostOf } from "../../lib/network/address.ts";
+import { contains, ipv4Number } from "../../lib/network/ipv4.ts";
 
 /** Something that a job may reach although it lies where jobs may not go. */
 export interface Exception {

@@ -2,7 +2,7 @@
  * Bindings of the plugin's resources for NetBox.
  */
 import * as pulumi from "@pulumi/pulumi";
-import type { IpIdentity } from "../netbox/identity.ts";
+import type { IpIdentity } from "../../lib/netbox/identity.ts";
 
 /** Inputs of a reservation. */
 export interface IpReservationArgs {

@@ -3,8 +3,8 @@
  * and with which token it is asked stands in the plugin's provider.
  */
 import * as pulumi from "@pulumi/pulumi";
+import { ProgramError } from "../../lib/program-error.ts";
 import type { PoolPreflightArgs, ProxmoxPreflightArgs } from "../preflight/proxmox-args.ts";
-import { ProgramError } from "../program-error.ts";
 import type { SshTargetArgs } from "./resources.ts";
 
 /** How templates are tried; see `post_build_smoke` in template-image. */

@@ -2,11 +2,11 @@
  * The plugin `holdfast` as programs see it: its provider, its resources and its functions, typed.
  */
 import * as pulumi from "@pulumi/pulumi";
+import { ProgramError } from "../../lib/program-error.ts";
 import type { EgressPolicy } from "../fence/policy.ts";
 import type { PreflightArgs, PreflightFound } from "../preflight/args.ts";
-import { ProgramError } from "../program-error.ts";
 
-/** Where to connect over SSH; see `SshTarget` in components/ssh. */
+/** Where to connect over SSH; see `SshTarget` in lib/ssh. */
 export interface SshTargetArgs {
   host: pulumi.Input<string>;
   port: pulumi.Input<number>;

@@ -2,7 +2,7 @@
  * The operations toolchain on a runner VM as programs see it.
  */
 import * as pulumi from "@pulumi/pulumi";
-import type { SshTarget } from "../ssh/dial.ts";
+import type { SshTarget } from "../../lib/ssh/dial.ts";
 
 /** Inputs; see provider/runner/operations-inputs.ts. */
 export interface OperationsToolchainArgs {

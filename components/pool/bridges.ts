@@ -2,7 +2,7 @@
  * Bridge aliases: a pool's configuration names the network of its environment, and the environment decides which bridge
  * that is. Everything else is the name of a bridge and passes as it is. Pure.
  */
-import type { SiteNetwork } from "../contracts/site.ts";
+import type { SiteNetwork } from "../../lib/contracts/site.ts";
 
 type Environment = "dev" | "staging" | "prod" | "shared";
 

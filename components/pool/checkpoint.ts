@@ -1,7 +1,7 @@
 /**
  * What a pool's own last checkpoint has: the VMs that stand, whatever came of the last run.
  */
-import { checkpointResources, type RecordedResource } from "../preflight/recorded.ts";
+import { checkpointResources, type RecordedResource } from "../../lib/preflight/recorded.ts";
 import { componentName, libvirtTypes, vmPart, vmType } from "./state-names.ts";
 
 /** A VM as the checkpoint has it. */

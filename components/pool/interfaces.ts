@@ -4,8 +4,8 @@
  */
 import { isIP } from "node:net";
 import { z } from "zod";
-import { isCidr } from "../config/fields.ts";
-import { contains, networkOf } from "../ipv4.ts";
+import { isCidr } from "../../lib/config/fields.ts";
+import { contains, networkOf } from "../../lib/network/ipv4.ts";
 
 /** A card as a stack file has it. */
 export const networkInterface = z.strictObject({

@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import * as proxmox from "@pulumi/proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
-import { ownerDescription, proxmoxTag } from "../owner/mark.ts";
+import { ownerDescription, proxmoxTag } from "../../lib/owner-mark.ts";
 import { Snippet } from "../plugin/proxmox.ts";
 import { HostKey, type SshTargetArgs } from "../plugin/resources.ts";
 import { userData } from "../vm/cloud-init.ts";

@@ -1,7 +1,7 @@
 /**
  * Which template a VM is cloned from. Pure.
  */
-import type { Templates } from "../contracts/templates.ts";
+import type { Templates } from "../../lib/contracts/templates.ts";
 
 /** A template to clone: its id, and where they are known the node that carries it and its snippet with vendor data. */
 export interface TemplateChoice {

@@ -2,8 +2,8 @@
  * What a preflight looks at. The program, the plugin's function and `holdfast doctor` share this, so that all three ask
  * the same questions.
  */
-import type { PinnedFile } from "../download.ts";
-import type { SshTarget } from "../ssh/dial.ts";
+import type { PinnedFile } from "../../lib/download.ts";
+import type { SshTarget } from "../../lib/ssh/dial.ts";
 import type { VmNames } from "../vm/plan.ts";
 
 /** A file that is fetched to this workstation, and where its digest puts it in the cache. */

@@ -3,7 +3,7 @@
  */
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
-import { shellQuote } from "../ssh/connection.ts";
+import { shellQuote } from "../../lib/ssh/connection.ts";
 import { imageOf, withScheme } from "./labels.ts";
 
 /** Account that the runner runs as on the VM. */

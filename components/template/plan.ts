@@ -1,7 +1,7 @@
 /**
  * What a template on Proxmox VE is called and marked with. Pure.
  */
-import { proxmoxTag } from "../owner/mark.ts";
+import { proxmoxTag } from "../../lib/owner-mark.ts";
 import type { TemplateKey } from "./images.ts";
 
 /** How an image is told from any other. */

@@ -2,8 +2,8 @@
  * The image that a VM's root disk is laid over: downloaded once to this workstation and believed only by its digest.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { fetchPinned, type PinnedFile, pinnedPath } from "../download.ts";
-import { ProgramError } from "../program-error.ts";
+import { fetchPinned, type PinnedFile, pinnedPath } from "../../lib/download.ts";
+import { ProgramError } from "../../lib/program-error.ts";
 
 /**
  * Path of the verified image. A preview names the path without downloading anything.

@@ -5,9 +5,9 @@
  */
 import * as libvirt from "@pulumi/libvirt";
 import type * as pulumi from "@pulumi/pulumi";
-import { urlHost } from "../address.ts";
-import { keyPathVariable, type SshTarget } from "../ssh/dial.ts";
-import { portableKnownHostsFile } from "../ssh/known-hosts.ts";
+import { urlHost } from "../../lib/network/address.ts";
+import { keyPathVariable, type SshTarget } from "../../lib/ssh/dial.ts";
+import { portableKnownHostsFile } from "../../lib/ssh/known-hosts.ts";
 
 /** URI of a hypervisor's system libvirt. */
 export function libvirtUri(host: Pick<SshTarget, "host" | "port" | "user" | "stack">): string {

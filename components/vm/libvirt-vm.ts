@@ -4,8 +4,8 @@
  */
 import * as libvirt from "@pulumi/libvirt";
 import * as pulumi from "@pulumi/pulumi";
+import { ownerDescription } from "../../lib/owner-mark.ts";
 import { tapStylesheet } from "../fence/tap.ts";
-import { ownerDescription } from "../owner/mark.ts";
 import { HostKey } from "../plugin/resources.ts";
 import { metaData, type Network, networkConfig, userData } from "./cloud-init.ts";
 import { macAddress, vmNames } from "./plan.ts";

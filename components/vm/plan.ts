@@ -2,8 +2,8 @@
  * Decisions about a VM that need no cloud: names, the network card's address, what does not fit together. Pure.
  */
 import { createHash } from "node:crypto";
-import type { SiteNetwork } from "../contracts/site.ts";
-import { contains, ipv4Number, isEdge } from "../ipv4.ts";
+import type { SiteNetwork } from "../../lib/contracts/site.ts";
+import { contains, ipv4Number, isEdge } from "../../lib/network/ipv4.ts";
 import type { Network } from "./cloud-init.ts";
 
 /** Names of what a VM consists of on its hypervisor. */

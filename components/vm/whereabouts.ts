@@ -4,9 +4,9 @@
  * one is decided by the pinned host key. Pure.
  */
 import { isIPv4, isIPv6 } from "node:net";
-import { hostOf } from "../address.ts";
-import type { Site } from "../contracts/site.ts";
-import { contains } from "../ipv4.ts";
+import type { Site } from "../../lib/contracts/site.ts";
+import { hostOf } from "../../lib/network/address.ts";
+import { contains } from "../../lib/network/ipv4.ts";
 
 /** Addresses that are taken, each with whose it is: `{ "192.168.1.1": "the gateway of lan" }`. */
 export type Taken = Readonly<Record<string, string>>;

@@ -5,8 +5,8 @@
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { stateRoot } from "../../components/state-root.ts";
-import { step } from "../../toolchain/progress.ts";
+import { step } from "../../lib/progress.ts";
+import { stateRoot } from "../../lib/state-root.ts";
 import { Children } from "./processes.ts";
 import { netboxUser, secretFiles, startNetbox } from "./server.ts";
 import { ensureNetboxSoftware, netboxVersion } from "./software.ts";

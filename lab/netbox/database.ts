@@ -16,10 +16,10 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
-import { cacheDirectory } from "../../toolchain/cache.ts";
-import { Failure } from "../../toolchain/failure.ts";
-import { withLock } from "../../toolchain/lock.ts";
-import { step } from "../../toolchain/progress.ts";
+import { cacheDirectory } from "../../lib/cache.ts";
+import { Failure } from "../../lib/failure.ts";
+import { withLock } from "../../lib/lock.ts";
+import { step } from "../../lib/progress.ts";
 import { until } from "../wait.ts";
 import { Children, type Launcher, lastWords, logFile } from "./processes.ts";
 import { type NetboxSoftware, netboxVersion } from "./software.ts";

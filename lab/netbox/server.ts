@@ -5,7 +5,7 @@ import { createHmac, pbkdf2Sync, randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { Failure } from "../../toolchain/failure.ts";
+import { Failure } from "../../lib/failure.ts";
 import { writePrivately } from "../secrets.ts";
 import { until } from "../wait.ts";
 import {

@@ -6,7 +6,7 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { portOpens } from "../../components/ssh/dial.ts";
+import { portOpens } from "../../lib/ssh/dial.ts";
 import { cgroupPath, removeCgroup } from "../cgroups.ts";
 import { ensureKey } from "../keys.ts";
 import { type Layout, network } from "../layout.ts";

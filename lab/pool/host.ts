@@ -7,7 +7,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { execa } from "execa";
-import { Failure } from "../../toolchain/failure.ts";
+import { Failure } from "../../lib/failure.ts";
 import { makeCgroup } from "../cgroups.ts";
 import { identityFiles } from "../host.ts";
 import { ensureKey } from "../keys.ts";

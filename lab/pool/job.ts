@@ -1,8 +1,8 @@
 /**
  * `npm run lab -- proxmox`: the main job of pools from nothing to nothing, and what of it is shown.
  */
-import { Failure } from "../../toolchain/failure.ts";
-import { step } from "../../toolchain/progress.ts";
+import { Failure } from "../../lib/failure.ts";
+import { step } from "../../lib/progress.ts";
 import { siteDown } from "../site.ts";
 import {
   announce,

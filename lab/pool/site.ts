@@ -2,8 +2,8 @@
  * A site for pools: a LAN, a workstation, and a simulated Proxmox host. `siteDown` of site.ts takes it away like any other.
  */
 import { mkdirSync } from "node:fs";
-import { withLock } from "../../toolchain/lock.ts";
-import { note, step } from "../../toolchain/progress.ts";
+import { withLock } from "../../lib/lock.ts";
+import { note, step } from "../../lib/progress.ts";
 import { ensureHostImage } from "../images/images.ts";
 import { isPluggedIn, lanStands } from "../lan.ts";
 import { type Layout, layoutOf, network } from "../layout.ts";

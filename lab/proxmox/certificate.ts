@@ -3,7 +3,7 @@
  * the authority of a real cluster (`/etc/pve/pve-root-ca.pem`).
  */
 import { execa } from "execa";
-import { Failure } from "../../toolchain/failure.ts";
+import { Failure } from "../../lib/failure.ts";
 
 /** Key and certificate in PEM. */
 export interface Certificate {

@@ -4,9 +4,9 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { parseDocument } from "yaml";
-import { Failure } from "../../toolchain/failure.ts";
+import { Failure } from "../../lib/failure.ts";
+import { step } from "../../lib/progress.ts";
 import { ensureToolchain } from "../../toolchain/index.ts";
-import { step } from "../../toolchain/progress.ts";
 import type { CommandOptions, CommandResult } from "../command.ts";
 import { layoutOf } from "../layout.ts";
 import { listVms, type PoolWorkspace } from "../pool/demo.ts";

@@ -2,8 +2,8 @@
  * `npm run lab -- runner`: the operations runner by its blueprint, from nothing to nothing, work that is
  * dispatched to it, and what of it is shown.
  */
-import { Failure } from "../../toolchain/failure.ts";
-import { step } from "../../toolchain/progress.ts";
+import { Failure } from "../../lib/failure.ts";
+import { step } from "../../lib/progress.ts";
 import { announce, listVms, type PoolWorkspace } from "../pool/demo.ts";
 import { proxmoxSiteStatus } from "../pool/site.ts";
 import { siteDown } from "../site.ts";

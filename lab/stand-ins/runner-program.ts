@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { cacheDirectory } from "../../toolchain/cache.ts";
+import { cacheDirectory } from "../../lib/cache.ts";
 
 /** Its modules, each after those that it uses. */
 const modules = ["protocol", "settings", "docker", "actions", "places", "job", "main"] as const;

@@ -17,7 +17,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { stateRoot } from "../../components/state-root.ts";
+import { stateRoot } from "../../lib/state-root.ts";
 
 /** Mode of a run's directory and of every file in it. */
 export const directoryMode = 0o700;

@@ -3,7 +3,7 @@
  * listed here gets in only when it looks like what it should be.
  */
 import { isIP } from "node:net";
-import { fingerprint, knownHostsFile, recordedKeys } from "../../components/ssh/known-hosts.ts";
+import { fingerprint, knownHostsFile, recordedKeys } from "../../lib/ssh/known-hosts.ts";
 import { sshTarget } from "../ssh/target.ts";
 import type { Properties, Value } from "../wire.ts";
 

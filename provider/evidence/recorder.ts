@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
-import { secretsOfEnvironment } from "../../components/secret-environment.ts";
+import { secretsOfEnvironment } from "../../lib/secret-environment.ts";
 import { NotReady } from "../kind.ts";
 import type { Properties, Value } from "../wire.ts";
 import { runName, stackDirectory, writeEvidence } from "./directory.ts";

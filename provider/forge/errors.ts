@@ -2,8 +2,8 @@
  * What went wrong between us and the forge: whether it can be tried again, whether a change may have happened all the
  * same, and what to do next. Messages name the forge's URL and the configuration key, never a secret.
  */
-import type { HttpFailure } from "../../components/http/failure.ts";
-import { printable } from "../../components/printable.ts";
+import type { HttpFailure } from "../../lib/http/failure.ts";
+import { printable } from "../../lib/printable.ts";
 import { withheld } from "./withhold.ts";
 
 /**

@@ -4,8 +4,8 @@
  * before it makes anything, so a secret that it must refuse tells them without making a row. The scope comes after the
  * secret: what can be learnt of it is learnt by asking for what cannot exist in it.
  */
-import type { Check } from "../../components/preflight/check.ts";
-import { impatient, type SshConnection, withSsh } from "../../components/ssh/connection.ts";
+import type { Check } from "../../lib/preflight/check.ts";
+import { impatient, type SshConnection, withSsh } from "../../lib/ssh/connection.ts";
 import { type CliRunner, type ForgeHost, failure, registerCommand, sharedSecret } from "./forgejo-cli.ts";
 import { type CommandAnswer, wordsOf } from "./forgejo-words.ts";
 

@@ -4,9 +4,9 @@
  * try never makes a second row; the other 24 are the credential and can be rotated.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { commandWords } from "../../components/forge/forgejo-command.ts";
-import { impatient, shellQuote, withSsh } from "../../components/ssh/connection.ts";
-import type { SshTarget } from "../../components/ssh/dial.ts";
+import { commandWords } from "../../lib/forge/forgejo-command.ts";
+import { impatient, shellQuote, withSsh } from "../../lib/ssh/connection.ts";
+import type { SshTarget } from "../../lib/ssh/dial.ts";
 import { type CommandAnswer, explained, wordsOf } from "./forgejo-words.ts";
 
 /** How to run Forgejo's own command line on the forge host. */

@@ -4,9 +4,9 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import type { z } from "zod";
-import { type HttpAnswer, exchange as overHttp } from "../../components/http/exchange.ts";
-import { HttpFailure } from "../../components/http/failure.ts";
-import { parseJson } from "../../components/http/json.ts";
+import { type HttpAnswer, exchange as overHttp } from "../../lib/http/exchange.ts";
+import { HttpFailure } from "../../lib/http/failure.ts";
+import { parseJson } from "../../lib/http/json.ts";
 import { badContent, badStatus, type Call, ForgeError, noAnswer, type RawAnswer } from "./errors.ts";
 import { withheld } from "./withhold.ts";
 

@@ -4,8 +4,8 @@
  * registration, which sees the forge again at the moment that counts.
  */
 
-import { parseOwnerMark } from "../../components/owner/mark.ts";
-import type { Check } from "../../components/preflight/check.ts";
+import { parseOwnerMark } from "../../lib/owner-mark.ts";
+import type { Check } from "../../lib/preflight/check.ts";
 import type { Operation } from "../kind.ts";
 import { actionsDisabled, actionsEnabled, knowingActions } from "./actions.ts";
 import type { ListedRunner } from "./dialect.ts";

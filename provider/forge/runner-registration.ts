@@ -4,11 +4,11 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
-import { commandWords } from "../../components/forge/forgejo-command.ts";
-import { scopePattern } from "../../components/forge/scope-pattern.ts";
+import { commandWords } from "../../lib/forge/forgejo-command.ts";
+import { scopePattern } from "../../lib/forge/scope-pattern.ts";
+import { ownerName, plainName, plainUrl, word } from "../../lib/text.ts";
 import type { Operation, ResourceKind, State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
-import { ownerName, plainName, plainUrl, word } from "../text.ts";
 import type { ListedRunner, RunnersApi } from "./dialect.ts";
 import { askRunners } from "./dialects.ts";
 import { ForgeError } from "./errors.ts";

@@ -2,13 +2,13 @@
  * `holdfast:host:BridgeForward`: the rule that opens a VM bridge on a hypervisor, and the timer that puts it back.
  */
 import { z } from "zod";
-import { ownersDirectory, script, scriptPath, timerName, units } from "../../components/bridge/forward-rule.ts";
-import { impatient, type SshConnection, shellQuote, withSsh } from "../../components/ssh/connection.ts";
+import { impatient, type SshConnection, shellQuote, withSsh } from "../../lib/ssh/connection.ts";
+import { interfaceName, ownerName } from "../../lib/text.ts";
 import type { Operation, ResourceKind, State } from "../kind.ts";
 import { forgetGoneVms } from "../runner/vm-host-key.ts";
 import { sshTarget } from "../ssh/target.ts";
-import { interfaceName, ownerName } from "../text.ts";
 import { failedChecks, intact } from "./checks.ts";
+import { ownersDirectory, script, scriptPath, timerName, units } from "./forward-rule.ts";
 
 const inputs = z.strictObject({
   /** The hypervisor. */

@@ -3,9 +3,9 @@
  * not answered for by anybody else. Pure.
  */
 
-import { contains } from "../../components/ipv4.ts";
 import type { HostVm } from "../../components/preflight/args.ts";
-import type { Check } from "../../components/preflight/check.ts";
+import { contains } from "../../lib/network/ipv4.ts";
+import type { Check } from "../../lib/preflight/check.ts";
 import type { Answers } from "./host-probe.ts";
 
 /** Nothing with DHCP: there is no address to look at. */

@@ -1,9 +1,10 @@
 /**
  * What a hypervisor's answers mean for what is to be made on it. Pure: host-probe.ts asks, this concludes.
  */
-import { domainOwner, parseOwnerMark } from "../../components/owner/mark.ts";
+
 import type { HostVm, PreflightArgs } from "../../components/preflight/args.ts";
-import type { Check } from "../../components/preflight/check.ts";
+import { domainOwner, parseOwnerMark } from "../../lib/owner-mark.ts";
+import type { Check } from "../../lib/preflight/check.ts";
 import { addressChecks } from "./checks-address.ts";
 import { spaceCheck, volumeChecks } from "./checks-volumes.ts";
 import type { Answer, Answers } from "./host-probe.ts";

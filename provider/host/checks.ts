@@ -2,7 +2,7 @@
  * Looks at many things of a machine over one SSH round trip.
  */
 import { createHash } from "node:crypto";
-import type { SshConnection } from "../../components/ssh/connection.ts";
+import type { SshConnection } from "../../lib/ssh/connection.ts";
 
 /** Runs every check and gives the meanings of those that failed. `checks` maps what a failure means to a shell command. */
 export async function failedChecks(host: SshConnection, checks: Record<string, string>): Promise<string[]> {

@@ -2,9 +2,10 @@
  * What an update leaves that was cut off while libvirt made a domain: the domain is there, with our owner mark, and the state
  * does not know it. The next update would fail for ever, because libvirt has that name already.
  */
-import { ownerDescription } from "../../components/owner/mark.ts";
+
 import type { PreflightArgs } from "../../components/preflight/args.ts";
-import { impatient, shellQuote, withSsh } from "../../components/ssh/connection.ts";
+import { ownerDescription } from "../../lib/owner-mark.ts";
+import { impatient, shellQuote, withSsh } from "../../lib/ssh/connection.ts";
 
 /**
  * Domains that may be such ones: the state has the root disk, which is made right before, and not the domain. Where the state was

@@ -3,10 +3,10 @@
  * VM, and the timer that puts it back. The layer on the VM comes with the runner's service.
  */
 import { z } from "zod";
-import { impatient, withSsh } from "../../components/ssh/connection.ts";
+import { impatient, withSsh } from "../../lib/ssh/connection.ts";
+import { ownerName } from "../../lib/text.ts";
 import type { Operation, ResourceKind, State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
-import { ownerName } from "../text.ts";
 import {
   brokenFence,
   egressPolicy,

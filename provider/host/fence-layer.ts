@@ -3,12 +3,12 @@
  * hypervisor and for a VM.
  */
 import { z } from "zod";
-import { abolish, enforce, fenceChecks, fenceFiles, serviceName } from "../../components/fence/install.ts";
 import { type EgressPolicy, isName } from "../../components/fence/policy.ts";
-import type { FenceKind } from "../../components/fence/rules.ts";
-import { scriptPath } from "../../components/fence/script.ts";
-import { contains } from "../../components/ipv4.ts";
-import type { SshConnection } from "../../components/ssh/connection.ts";
+import { contains } from "../../lib/network/ipv4.ts";
+import type { SshConnection } from "../../lib/ssh/connection.ts";
+import { abolish, enforce, fenceChecks, fenceFiles, serviceName } from "../fence/install.ts";
+import type { FenceKind } from "../fence/rules.ts";
+import { scriptPath } from "../fence/script.ts";
 import { failedChecks, intact } from "./checks.ts";
 
 /** An address, a network or a name, as the script's settings take it: one word, and no option of a program. */

@@ -2,9 +2,10 @@
  * Asks a hypervisor many questions in one SSH round trip. Nothing on the host is changed, every question has a bound, and
  * one that libvirt would have to answer is not asked when libvirt does not.
  */
-import { ownerDescription } from "../../components/owner/mark.ts";
+
 import type { HostVm, PreflightArgs } from "../../components/preflight/args.ts";
-import { type SshConnection, shellQuote } from "../../components/ssh/connection.ts";
+import { ownerDescription } from "../../lib/owner-mark.ts";
+import { type SshConnection, shellQuote } from "../../lib/ssh/connection.ts";
 
 /** Exit code and standard output of one question. */
 export interface Answer {

@@ -7,8 +7,8 @@
 import { execFile } from "node:child_process";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
-import { connect, impatient, type SshConnection } from "../../components/ssh/connection.ts";
-import type { SshTarget } from "../../components/ssh/dial.ts";
+import { connect, impatient, type SshConnection } from "../../lib/ssh/connection.ts";
+import type { SshTarget } from "../../lib/ssh/dial.ts";
 import type { Activity } from "../activity.ts";
 
 /** What a question to libvirt came to; `gone` is what the libvirt provider notices by itself. */

@@ -4,8 +4,8 @@
  */
 import { z } from "zod";
 import { type Download, imageKey, type PreflightArgs, type PreflightFound } from "../../components/preflight/args.ts";
-import { type Check, refuseFailed } from "../../components/preflight/check.ts";
-import { impatient, withSsh } from "../../components/ssh/connection.ts";
+import { type Check, refuseFailed } from "../../lib/preflight/check.ts";
+import { impatient, withSsh } from "../../lib/ssh/connection.ts";
 import { forgeChecks } from "../forge/preflight.ts";
 import { tokenFor } from "../forge/token.ts";
 import type { Operation, ProviderFunction } from "../kind.ts";

@@ -4,7 +4,7 @@
  */
 import type { Agent } from "node:http";
 import { z } from "zod";
-import type { SshTarget } from "../../components/ssh/dial.ts";
+import type { SshTarget } from "../../lib/ssh/dial.ts";
 import type { Operation } from "../kind.ts";
 import { type Bounds, NetboxApi } from "./api.ts";
 import { NetboxError } from "./errors.ts";

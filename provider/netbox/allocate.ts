@@ -2,8 +2,8 @@
  * A new address for an identity out of its pool, or the very one that it had before.
  */
 import { z } from "zod";
-import { hostPart, poolText } from "../../components/netbox/ip-pool.ts";
-import { identityField } from "../../components/netbox/names.ts";
+import { hostPart, poolText } from "../../lib/netbox/ip-pool.ts";
+import { identityField } from "../../lib/netbox/names.ts";
 import { type Claim, type Claiming, claim } from "./claim.ts";
 import { NetboxError } from "./errors.ts";
 import { exhausted } from "./holders.ts";

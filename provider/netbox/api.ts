@@ -5,10 +5,10 @@
 import type { Agent } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
-import { exchange, type HttpAnswer } from "../../components/http/exchange.ts";
-import { HttpFailure } from "../../components/http/failure.ts";
-import { parseJson } from "../../components/http/json.ts";
-import { everyRow } from "../../components/http/pages.ts";
+import { exchange, type HttpAnswer } from "../../lib/http/exchange.ts";
+import { HttpFailure } from "../../lib/http/failure.ts";
+import { parseJson } from "../../lib/http/json.ts";
+import { everyRow } from "../../lib/http/pages.ts";
 import { badContent, type Call, NetboxError, noAnswer, refused } from "./errors.ts";
 
 /** How long things may take. */

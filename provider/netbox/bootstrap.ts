@@ -3,8 +3,8 @@
  * where they are there. What does not fit is said, all of it, and nothing of it is changed.
  */
 import { z } from "zod";
-import type { Netbox } from "../../components/contracts/netbox.ts";
-import { type CustomField, customFields, managedTag, staleTag, type Tag } from "../../components/netbox/names.ts";
+import type { Netbox } from "../../lib/contracts/netbox.ts";
+import { type CustomField, customFields, managedTag, staleTag, type Tag } from "../../lib/netbox/names.ts";
 import type { NetboxApi } from "./api.ts";
 import { NetboxError } from "./errors.ts";
 

@@ -1,8 +1,8 @@
 /**
  * What can go wrong with a call of NetBox's API, in words that say where and what to do next. The token is in none of them.
  */
-import type { HttpFailure } from "../../components/http/failure.ts";
-import { printable } from "../../components/printable.ts";
+import type { HttpFailure } from "../../lib/http/failure.ts";
+import { printable } from "../../lib/printable.ts";
 
 /** A call, for messages. */
 export interface Call {

@@ -1,7 +1,7 @@
 /**
  * What a preview says of a reservation: which address it has or would get, and whether NetBox would refuse it. Only reads.
  */
-import { poolText, withPrefixLength } from "../../components/netbox/ip-pool.ts";
+import { poolText, withPrefixLength } from "../../lib/netbox/ip-pool.ts";
 import { type Allocating, assertFree } from "./allocate.ts";
 import { isMoved, isWithin, ownRecord, type Published, pinned } from "./hold.ts";
 import { foreseeAddress, lookOnce } from "./holders.ts";

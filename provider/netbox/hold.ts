@@ -1,7 +1,7 @@
 /**
  * Holding the address that an identity has: found, checked, and its record brought in line with what the stack says.
  */
-import { hostPart, inPool, inSubnet, withPrefixLength } from "../../components/netbox/ip-pool.ts";
+import { hostPart, inPool, inSubnet, withPrefixLength } from "../../lib/netbox/ip-pool.ts";
 import { type Allocating, allocate, assertFree, restore } from "./allocate.ts";
 import type { Claim } from "./claim.ts";
 import { byHost, byIdentity, type IpAddress, ipAddress, pathOf } from "./ip-address.ts";

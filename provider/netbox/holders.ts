@@ -1,10 +1,11 @@
 /**
  * Who has the addresses of a pool: for the error when none is left, and for what a preview foresees.
  */
-import { ipv4Number } from "../../components/ipv4.ts";
-import { hostPart, type IpPool, inPool, inSubnet, lowestFree, poolText } from "../../components/netbox/ip-pool.ts";
-import { identityTextField, ownerField } from "../../components/netbox/names.ts";
-import { poolSize } from "../../components/netbox/static-pool.ts";
+
+import { hostPart, type IpPool, inPool, inSubnet, lowestFree, poolText } from "../../lib/netbox/ip-pool.ts";
+import { identityTextField, ownerField } from "../../lib/netbox/names.ts";
+import { poolSize } from "../../lib/netbox/static-pool.ts";
+import { ipv4Number } from "../../lib/network/ipv4.ts";
 import type { NetboxApi } from "./api.ts";
 import { holder, type IpAddress, ipAddress, ipAddresses, releaseTime } from "./ip-address.ts";
 import { lookAtPool, type PoolSeen } from "./pool.ts";

@@ -2,8 +2,8 @@
  * Addresses as NetBox records them: their shape, how they are found, and how they are named in messages.
  */
 import { z } from "zod";
-import { hostPart } from "../../components/netbox/ip-pool.ts";
-import { identityField, identityTextField, ownerField, releaseAfterField } from "../../components/netbox/names.ts";
+import { hostPart } from "../../lib/netbox/ip-pool.ts";
+import { identityField, identityTextField, ownerField, releaseAfterField } from "../../lib/netbox/names.ts";
 import type { NetboxApi } from "./api.ts";
 
 const text = z.string().nullish();

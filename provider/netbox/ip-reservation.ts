@@ -3,7 +3,7 @@
  * leaves it reserved unless it is told to release it. Its id is the identity's digest, whatever record holds it.
  */
 import { z } from "zod";
-import { ownerField } from "../../components/netbox/names.ts";
+import { ownerField } from "../../lib/netbox/names.ts";
 import type { Operation, ResourceKind, State } from "../kind.ts";
 import { netboxApi } from "./access.ts";
 import { type Allocating, allocate } from "./allocate.ts";

@@ -3,7 +3,7 @@
  * and never changed: they may be anybody's.
  */
 import { z } from "zod";
-import { managedTag, type Tag } from "../../components/netbox/names.ts";
+import { managedTag, type Tag } from "../../lib/netbox/names.ts";
 import type { NetboxApi } from "./api.ts";
 import { Changes } from "./change.ts";
 import { NetboxError } from "./errors.ts";

@@ -3,10 +3,10 @@
  * either, so what was made is looked at again, and of two that came about at the same time the older one stays.
  */
 import { z } from "zod";
-import { ipv4Number } from "../../components/ipv4.ts";
-import { hostPart, type IpPool, inSubnet, poolText, withPrefixLength } from "../../components/netbox/ip-pool.ts";
-import { managedTag } from "../../components/netbox/names.ts";
-import { parseOwnerMark } from "../../components/owner/mark.ts";
+import { hostPart, type IpPool, inSubnet, poolText, withPrefixLength } from "../../lib/netbox/ip-pool.ts";
+import { managedTag } from "../../lib/netbox/names.ts";
+import { ipv4Number } from "../../lib/network/ipv4.ts";
+import { parseOwnerMark } from "../../lib/owner-mark.ts";
 import type { NetboxApi } from "./api.ts";
 import { NetboxError } from "./errors.ts";
 

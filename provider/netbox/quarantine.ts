@@ -3,8 +3,8 @@
  * allocation (docs/decisions/0015). A quarantine is a record like any other: `deprecated`, with the time of its release.
  */
 import { z } from "zod";
-import { type IpPool, inPool, inSubnet } from "../../components/netbox/ip-pool.ts";
-import { identityField, ownerField, releaseAfterField } from "../../components/netbox/names.ts";
+import { type IpPool, inPool, inSubnet } from "../../lib/netbox/ip-pool.ts";
+import { identityField, ownerField, releaseAfterField } from "../../lib/netbox/names.ts";
 import type { NetboxApi } from "./api.ts";
 import { NetboxError } from "./errors.ts";
 import { describe, type IpAddress, ipAddress, ipAddresses, pathOf, releaseTime } from "./ip-address.ts";

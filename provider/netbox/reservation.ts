@@ -3,24 +3,11 @@
  * Pure.
  */
 import { z } from "zod";
-import { identityDigest, identityText } from "../../components/netbox/identity.ts";
-import {
-  hostPart,
-  inPool,
-  inSubnet,
-  poolProblems,
-  poolText,
-  withPrefixLength,
-} from "../../components/netbox/ip-pool.ts";
-import {
-  identityField,
-  identityTextField,
-  managedTag,
-  ownerField,
-  releaseAfterField,
-} from "../../components/netbox/names.ts";
-import { parseOwnerMark } from "../../components/owner/mark.ts";
-import { line } from "../text.ts";
+import { identityDigest, identityText } from "../../lib/netbox/identity.ts";
+import { hostPart, inPool, inSubnet, poolProblems, poolText, withPrefixLength } from "../../lib/netbox/ip-pool.ts";
+import { identityField, identityTextField, managedTag, ownerField, releaseAfterField } from "../../lib/netbox/names.ts";
+import { parseOwnerMark } from "../../lib/owner-mark.ts";
+import { line } from "../../lib/text.ts";
 import { describe, type IpAddress } from "./ip-address.ts";
 
 /** A name of NetBox's or of a program's: compared, digested and sent within JSON. */
@@ -28,7 +15,7 @@ const word = line.min(1);
 
 export const reservationInputs = z
   .strictObject({
-    /** Whose the address is (components/netbox/identity.ts). */
+    /** Whose the address is (lib/netbox/identity.ts). */
     identity: z.strictObject({ zone: word, env: word, vm: word, bridge: word, nic: z.int().min(1) }),
     /** Owner mark of the stack. */
     owner: z.string().refine((mark) => parseOwnerMark(mark) !== undefined, "expected an owner mark"),

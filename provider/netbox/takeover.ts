@@ -3,8 +3,8 @@
  * one keeps its address; two that both have the VM must not share it.
  */
 import { z } from "zod";
-import { ownerField } from "../../components/netbox/names.ts";
-import { parseOwnerMark } from "../../components/owner/mark.ts";
+import { ownerField } from "../../lib/netbox/names.ts";
+import { parseOwnerMark } from "../../lib/owner-mark.ts";
 import type { Claiming } from "./claim.ts";
 import { describe, type IpAddress } from "./ip-address.ts";
 import type { Reservation } from "./reservation.ts";

@@ -7,8 +7,8 @@ import { Agent as HttpsAgent } from "node:https";
 import { isIP } from "node:net";
 import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
-import type { SshTarget } from "../../components/ssh/dial.ts";
-import { JumpHosts } from "../../components/ssh/jump-hosts.ts";
+import type { SshTarget } from "../../lib/ssh/dial.ts";
+import { JumpHosts } from "../../lib/ssh/jump-hosts.ts";
 
 /** What an agent is asked to connect to; of what Node.js gives, what is used here. */
 interface Destination {

@@ -1,7 +1,7 @@
 /**
  * What differs between a VM's record in NetBox and what was recorded, in words. Pure but for `look`.
  */
-import { managedTag, staleTag } from "../../components/netbox/names.ts";
+import { managedTag, staleTag } from "../../lib/netbox/names.ts";
 import type { NetboxApi } from "./api.ts";
 import { slugOf } from "./places.ts";
 import type { RecordInputs } from "./vm-inputs.ts";

@@ -2,7 +2,7 @@
  * Which record is a VM's: by what the state knows, by its id on the hypervisor, by name and cluster. A record without our
  * owner mark is somebody else's, whatever it is called, and nothing is changed then.
  */
-import { externalIdField, ownerField } from "../../components/netbox/names.ts";
+import { externalIdField, ownerField } from "../../lib/netbox/names.ts";
 import type { NetboxApi } from "./api.ts";
 import { type Cluster, findCluster } from "./places.ts";
 import { externalIdOf, isRetired, type MachineRow, machineRow, machinesPath, ownerOf } from "./vm-rows.ts";

@@ -2,7 +2,7 @@
  * What a VM's record is made of, as the program gives it.
  */
 import { z } from "zod";
-import { line, ownerName } from "../text.ts";
+import { line, ownerName } from "../../lib/text.ts";
 
 const mac = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
 /** A name of NetBox's: it travels within JSON. */

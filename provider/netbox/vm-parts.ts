@@ -2,7 +2,7 @@
  * Cards, MAC addresses and disks of a VM's record. What was made here carries our tag; such a part is removed when it is no
  * longer wanted. Parts that people made by hand stay: where one has the name of a wanted part it is kept right, never removed.
  */
-import { managedTag } from "../../components/netbox/names.ts";
+import { managedTag } from "../../lib/netbox/names.ts";
 import type { Changes } from "./change.ts";
 import {
   type AddressRow,

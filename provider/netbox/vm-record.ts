@@ -4,7 +4,7 @@
  * owner mark are ever changed.
  */
 import { z } from "zod";
-import { externalIdField, managedTag, ownerField, staleTag } from "../../components/netbox/names.ts";
+import { externalIdField, managedTag, ownerField, staleTag } from "../../lib/netbox/names.ts";
 import type { Operation, ResourceKind, State } from "../kind.ts";
 import { netboxApi } from "./access.ts";
 import { Changes } from "./change.ts";

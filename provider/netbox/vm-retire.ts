@@ -2,7 +2,7 @@
  * What happens to the record of a VM that is destroyed: it is retired, or deleted where that was asked for. Whatever is not
  * ours by then is left alone.
  */
-import { externalIdField, managedTag, staleTag } from "../../components/netbox/names.ts";
+import { externalIdField, managedTag, staleTag } from "../../lib/netbox/names.ts";
 import type { Changes } from "./change.ts";
 import { tagSlugs } from "./places.ts";
 import { freeAddresses } from "./vm-addresses.ts";

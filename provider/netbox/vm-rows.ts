@@ -2,7 +2,7 @@
  * Rows of NetBox that make up a VM, as far as they are looked at here, and where they are found.
  */
 import { z } from "zod";
-import { externalIdField, managedTag, ownerField, staleTag } from "../../components/netbox/names.ts";
+import { externalIdField, managedTag, ownerField, staleTag } from "../../lib/netbox/names.ts";
 import type { NetboxApi } from "./api.ts";
 
 const tags = z.array(z.object({ slug: z.string() }));

@@ -3,9 +3,9 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
-import { exchange, type HttpAnswer } from "../../components/http/exchange.ts";
-import { HttpFailure } from "../../components/http/failure.ts";
-import { parseJson } from "../../components/http/json.ts";
+import { exchange, type HttpAnswer } from "../../lib/http/exchange.ts";
+import { HttpFailure } from "../../lib/http/failure.ts";
+import { parseJson } from "../../lib/http/json.ts";
 import type { Operation } from "../kind.ts";
 import { badContent, type Call, noAnswer, ProxmoxError, refused } from "./errors.ts";
 

@@ -2,7 +2,7 @@
  * What is asked of a cluster in several places: its VMs, by name and by id, and who is linked to a template.
  */
 import { z } from "zod";
-import { describedOwner, ownerDescription, proxmoxOwner } from "../../components/owner/mark.ts";
+import { describedOwner, ownerDescription, proxmoxOwner } from "../../lib/owner-mark.ts";
 import type { ProxmoxApi } from "./api.ts";
 import { ProxmoxError } from "./errors.ts";
 

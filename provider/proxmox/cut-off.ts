@@ -3,7 +3,7 @@
  * request that cloned it, our description, and with its template's tags and settings. Where the engine was killed the state does
  * not know it, and no update could go on: the name is taken. Nothing was ever done with it, so it is removed and cloned anew.
  */
-import { proxmoxOwner } from "../../components/owner/mark.ts";
+import { proxmoxOwner } from "../../lib/owner-mark.ts";
 import type { ProxmoxApi } from "./api.ts";
 import { type ClusterVm, nameOf, ownerInDescription, powerState, vmConfig, withConfigs } from "./cluster.ts";
 import { destroyVm, waitUntilUnlocked } from "./destroy-vm.ts";

@@ -2,8 +2,8 @@
  * What can go wrong with a call of the Proxmox VE API, in words that say where and what to do next. The token's secret is in
  * none of them; its name (`user@realm!id`) is.
  */
-import type { HttpFailure } from "../../components/http/failure.ts";
-import { printable } from "../../components/printable.ts";
+import type { HttpFailure } from "../../lib/http/failure.ts";
+import { printable } from "../../lib/printable.ts";
 
 /** A call, for messages. */
 export interface Call {

@@ -3,7 +3,7 @@
  * has the bridges. Asked with GET alone; every problem is a check.
  */
 import { z } from "zod";
-import type { Check } from "../../components/preflight/check.ts";
+import type { Check } from "../../lib/preflight/check.ts";
 import type { ProxmoxApi } from "./api.ts";
 
 /** What is needed of one node. */

@@ -5,8 +5,8 @@
  */
 import { z } from "zod";
 import { forgetCommand } from "../../components/pool/state-names.ts";
+import { ownerName, plainName } from "../../lib/text.ts";
 import type { Operation, ResourceKind } from "../kind.ts";
-import { ownerName, plainName } from "../text.ts";
 import { proxmoxApi } from "./api.ts";
 import { adviceOnUsurper, type ClusterVm, clusterVms, nameOf, notOurs } from "./cluster.ts";
 import { isCutOffClone, leftClone, lookedAt } from "./cut-off.ts";

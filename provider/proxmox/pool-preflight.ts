@@ -4,10 +4,10 @@
  * which was cut off.
  */
 import { z } from "zod";
-import { proxmoxOwner } from "../../components/owner/mark.ts";
 import { forgetCommand } from "../../components/pool/state-names.ts";
-import { type Check, refuseFailed } from "../../components/preflight/check.ts";
 import type { PoolPreflightArgs, WantedVm } from "../../components/preflight/proxmox-args.ts";
+import { proxmoxOwner } from "../../lib/owner-mark.ts";
+import { type Check, refuseFailed } from "../../lib/preflight/check.ts";
 import type { ProviderFunction } from "../kind.ts";
 import { type ProxmoxApi, proxmoxApi } from "./api.ts";
 import { adviceOnUsurper, type ClusterVm, clusterVms, nameOf, notOurs, ownerInDescription } from "./cluster.ts";

@@ -3,9 +3,9 @@
  * Every problem is reported at once; a VM in the way is never adopted and never skipped.
  */
 import { z } from "zod";
-import { proxmoxOwner } from "../../components/owner/mark.ts";
-import { type Check, refuseFailed } from "../../components/preflight/check.ts";
 import type { ProxmoxPreflightArgs, WantedTemplate } from "../../components/preflight/proxmox-args.ts";
+import { proxmoxOwner } from "../../lib/owner-mark.ts";
+import { type Check, refuseFailed } from "../../lib/preflight/check.ts";
 import type { Operation, ProviderFunction } from "../kind.ts";
 import { type ProxmoxApi, proxmoxApi } from "./api.ts";
 import { type ClusterVm, clusterVms, describeClones, vmConfig } from "./cluster.ts";

@@ -4,7 +4,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
-import { proxmoxOwner } from "../../components/owner/mark.ts";
+import { proxmoxOwner } from "../../lib/owner-mark.ts";
 import { type Fields, type ProxmoxApi, taskName } from "./api.ts";
 import { type ClusterVm, clusterVms, powerState } from "./cluster.ts";
 import { destroyVm, waitUntilUnlocked } from "./destroy-vm.ts";

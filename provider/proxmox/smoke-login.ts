@@ -4,10 +4,10 @@
  */
 
 import { rmSync } from "node:fs";
-import { passGate } from "../../components/readiness/gate.ts";
-import { credentials, keyPathVariable } from "../../components/ssh/dial.ts";
-import { knownHostsFile } from "../../components/ssh/known-hosts.ts";
-import { ssh2 } from "../../components/ssh/package.ts";
+import { credentials, keyPathVariable } from "../../lib/ssh/dial.ts";
+import { knownHostsFile } from "../../lib/ssh/known-hosts.ts";
+import { ssh2 } from "../../lib/ssh/package.ts";
+import { passGate } from "../readiness/gate.ts";
 
 /** How long a clone that answers its agent may be out of this machine's reach before it counts as such, in seconds. */
 const reachSeconds = 30;

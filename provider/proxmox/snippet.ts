@@ -3,11 +3,11 @@
  * host: its API takes no snippets. The content holds a private key; it goes by standard input and stands in no command.
  */
 import { z } from "zod";
-import { type Patience, type SshConnection, withSsh } from "../../components/ssh/connection.ts";
+import { type Patience, type SshConnection, withSsh } from "../../lib/ssh/connection.ts";
+import { plainName, word } from "../../lib/text.ts";
 import { failedChecks, intact } from "../host/checks.ts";
 import type { Operation, ResourceKind, State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
-import { plainName, word } from "../text.ts";
 
 const inputs = z.strictObject({
   /** The Proxmox host. */

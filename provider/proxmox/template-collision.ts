@@ -2,8 +2,9 @@
  * Whether a VM of the cluster is in the way of a template: same name or same id, and not the template that the stack's state
  * has; and whether that one is still there. Pure.
  */
-import { proxmoxOwner } from "../../components/owner/mark.ts";
+
 import type { WantedTemplate } from "../../components/preflight/proxmox-args.ts";
+import { proxmoxOwner } from "../../lib/owner-mark.ts";
 import { type ClusterVm, nameOf } from "./cluster.ts";
 
 /** What is in the way, and what to do about it. */

@@ -4,9 +4,9 @@
  * on the template, so that its delete comes first.
  */
 import { z } from "zod";
-import { proxmoxOwner, proxmoxTag } from "../../components/owner/mark.ts";
+import { proxmoxOwner, proxmoxTag } from "../../lib/owner-mark.ts";
+import { ownerName, plainName } from "../../lib/text.ts";
 import type { ResourceKind } from "../kind.ts";
-import { ownerName, plainName } from "../text.ts";
 import { proxmoxApi } from "./api.ts";
 import { describeClones, vmConfig } from "./cluster.ts";
 import { adviceOnLostMark } from "./template-collision.ts";

@@ -4,10 +4,10 @@
  */
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
-import { proxmoxTag } from "../../components/owner/mark.ts";
+import { proxmoxTag } from "../../lib/owner-mark.ts";
+import { line, ownerName, plainName, word } from "../../lib/text.ts";
 import { NotReady, type Operation, type ResourceKind, type State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
-import { line, ownerName, plainName, word } from "../text.ts";
 import { type Fields, proxmoxApi } from "./api.ts";
 import { agentAddress, bootClone, destroyClone, makeClone, smokePrefix, testClones } from "./smoke-clone.ts";
 import { login, publicKey } from "./smoke-login.ts";

@@ -1,8 +1,9 @@
 /**
  * Waiting for cloud-init on a VM that has just booted.
  */
-import { lookFunction } from "../../components/readiness/cloud-init.ts";
-import type { SshConnection } from "../../components/ssh/connection.ts";
+
+import type { SshConnection } from "../../lib/ssh/connection.ts";
+import { lookFunction } from "../readiness/cloud-init.ts";
 
 const boundSeconds = 600;
 

@@ -2,10 +2,11 @@
  * What a hypervisor says of a VM before anybody dials that: the host keys that are kept there for it, and which addresses are
  * the hypervisor's own, its gateway's and its name servers'. One round trip; changes nothing.
  */
-import { impatient, withSsh } from "../../components/ssh/connection.ts";
-import type { SshTarget } from "../../components/ssh/dial.ts";
-import type { HostKey } from "../../components/ssh/known-hosts.ts";
+
 import type { Taken } from "../../components/vm/whereabouts.ts";
+import { impatient, withSsh } from "../../lib/ssh/connection.ts";
+import type { SshTarget } from "../../lib/ssh/dial.ts";
+import type { HostKey } from "../../lib/ssh/known-hosts.ts";
 import { pathOf, vmKey } from "./vm-host-key.ts";
 
 /** What it says. */

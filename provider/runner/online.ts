@@ -4,7 +4,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { declaredPattern, type RunnerPlan } from "../../components/runner/plan.ts";
-import type { SshConnection } from "../../components/ssh/connection.ts";
+import type { SshConnection } from "../../lib/ssh/connection.ts";
 
 const onlineSeconds = 120;
 /** How long a daemon has to live after its word. One that ends does so at once, and is started again sooner than this. */

@@ -1,12 +1,13 @@
 /**
  * The way to an operations runner: the readiness gate finds it, and work takes the same one.
  */
-import { passGate } from "../../components/readiness/gate.ts";
-import { type Route, routeText } from "../../components/readiness/probe.ts";
-import { SshConnection } from "../../components/ssh/connection.ts";
-import { dial } from "../../components/ssh/dial.ts";
-import { JumpHosts } from "../../components/ssh/jump-hosts.ts";
-import { knownHostsFile, recordedKeys } from "../../components/ssh/known-hosts.ts";
+
+import { SshConnection } from "../../lib/ssh/connection.ts";
+import { dial } from "../../lib/ssh/dial.ts";
+import { JumpHosts } from "../../lib/ssh/jump-hosts.ts";
+import { knownHostsFile, recordedKeys } from "../../lib/ssh/known-hosts.ts";
+import { passGate } from "../readiness/gate.ts";
+import { type Route, routeText } from "../readiness/probe.ts";
 import { resultMessage } from "../ssh/readiness-report.ts";
 import type { OperationsInputs } from "./operations-inputs.ts";
 

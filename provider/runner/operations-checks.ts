@@ -2,8 +2,8 @@
  * What can be seen of an operations runner before anything is done there: whether it is reached, runs what it has to, has its
  * places free, and room for a release. Changes nothing on it.
  */
-import type { Check } from "../../components/preflight/check.ts";
-import { type SshConnection, shellQuote } from "../../components/ssh/connection.ts";
+import type { Check } from "../../lib/preflight/check.ts";
+import { type SshConnection, shellQuote } from "../../lib/ssh/connection.ts";
 import { withRunner } from "./operations-access.ts";
 import { freeIn, megabytes, roomNeeded } from "./operations-delivery.ts";
 import type { OperationsInputs } from "./operations-inputs.ts";

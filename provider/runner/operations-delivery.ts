@@ -4,9 +4,9 @@
  */
 import { existsSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { pinnedPath } from "../../components/download.ts";
-import { releaseSuffix } from "../../components/release/format.ts";
-import { type SshConnection, shellQuote } from "../../components/ssh/connection.ts";
+import { pinnedPath } from "../../lib/download.ts";
+import { releaseSuffix } from "../../lib/release/format.ts";
+import { type SshConnection, shellQuote } from "../../lib/ssh/connection.ts";
 
 /** In one piece, in bytes. Each has a bound of its own. */
 const pieceBytes = 4 * 1024 * 1024;

@@ -2,9 +2,9 @@
  * Inputs and state of an operations toolchain, and the paths that it has on its VM.
  */
 import { z } from "zod";
+import { line, ownerName, plainName, plainUrl, word } from "../../lib/text.ts";
 import type { State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
-import { line, ownerName, plainName, plainUrl, word } from "../text.ts";
 
 /** Where a toolchain may be: below a directory of its own, for it is removed as a whole. */
 const prefixPattern = /^(\/[A-Za-z0-9_][\w.-]*){2,}$/;

@@ -2,7 +2,7 @@
  * Installs a release on an operations runner, and removes it again. Root owns all of it, the target user only runs it. Each
  * step looks first, so that a run that was cut off anywhere is gone on with by the next one.
  */
-import { type SshConnection, shellQuote } from "../../components/ssh/connection.ts";
+import { type SshConnection, shellQuote } from "../../lib/ssh/connection.ts";
 import type { Operation } from "../kind.ts";
 import { checkEgress, deliver, stagedArchive, withoutRoom } from "./operations-delivery.ts";
 import {

@@ -2,7 +2,7 @@
  * One look at an operations runner, in one round trip: what it runs, what is installed, whose it is. Changes nothing.
  */
 import { createHash } from "node:crypto";
-import { type SshConnection, shellQuote } from "../../components/ssh/connection.ts";
+import { type SshConnection, shellQuote } from "../../lib/ssh/connection.ts";
 import {
   dropInPath,
   dropInText,

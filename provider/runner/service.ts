@@ -5,13 +5,14 @@
 import { readFile } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
-import { fetchPinned } from "../../components/download.ts";
-import { isImage } from "../../components/runner/images.ts";
 import { isLabel } from "../../components/runner/labels.ts";
 import { binaryPath, type PlannedFile, planRunner } from "../../components/runner/plan.ts";
-import { connect, impatient, type SshConnection, withSsh } from "../../components/ssh/connection.ts";
-import type { SshTarget } from "../../components/ssh/dial.ts";
-import { forgetKeys, type HostKey, knownHostsFile, normalizeKey } from "../../components/ssh/known-hosts.ts";
+import { isImage } from "../../lib/container-image.ts";
+import { fetchPinned } from "../../lib/download.ts";
+import { connect, impatient, type SshConnection, withSsh } from "../../lib/ssh/connection.ts";
+import type { SshTarget } from "../../lib/ssh/dial.ts";
+import { forgetKeys, type HostKey, knownHostsFile, normalizeKey } from "../../lib/ssh/known-hosts.ts";
+import { plainName, plainUrl, publicKeyLine, word } from "../../lib/text.ts";
 import { failedChecks, intact } from "../host/checks.ts";
 import {
   egressPolicy,
@@ -23,7 +24,6 @@ import {
 } from "../host/fence-layer.ts";
 import { NotReady, type Operation, type ResourceKind, type State } from "../kind.ts";
 import { sshTarget } from "../ssh/target.ts";
-import { plainName, plainUrl, publicKeyLine, word } from "../text.ts";
 import { cloudInitDone } from "./cloud-init.ts";
 import { online } from "./online.ts";
 import { dialVm, refuseAddress } from "./vm-dial.ts";

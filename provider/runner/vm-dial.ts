@@ -5,11 +5,11 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
-import { hostOf } from "../../components/address.ts";
-import { connect, type Patience, type SshConnection } from "../../components/ssh/connection.ts";
-import { HostKeyMismatch, type SshTarget } from "../../components/ssh/dial.ts";
-import { type HostKey, knownMachines, normalizeKey } from "../../components/ssh/known-hosts.ts";
 import { ownerOf, refusal, type Taken } from "../../components/vm/whereabouts.ts";
+import { hostOf } from "../../lib/network/address.ts";
+import { connect, type Patience, type SshConnection } from "../../lib/ssh/connection.ts";
+import { HostKeyMismatch, type SshTarget } from "../../lib/ssh/dial.ts";
+import { type HostKey, knownMachines, normalizeKey } from "../../lib/ssh/known-hosts.ts";
 import type { Operation } from "../kind.ts";
 import { type HypervisorLook, lookAtHypervisor } from "./hypervisor-look.ts";
 import type { ServiceInputs } from "./service.ts";

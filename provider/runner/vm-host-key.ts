@@ -4,10 +4,10 @@
  * here and never asked of it: what a guest says of its own key may be another machine's.
  */
 
-import { impatient, type SshConnection, withSsh } from "../../components/ssh/connection.ts";
-import type { SshTarget } from "../../components/ssh/dial.ts";
-import { generateKeyPair } from "../../components/ssh/key-pair.ts";
-import { type HostKey, knownHostsFile, normalizeKey, pinKey } from "../../components/ssh/known-hosts.ts";
+import { impatient, type SshConnection, withSsh } from "../../lib/ssh/connection.ts";
+import type { SshTarget } from "../../lib/ssh/dial.ts";
+import { generateKeyPair } from "../../lib/ssh/key-pair.ts";
+import { type HostKey, knownHostsFile, normalizeKey, pinKey } from "../../lib/ssh/known-hosts.ts";
 
 const file = "/etc/ssh/ssh_host_ed25519_key";
 

@@ -1,9 +1,10 @@
 /**
  * Container images on a runner's VM: pulled before anything needs them, and a tag looked up once.
  */
-import { isPinned, pinnedReference } from "../../components/runner/images.ts";
+
 import type { PlannedImage } from "../../components/runner/plan.ts";
-import { type SshConnection, shellQuote } from "../../components/ssh/connection.ts";
+import { isPinned, pinnedReference } from "../../lib/container-image.ts";
+import { type SshConnection, shellQuote } from "../../lib/ssh/connection.ts";
 
 /** 400 MB over a line of two megabits a second. */
 const pullSeconds = 1800;

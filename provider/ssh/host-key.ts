@@ -2,9 +2,9 @@
  * `holdfast:ssh:HostKey`: the SSH host key of a machine that we make, so that its first contact is already checked.
  */
 import { z } from "zod";
-import { generateKeyPair } from "../../components/ssh/key-pair.ts";
+import { generateKeyPair } from "../../lib/ssh/key-pair.ts";
+import { publicKeyLine } from "../../lib/text.ts";
 import type { ResourceKind, State } from "../kind.ts";
-import { publicKeyLine } from "../text.ts";
 
 const inputs = z.strictObject({
   /** Comment of the public key, for example the machine's name. */

@@ -3,9 +3,9 @@
  * machine, checks the same key as whoever met the host first. What the workstation knows already stays: it may be newer.
  */
 import { z } from "zod";
-import { knownHostsFile, normalizeKey, recordedKeys, recordKey } from "../../components/ssh/known-hosts.ts";
+import { knownHostsFile, normalizeKey, recordedKeys, recordKey } from "../../lib/ssh/known-hosts.ts";
+import { publicKeyLine } from "../../lib/text.ts";
 import type { ProviderConfig } from "../kind.ts";
-import { publicKeyLine } from "../text.ts";
 import { sshTarget } from "./target.ts";
 
 const hypervisor = sshTarget.extend({ hostKey: publicKeyLine });

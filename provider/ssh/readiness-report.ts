@@ -2,7 +2,7 @@
  * What the readiness gate says: one message for the operator in the words that runbooks search for, and the evidence files of
  * a run. Pure.
  */
-import type { GateResult } from "../../components/readiness/gate.ts";
+import type { GateResult } from "../readiness/gate.ts";
 import type { ReadinessInputs } from "./readiness.ts";
 
 /** Group of the targets, in labels and names of evidence files. */

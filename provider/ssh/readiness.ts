@@ -3,10 +3,10 @@
  * the state; a refresh looks again, and what is no longer ready is drift.
  */
 import { z } from "zod";
-import { type GateResult, passGate } from "../../components/readiness/gate.ts";
-import type { Route } from "../../components/readiness/probe.ts";
+import { line, plainName, word } from "../../lib/text.ts";
 import { NotReady, type Operation, type ResourceKind, type State } from "../kind.ts";
-import { line, plainName, word } from "../text.ts";
+import { type GateResult, passGate } from "../readiness/gate.ts";
+import type { Route } from "../readiness/probe.ts";
 import { type GateStatus, gateEvidence, gateMessage, resultMessage } from "./readiness-report.ts";
 import { sshTarget } from "./target.ts";
 

@@ -2,8 +2,8 @@
  * Schema of an SSH target as resources take it.
  */
 import { z } from "zod";
-import { knownHostsName } from "../../components/ssh/known-hosts.ts";
-import { publicKeyLine } from "../text.ts";
+import { knownHostsName } from "../../lib/ssh/known-hosts.ts";
+import { publicKeyLine } from "../../lib/text.ts";
 
 /** Address or name of a machine. IPv6 without brackets. */
 const hostAddress = z

@@ -3,7 +3,7 @@
  */
 import * as pulumi from "@pulumi/pulumi";
 import { expect, test } from "vitest";
-import { recorded } from "../../components/preflight/recorded.ts";
+import { recorded } from "../../lib/preflight/recorded.ts";
 
 /** Answers the next questions with these, in their order. */
 async function answers(...script: (Error | object)[]) {

@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Check } from "../../components/preflight/check.ts";
+import type { Check } from "../../lib/preflight/check.ts";
 import { Engine } from "./engine.ts";
 
 const token = "planted-api-token-0123456789abcdef0123456789";

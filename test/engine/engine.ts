@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { parse, stringify } from "yaml";
-import { cacheDirectory } from "../../toolchain/cache.ts";
+import { cacheDirectory } from "../../lib/cache.ts";
+import { programParts } from "../../release/checkout.ts";
 import { ensureToolchain, type ToolName } from "../../toolchain/index.ts";
 
 const checkout = join(import.meta.dirname, "../..");
@@ -40,21 +41,7 @@ export class Engine {
     const root = mkdtempSync(join(tmpdir(), "holdfast-engine-"));
     const directory = join(root, "clone");
     mkdirSync(directory);
-    for (const part of [
-      "Pulumi.yaml",
-      "package.json",
-      "blueprints",
-      "cli",
-      "foundation",
-      "components",
-      "provider",
-      "ops-runner",
-      "platform-vm",
-      "runners",
-      "template-image",
-      "toolchain",
-      "test/engine/programs",
-    ]) {
+    for (const part of [...programParts.filter((part) => part !== "stacks"), "test/engine/programs"]) {
       cpSync(join(checkout, part), join(directory, part), { recursive: true, preserveTimestamps: true });
     }
     // The checkout's own stack files stay where they are: they may be those of a real site.

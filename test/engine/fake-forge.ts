@@ -1,7 +1,7 @@
 /**
  * A forge as the plugin sees it, small enough to watch: rows of runners, a record of who asked what, and faults in the way
  * of any request. It speaks the dialect of the version that it is given, in the shapes that Gitea 1.26 was seen to give
- * and that real Forgejos were recorded to give (test/unit/forgejo-contract.test.ts holds it against them). A real Gitea is
+ * and that real Forgejos were recorded to give (test/unit/provider/forge/forgejo-contract.test.ts holds it against them). A real Gitea is
  * met in the lab ring.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";

@@ -9,7 +9,7 @@ import { stringify } from "yaml";
 import { checkpointPath } from "../../cli/backend.ts";
 import type { StackPlace } from "../../cli/pulumi.ts";
 import { until } from "../../lab/wait.ts";
-import { cacheDirectory } from "../../toolchain/cache.ts";
+import { cacheDirectory } from "../../lib/cache.ts";
 import { Engine, type EngineResult } from "./engine.ts";
 
 /** What a test changes about a step. */

@@ -10,8 +10,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { z } from "zod";
+import { engineOn, secret } from "../fixtures/provider-client.fixture.ts";
 import { realNetbox } from "../real-netbox.ts";
-import { engineOn, secret } from "../unit/provider-client.fixture.ts";
 import {
   direct,
   inputsFor,

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { ownerField, releaseAfterField } from "../../components/netbox/names.ts";
+import { ownerField, releaseAfterField } from "../../lib/netbox/names.ts";
 import { realNetbox } from "../real-netbox.ts";
 import {
   change,

@@ -5,7 +5,7 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { managedTag, ownerField } from "../../components/netbox/names.ts";
+import { managedTag, ownerField } from "../../lib/netbox/names.ts";
 import { realNetbox } from "../real-netbox.ts";
 import {
   change,

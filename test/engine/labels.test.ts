@@ -5,7 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { labelName } from "../../components/runner/labels.ts";
-import { keyPair, operatorHome, type Received, sshHost } from "../unit/ssh-host.fixture.ts";
+import { keyPair, operatorHome, type Received, sshHost } from "../fixtures/ssh-host.fixture.ts";
 import { Engine } from "./engine.ts";
 import { FakeForge } from "./fake-forge.ts";
 

@@ -1,12 +1,12 @@
 /**
  * `holdfast netbox audit` with the real engine and a real NetBox: exit codes, what is found of records that were really made,
- * and that nothing but GET is sent. Every kind of finding is in test/unit/netbox-audit.test.ts.
+ * and that nothing but GET is sent. Every kind of finding is in test/unit/cli/netbox-audit.test.ts.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { identityDigest } from "../../components/netbox/identity.ts";
-import type { Check } from "../../components/preflight/check.ts";
+import { identityDigest } from "../../lib/netbox/identity.ts";
+import type { Check } from "../../lib/preflight/check.ts";
+import { nowhere } from "../fixtures/loopback.fixture.ts";
 import { realNetbox } from "../real-netbox.ts";
-import { nowhere } from "../unit/loopback.fixture.ts";
 import { Engine } from "./engine.ts";
 import { type Access, ownName, pluginFor, proxyTo, recordOf, restOf } from "./vm-record.fixture.ts";
 

@@ -3,8 +3,8 @@
  * Does not prove anything of another version than the lab's.
  */
 import { describe, expect, it } from "vitest";
-import { checkContract } from "../../components/contracts/contract.ts";
-import { netboxContract } from "../../components/contracts/netbox.ts";
+import { checkContract } from "../../lib/contracts/contract.ts";
+import { netboxContract } from "../../lib/contracts/netbox.ts";
 import { NetboxApi } from "../../provider/netbox/api.ts";
 import { bootstrapNetbox } from "../../provider/netbox/bootstrap.ts";
 import { realNetbox } from "../real-netbox.ts";

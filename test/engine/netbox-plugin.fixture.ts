@@ -2,14 +2,14 @@
  * Reservations through the plugin's real server, against the real NetBox of the test run: each test has a subnet of its own.
  */
 import { z } from "zod";
-import { type IpIdentity, identityDigest } from "../../components/netbox/identity.ts";
-import { type IpPool, withPrefixLength } from "../../components/netbox/ip-pool.ts";
+import { type IpIdentity, identityDigest } from "../../lib/netbox/identity.ts";
+import { type IpPool, withPrefixLength } from "../../lib/netbox/ip-pool.ts";
 import { NetboxApi } from "../../provider/netbox/api.ts";
 import { byIdentity, type IpAddress, ipAddress, ipAddresses } from "../../provider/netbox/ip-address.ts";
 import { ipReservationKind } from "../../provider/netbox/ip-reservation.ts";
 import type { OpenNetbox } from "../../provider/netbox/session.ts";
 import type { Catalogue } from "../../provider/server.ts";
-import { engineFor, raw, secret, unknown } from "../unit/provider-client.fixture.ts";
+import { engineFor, raw, secret, unknown } from "../fixtures/provider-client.fixture.ts";
 
 export const reservationType = "holdfast:netbox:IpReservation";
 

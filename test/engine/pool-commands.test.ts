@@ -5,8 +5,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Check } from "../../components/preflight/check.ts";
-import { keyPair, type StandIn, sshServer } from "../unit/ssh-host.fixture.ts";
+import type { Check } from "../../lib/preflight/check.ts";
+import { keyPair, type StandIn, sshServer } from "../fixtures/ssh-host.fixture.ts";
 import { PoolSite, up, vm } from "./pool-site.fixture.ts";
 
 let site: PoolSite;

@@ -5,9 +5,9 @@
  * a real Proxmox VE agrees.
  */
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
-import { ownerDescription } from "../../components/owner/mark.ts";
-import type { Check } from "../../components/preflight/check.ts";
 import type { SimulatedVm } from "../../lab/proxmox/state.ts";
+import { ownerDescription } from "../../lib/owner-mark.ts";
+import type { Check } from "../../lib/preflight/check.ts";
 import { PoolSite, up, vm } from "./pool-site.fixture.ts";
 
 const owner = "site.platform-vm.dev-apps";

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { parse } from "yaml";
 import type { SimulatedVm } from "../../lab/proxmox/state.ts";
-import { keyPair, type StandIn, sshServer } from "../unit/ssh-host.fixture.ts";
+import { keyPair, type StandIn, sshServer } from "../fixtures/ssh-host.fixture.ts";
 import { PoolSite, up, vm } from "./pool-site.fixture.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "holdfast-snippets-"));

@@ -5,11 +5,11 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { killSession } from "../../cli/blueprint/session.ts";
-import { ownerDescription, ownerMark } from "../../components/owner/mark.ts";
 import { templateTags } from "../../components/template/plan.ts";
 import { type ProxmoxOptions, type SimulatedProxmox, startProxmox } from "../../lab/proxmox/simulator.ts";
 import { until } from "../../lab/wait.ts";
-import { keyPair, type StandIn, sshServer } from "../unit/ssh-host.fixture.ts";
+import { ownerDescription, ownerMark } from "../../lib/owner-mark.ts";
+import { keyPair, type StandIn, sshServer } from "../fixtures/ssh-host.fixture.ts";
 import { Engine } from "./engine.ts";
 
 const project = "platform-vm";

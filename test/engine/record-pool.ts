@@ -5,8 +5,8 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { generateKeyPair } from "../../components/ssh/key-pair.ts";
-import { runMain } from "../../toolchain/failure.ts";
+import { runMain } from "../../lib/failure.ts";
+import { generateKeyPair } from "../../lib/ssh/key-pair.ts";
 import { Engine } from "./engine.ts";
 import {
   configureRecorded,

@@ -4,8 +4,8 @@
  */
 import { describe, expect, it, vi } from "vitest";
 import { hardDeleteVariable } from "../../provider/netbox/vm-retire.ts";
+import { nowhere } from "../fixtures/loopback.fixture.ts";
 import { realNetbox } from "../real-netbox.ts";
-import { nowhere } from "../unit/loopback.fixture.ts";
 import {
   type Access,
   type Fault,

@@ -13,7 +13,7 @@ import { onTestFinished, vi } from "vitest";
 import { latestRun } from "../../cli/evidence.ts";
 import { catalogue } from "../../provider/catalogue.ts";
 import { Recorder } from "../../provider/evidence/recorder.ts";
-import { engineFor, raw, secret } from "../unit/provider-client.fixture.ts";
+import { engineFor, raw, secret } from "../fixtures/provider-client.fixture.ts";
 
 export const recordType = "holdfast:netbox:VirtualMachineRecord";
 export const owner = "home.platform-vm.dev-apps";

@@ -16,7 +16,7 @@ import { ensureNetboxSoftware, missingForNetbox } from "../../lab/netbox/softwar
 import { missingPrerequisites } from "../../lab/prerequisites.ts";
 import { siteDown } from "../../lab/site.ts";
 import { configureStack, deploy, pulumi, type Workspace } from "../../lab/workspace.ts";
-import { cacheDirectory } from "../../toolchain/cache.ts";
+import { cacheDirectory } from "../../lib/cache.ts";
 
 const siteName = "t-lvpool";
 const missing = missingPrerequisites().filter((what) => !what.startsWith("package "));

@@ -6,8 +6,6 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
-import { packRelease } from "../../components/release/archive.ts";
-import type { ReleaseEntry } from "../../components/release/format.ts";
 import { cgroupPath } from "../../lab/cgroups.ts";
 import type { CommandResult } from "../../lab/command.ts";
 import { ensureHostImage } from "../../lab/images/images.ts";
@@ -20,6 +18,8 @@ import type { SimulatedVm } from "../../lab/proxmox/state.ts";
 import { execInRoot, type RootSystem } from "../../lab/root-system.ts";
 import { sshdProcess } from "../../lab/sshd.ts";
 import { configureStack, openWorkspace, pulumi, type Workspace } from "../../lab/workspace.ts";
+import type { ReleaseEntry } from "../../lib/release/format.ts";
+import { packRelease } from "../../release/archive.ts";
 import { ensureToolchain } from "../../toolchain/index.ts";
 
 /** The stack under test. */

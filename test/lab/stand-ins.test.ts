@@ -6,12 +6,12 @@ import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { forgejoCommand } from "../../components/forge/forgejo-command.ts";
 import { ForgeClient, type ForgeJob } from "../../lab/forge-client.ts";
 import { missingPrerequisites } from "../../lab/prerequisites.ts";
 import { type Site, siteDown, siteUp } from "../../lab/site.ts";
 import { runnerProgramText } from "../../lab/stand-ins/runner-program.ts";
 import { until } from "../../lab/wait.ts";
+import { forgejoCommand } from "../../lib/forge/forgejo-command.ts";
 
 const missing = missingPrerequisites().filter((item) => !item.startsWith("package "));
 const name = "t-runner";

@@ -3,11 +3,11 @@
  */
 import { chmodSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
+import { run } from "../../lib/run.ts";
 import type { Component } from "../component.ts";
 import { type Archive, downloaded } from "../download.ts";
 import { copyWritable, type GoBuild, goBuild, moduleDirectory, sourceFiles } from "../go-build.ts";
 import { platform, versions } from "../pins.ts";
-import { run } from "../run.ts";
 import { foundOnPath } from "../search-path.ts";
 
 const { gitea } = versions;

@@ -3,11 +3,11 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { run } from "../../lib/run.ts";
 import type { Component } from "../component.ts";
 import { type Archive, downloaded } from "../download.ts";
 import { type AdaptedModule, type GoBuild, goBuild, goBuildAdapted, sourceFiles } from "../go-build.ts";
 import { platform, versions } from "../pins.ts";
-import { run } from "../run.ts";
 import { foundOnPath } from "../search-path.ts";
 import { readZipEntry } from "../unzip.ts";
 

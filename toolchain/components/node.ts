@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import { run } from "../../lib/run.ts";
 import type { Component, Way } from "../component.ts";
-import { run } from "../run.ts";
 
 /** Release lines that are maintained for years. */
 type Line = 22 | 24;

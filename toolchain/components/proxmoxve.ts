@@ -5,11 +5,11 @@
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { run } from "../../lib/run.ts";
 import type { Component } from "../component.ts";
 import { type Archive, downloaded } from "../download.ts";
 import { type GoBuild, goBuild, sourceDirectory, sourceFiles } from "../go-build.ts";
 import { platform, versions } from "../pins.ts";
-import { run } from "../run.ts";
 import { foundOnPath } from "../search-path.ts";
 
 const { proxmoxve } = versions;

@@ -5,6 +5,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { run } from "../../lib/run.ts";
 import type { Component, Way } from "../component.ts";
 import { type Archive, downloaded } from "../download.ts";
 import {
@@ -18,7 +19,6 @@ import {
 } from "../go-build.ts";
 import { patchFile } from "../patch.ts";
 import { platform, versions } from "../pins.ts";
-import { run } from "../run.ts";
 import { foundOnPath } from "../search-path.ts";
 
 const { pulumi, languageHost } = versions;

@@ -5,7 +5,7 @@
 import { existsSync, lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { knownHostsFile } from "../../../components/ssh/known-hosts.ts";
+import { knownHostsFile } from "../../../lib/ssh/known-hosts.ts";
 import { evidenceRoot } from "../../../provider/evidence/directory.ts";
 import { hasState, outputsAlone, readCheckpoint } from "../../backend.ts";
 import { readRecord } from "../../blueprint/record.ts";

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
-import { consume } from "../../../../components/contracts/contract.ts";
-import { siteContract } from "../../../../components/contracts/site.ts";
+import { consume } from "../../../../lib/contracts/contract.ts";
+import { siteContract } from "../../../../lib/contracts/site.ts";
 
 const config = new pulumi.Config();
 const site = await consume(siteContract, { stack: config.get("stack"), file: config.get("file") });

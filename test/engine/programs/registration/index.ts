@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import { HoldfastProvider, HostKey, RunnerRegistration } from "../../../../components/plugin/resources.ts";
-import { recorded } from "../../../../components/preflight/recorded.ts";
+import { recorded } from "../../../../lib/preflight/recorded.ts";
 
 const config = new pulumi.Config();
 const provider = new HoldfastProvider("holdfast", {

@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 
 // In a clone this is in a folder beside it, as the programs that are shipped are, and starts as quickly as they do.
-const { deferPackages } = await import(new URL("../components/program/deferred.js", import.meta.url));
+const { deferPackages } = await import(new URL("../lib/program/deferred.js", import.meta.url));
 deferPackages();
 const pulumi = await import("@pulumi/pulumi");
 

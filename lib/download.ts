@@ -1,0 +1,84 @@
+/**
+ * Downloads that are believed only when their SHA-256 is the expected one. Kept by digest outside the checkout.
+ */
+import { createHash, randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { open as openFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { Readable, Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { fileURLToPath } from "node:url";
+import { cacheDirectory } from "./cache.ts";
+
+/** Bound on one download, in milliseconds: an hour fetches 600 MB over 1.4 Mbit/s. */
+const downloadMs = 3_600_000;
+
+/** Bytes of one download: more than an image of an operating system has, and less than a disk. */
+const mostBytes = 32 * 1024 ** 3;
+
+/** What to fetch. */
+export interface PinnedFile {
+  /** `https://`, `http://` or `file://`. */
+  url: string;
+  /** Expected SHA-256, 64 hexadecimal digits. */
+  sha256: string;
+}
+
+/** Path at which a pinned file is kept once it was fetched. Decided by its digest alone. */
+export function pinnedPath(file: PinnedFile, suffix: string): string {
+  return `${cacheDirectory("downloads")}/${file.sha256}${suffix}`;
+}
+
+/**
+ * Fetches the file unless it is there already. A file with another digest, or without an end, is deleted and refused.
+ * @param most bytes that it may have, for tests.
+ * @returns the path of the verified file.
+ */
+export async function fetchPinned(file: PinnedFile, suffix: string, most = mostBytes): Promise<string> {
+  const path = pinnedPath(file, suffix);
+  if (existsSync(path)) return path;
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const partial = `${path}.${randomUUID()}.partial`;
+  try {
+    const found = await copyAndHash(file.url, partial, most);
+    if (found !== file.sha256) {
+      throw new Error(
+        `${file.url} has SHA-256 ${found}, expected ${file.sha256}: either the file changed upstream or the pin is wrong; nothing was used`,
+      );
+    }
+    renameSync(partial, path);
+    return path;
+  } finally {
+    rmSync(partial, { force: true });
+  }
+}
+
+async function copyAndHash(url: string, path: string, most: number): Promise<string> {
+  const hash = createHash("sha256");
+  let size = 0;
+  const meter = new Transform({
+    transform(chunk, _encoding, done) {
+      size += chunk.length;
+      if (size > most) return done(new Error(`${url} is longer than ${most} bytes; nothing of it was kept`));
+      hash.update(chunk);
+      done(null, chunk);
+    },
+  });
+  // Made before anything can fail: a stream that opens it later could make it again after its removal.
+  const sink = await openFile(path, "wx", 0o600);
+  try {
+    await pipeline(await open(url), meter, sink.createWriteStream());
+  } finally {
+    await sink.close();
+  }
+  return hash.digest("hex");
+}
+
+async function open(url: string): Promise<Readable> {
+  if (url.startsWith("file:")) return (await openFile(fileURLToPath(url))).createReadStream();
+  const response = await fetch(url, { signal: AbortSignal.timeout(downloadMs) }).catch((error: Error) => {
+    throw new Error(`cannot download ${url}: ${(error.cause as Error | undefined)?.message ?? error.message}`);
+  });
+  if (!response.ok || !response.body) throw new Error(`cannot download ${url}: the server answered ${response.status}`);
+  return Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
+}
