@@ -50,8 +50,8 @@ export function initBlueprint(
  */
 export function validateBlueprint(options: BlueprintOptions): number {
   const { ref, file } = options;
-  const said = options.env !== undefined || (process.env[environmentVariable] ?? "") !== "";
-  const loaded = loadBlueprint({ ref, file }, said ? environment(options) : "env");
+  const given = options.env !== undefined || (process.env[environmentVariable] ?? "") !== "";
+  const loaded = loadBlueprint({ ref, file }, given ? environment(options) : "env");
   const open = file === undefined ? loaded.problems.filter(({ placeholder }) => placeholder) : [];
   refuse(
     loaded,
@@ -165,7 +165,7 @@ async function show(
 ): Promise<number> {
   const result = await interruptible(work);
   if (json) out({ ref: loaded.plan.ref, env: loaded.plan.env, ...result });
-  const said = {
+  const given = {
     ok: `✓ ${verb} of ${loaded.plan.ref} is done`,
     failed: `✗ ${verb} stopped`,
     interrupted: `✗ ${verb} was interrupted`,
@@ -177,7 +177,7 @@ async function show(
     result.status === "ok"
       ? []
       : [`  next: once that is mended, the same command goes on from there: ${command} --execute`];
-  process.stderr.write(`\n${[...lines, said[result.status], ...next, `evidence: ${result.evidence}`].join("\n")}\n`);
+  process.stderr.write(`\n${[...lines, given[result.status], ...next, `evidence: ${result.evidence}`].join("\n")}\n`);
   return { ok: 0, failed: 1, interrupted }[result.status];
 }
 

@@ -127,7 +127,7 @@ async function follow(
   // Its paths as they will be here, when it is over.
   const lines = new Lines((line) => void process.stderr.write(rebased(job, line)));
   const end = await followJob(job, contract, interrupt, {
-    said: (chunk) => lines.add(chunk),
+    onOutput: (chunk) => lines.add(chunk),
     note: (text) => void process.stderr.write(`! ${text}\n`),
   }).finally(() => lines.end());
   process.stdout.write(rebased(job, end.answer.toString("utf8")));

@@ -3,7 +3,7 @@
  * checkpoint has. Pure.
  */
 
-import { standingVms } from "../components/pool/checkpoint.ts";
+import { deployedVms } from "../components/pool/checkpoint.ts";
 import { componentName, hostKeyType, vmPart } from "../components/pool/state-names.ts";
 import { vmsContract } from "../lib/contracts/vms.ts";
 import type { StateResource } from "./stack.ts";
@@ -25,7 +25,7 @@ export interface Machine {
 
 /** The machines that a state knows, by logical name. */
 export function machinesIn(resources: readonly StateResource[]): Record<string, Machine> {
-  return { ...publishedIn(resources), ...standingMachines(resources) };
+  return { ...publishedIn(resources), ...deployedMachines(resources) };
 }
 
 /** What the stack exports as `vms@1`; undefined where no update has come so far since it was made. */
@@ -41,9 +41,9 @@ export function publishedIn(resources: readonly StateResource[]): Record<string,
 }
 
 /** What the checkpoint has: true of what stands, whatever came of the last update. */
-export function standingMachines(resources: readonly StateResource[]): Record<string, Machine> {
+export function deployedMachines(resources: readonly StateResource[]): Record<string, Machine> {
   const byUrn = Object.fromEntries(resources.map((resource) => [resource.urn, resource]));
-  const machines = standingVms(byUrn).map(({ key, name, vmId }): [string, Machine] => {
+  const machines = deployedVms(byUrn).map(({ key, name, vmId }): [string, Machine] => {
     const vm = outputsOf(resources.find(({ urn }) => urn.endsWith(`::${componentName(key)}-vm`)));
     const component = outputsOf(resources.find(({ urn }) => urn.endsWith(`::${componentName(key)}`)));
     const text = (value: unknown) => (typeof value === "string" ? value : "");

@@ -59,7 +59,7 @@ export async function heldIn(
     const api = await netboxApi({ config, signal, log });
     return await read(api, believed);
   } catch (error) {
-    if (error instanceof NetboxError && error.status === 400 && /valid choice/.test(error.said)) {
+    if (error instanceof NetboxError && error.status === 400 && /valid choice/.test(error.serverMessage)) {
       throw new Failure(
         `NetBox at ${url} has no tag ${managedTag.slug}: it was never made ready`,
         `holdfast netbox bootstrap --url ${url}`,

@@ -22,7 +22,7 @@ export interface OpsRunnerLook {
   /** Configuration, contracts and plan; what holds on the VM. */
   required: Check[];
   /** The way to the VM, where one is known: an update of its pool may open it yet. */
-  way?: Check;
+  route?: Check;
 }
 
 /**
@@ -56,8 +56,8 @@ export async function readOpsRunnerStack(
   );
   const required = [...parsed.checks, ...vms.checks, ...planned.checks];
   if (!planned.value) return { required };
-  const { way, there } = await look(inputsOf(planned.value));
-  return { required: [...required, ...there], way };
+  const { route, there } = await look(inputsOf(planned.value));
+  return { required: [...required, ...there], route };
 }
 
 /** What the plugin would get, without a release that has to be built first. */

@@ -12,7 +12,7 @@ import { apiCheck, type NodeNeeds, nodeChecks } from "../provider/proxmox/node-c
 import { poolChecks } from "../provider/proxmox/pool-preflight.ts";
 import { snippetStorage } from "../provider/proxmox/snippet-storage.ts";
 import type { Pool, PoolStack } from "./pool-stack.ts";
-import { wayCheck } from "./preflight-access.ts";
+import { routeCheck } from "./preflight-access.ts";
 
 /** Bound on all questions together, in milliseconds; each has a shorter one of its own. */
 const boundMs = 60_000;
@@ -20,9 +20,9 @@ const boundMs = 60_000;
 /** Looks at the cluster. Never throws: what cannot be looked at is a check too. */
 export async function clusterChecks({
   place,
-  standing,
+  deployed,
   pool,
-}: Pick<PoolStack, "place" | "standing" | "pool">): Promise<Check[]> {
+}: Pick<PoolStack, "place" | "deployed" | "pool">): Promise<Check[]> {
   const what = "the cluster has what the pool needs";
   const { config, plan, chosen } = pool ?? {};
   if (!config || plan?.placement !== "proxmox" || !chosen) {
@@ -32,7 +32,7 @@ export async function clusterChecks({
   const { check, version } = await apiCheck(api);
   if (version === undefined) return [check];
   const stack = `${place.project}/${place.stack}`;
-  const wanted = planPreflight(plan, chosen, standing, { stack, reference: config.template_state_ref });
+  const wanted = planPreflight(plan, chosen, deployed, { stack, reference: config.template_state_ref });
   const parts = await Promise.all([
     poolChecks(api, wanted),
     snippetChecks(api, plan, wanted.snippets),
@@ -44,8 +44,8 @@ export async function clusterChecks({
 /** Whether user data can be written: the storage takes it, and the host takes the login. */
 async function snippetChecks(api: ProxmoxApi, { snippets }: ProxmoxPlan, wanted?: WantedSnippets): Promise<Check[]> {
   if (!snippets || !wanted) return [];
-  const way = wayCheck("the Proxmox host, which writes user data,", snippets.host);
-  const [{ checks }, login] = await Promise.all([snippetStorage(api, wanted), way]);
+  const route = routeCheck("the Proxmox host, which writes user data,", snippets.host);
+  const [{ checks }, login] = await Promise.all([snippetStorage(api, wanted), route]);
   return [...checks, login];
 }
 
@@ -74,7 +74,7 @@ export function nodeNeeds({
     return {
       node,
       storages: disks.map((id) => ({ id, content: "images", fix: "set datastore_id, of the pool or of the VM" })),
-      bridges: [...new Set(here.flatMap(({ cards }) => cards.map(({ bridge }) => bridge)))],
+      bridges: [...new Set(here.flatMap(({ nics }) => nics.map(({ bridge }) => bridge)))],
       bridgeFix: "set the bridge of the card, in vms or interfaces",
     };
   });

@@ -15,14 +15,21 @@ const boundMs = 60_000;
 
 /**
  * Looks. Never throws: what cannot be looked at is a check too.
- * @param anew whether the VMs that stand are about to be destroyed.
+ * @param forRebuild whether the VMs that stand are about to be destroyed.
  */
-export async function placementChecks({ place, resources, standing, pool }: PoolStack, anew = false): Promise<Check[]> {
-  if (pool?.plan.placement === "libvirt") return hostChecks(pool.plan, resources, anew);
-  return clusterChecks({ place, standing, pool });
+export async function placementChecks(
+  { place, resources, deployed, pool }: PoolStack,
+  forRebuild = false,
+): Promise<Check[]> {
+  if (pool?.plan.placement === "libvirt") return hostChecks(pool.plan, resources, forRebuild);
+  return clusterChecks({ place, deployed, pool });
 }
 
-async function hostChecks(plan: LibvirtPlan, resources: readonly StateResource[], anew: boolean): Promise<Check[]> {
+async function hostChecks(
+  plan: LibvirtPlan,
+  resources: readonly StateResource[],
+  forRebuild: boolean,
+): Promise<Check[]> {
   const wanted = planPreflight(plan, recordedIn(resources));
-  return (await preflightChecks(wanted, { signal: AbortSignal.timeout(boundMs), anew })).checks;
+  return (await preflightChecks(wanted, { signal: AbortSignal.timeout(boundMs), forRebuild })).checks;
 }

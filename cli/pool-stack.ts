@@ -3,7 +3,7 @@
  * plan with what stands. Whatever is wrong comes as a check.
  */
 
-import { type StandingVm, standingVms } from "../components/pool/checkpoint.ts";
+import { type DeployedVm, deployedVms } from "../components/pool/checkpoint.ts";
 import type { Refused } from "../components/pool/disks.ts";
 import { judgeVmSet } from "../components/pool/vm-set.ts";
 import { parseConfig } from "../lib/config/strict.ts";
@@ -42,7 +42,7 @@ export interface Pool {
 export interface PoolStack {
   place: StackPlace;
   resources: StateResource[];
-  standing: StandingVm[];
+  deployed: DeployedVm[];
   /** What was looked at so far. */
   checks: Check[];
   /** What an update would replace by new, empty disks or VMs, and refuses to; a rebuild makes new ones on purpose. */
@@ -54,20 +54,20 @@ export interface PoolStack {
 /** @throws Failure when Pulumi does not give the stack. */
 export async function readPoolStack(pulumi: Pulumi, place: StackPlace): Promise<PoolStack> {
   const { values, resources } = await readStack(pulumi, place);
-  const standing = standingVms(Object.fromEntries(resources.map((resource) => [resource.urn, resource])));
+  const deployed = deployedVms(Object.fromEntries(resources.map((resource) => [resource.urn, resource])));
   const checks: Check[] = [];
-  const pool = await understood(pulumi, place, { values, standing }, (more) => checks.push(...more));
-  const refused = pool && refusals(standing, pool.plan, place.stack);
-  if (pool && refused) checks.push(...guardChecks(place, standing, pool.plan, refused.always));
-  const lost = (refused?.butByRebuild ?? []).map((one) => refusedCheck(place, one));
-  return { place, resources, standing, checks, lost, pool };
+  const pool = await understood(pulumi, place, { values, deployed }, (more) => checks.push(...more));
+  const refused = pool && refusals(deployed, pool.plan, place.stack);
+  if (pool && refused) checks.push(...guardChecks(place, deployed, pool.plan, refused.always));
+  const lost = (refused?.rebuildOnly ?? []).map((one) => refusedCheck(place, one));
+  return { place, resources, deployed, checks, lost, pool };
 }
 
 /** Follows the program from key to plan, as far as it comes. */
 async function understood(
   pulumi: Pulumi,
   place: StackPlace,
-  { values, standing }: { values: Record<string, string>; standing: readonly StandingVm[] },
+  { values, deployed }: { values: Record<string, string>; deployed: readonly DeployedVm[] },
   report: (checks: Check[]) => void,
 ): Promise<Pool | undefined> {
   const stack: ConfiguredStack = { ...place, shape: platformVmConfig };
@@ -102,7 +102,7 @@ async function understood(
   const known = { config, siteEnv: site.value?.env };
   if (plan.placement !== "proxmox") return { ...known, plan, chosen: undefined };
   const chosen = await attempt("every VM has its template and its node", stack, async () =>
-    chooseTemplates(plan, config, await publishedTemplates(pulumi, plan, config), place, standing),
+    chooseTemplates(plan, config, await publishedTemplates(pulumi, plan, config), place, deployed),
   );
   report(chosen.checks);
   return { ...known, plan, chosen: chosen.value };
@@ -120,14 +120,14 @@ async function publishedTemplates(pulumi: Pulumi, { templateStack, env }: Proxmo
 /** What a change would take away from people who use what stands. */
 export function guardChecks(
   place: StackPlace,
-  standing: readonly StandingVm[],
+  deployed: readonly DeployedVm[],
   { vms, permission }: { vms: readonly Pick<PlannedVm, "key">[]; permission: PoolPlan["permission"] },
   refused: readonly Refused[],
 ): Check[] {
   const { project, stack } = place;
   const verdict = judgeVmSet(
     `${project}/${stack}`,
-    standing.map(({ key }) => key),
+    deployed.map(({ key }) => key),
     vms.map(({ key }) => key),
     permission,
   );

@@ -19,12 +19,12 @@ import type { Machine } from "./machines.ts";
 export async function accessChecks(
   stack: string,
   { readiness, jump, bastion }: Pick<PoolPlan, "readiness" | "jump" | "bastion">,
-  standing: Readonly<Record<string, Machine>>,
+  deployed: Readonly<Record<string, Machine>>,
   hostKeys: Readonly<Record<string, string>> = {},
 ): Promise<Check[]> {
-  const ways = [
-    ...(jump ? [wayCheck("the jump host", jump)] : []),
-    ...(bastion ? [wayCheck("the bastion", bastion)] : []),
+  const sshRoutes = [
+    ...(jump ? [routeCheck("the jump host", jump)] : []),
+    ...(bastion ? [routeCheck("the bastion", bastion)] : []),
   ];
   const routes: Route[] = [
     { kind: "direct" },
@@ -32,12 +32,12 @@ export async function accessChecks(
     ...(bastion ? [{ kind: "bastion" as const, over: bastion }] : []),
   ];
   // Before the VMs: the first contact with a jump host is made once.
-  const looked = await Promise.all(ways);
-  return [...looked, ...(await machineChecks(stack, readiness, routes, { standing, hostKeys }))];
+  const looked = await Promise.all(sshRoutes);
+  return [...looked, ...(await machineChecks(stack, readiness, routes, { deployed, hostKeys }))];
 }
 
 /** Whether a machine answers and takes the login. */
-export async function wayCheck(name: string, target: SshTarget): Promise<Check> {
+export async function routeCheck(name: string, target: SshTarget): Promise<Check> {
   const { user, host, port, stack } = target;
   const what = `${name} ${user}@${host}:${port} takes the login`;
   const known = () => recordedKeys(knownHostsFile(stack), host, port)[0];
@@ -61,10 +61,10 @@ async function machineChecks(
   stack: string,
   readiness: PoolPlan["readiness"],
   routes: readonly Route[],
-  { standing, hostKeys }: { standing: Readonly<Record<string, Machine>>; hostKeys: Readonly<Record<string, string>> },
+  { deployed, hostKeys }: { deployed: Readonly<Record<string, Machine>>; hostKeys: Readonly<Record<string, string>> },
 ): Promise<Check[]> {
   const { target_port: port, user, connectivity_timeout_s: timeoutSeconds } = readiness;
-  const all = Object.entries(standing).sort(([one], [other]) => one.localeCompare(other));
+  const all = Object.entries(deployed).sort(([one], [other]) => one.localeCompare(other));
   const targets = all.flatMap(([name, { address: host }]) =>
     host === "" ? [] : [{ name, host, port, user, stack, hostKey: hostKeys[name] }],
   );

@@ -4,7 +4,7 @@
  */
 import type { Check } from "../lib/preflight/check.ts";
 import { exitCode, printTable } from "./check-table.ts";
-import { hostKeysIn, standingMachines } from "./machines.ts";
+import { deployedMachines, hostKeysIn } from "./machines.ts";
 import { opsRunnerProject, readOpsRunnerStack } from "./ops-runner-stack.ts";
 import { netboxChecks } from "./pool-netbox.ts";
 import { placementChecks } from "./pool-placement.ts";
@@ -65,12 +65,12 @@ async function accessOf({ place, resources, pool }: PoolStack): Promise<Check[]>
   const what = "the ways to the VMs, and the VMs that stand, answer over SSH";
   if (!pool) return [{ what, status: "skipped", found: "not looked at: the configuration cannot be used" }];
   if (!pool.plan.readiness.enabled) return [];
-  return accessChecks(`${place.project}/${place.stack}`, pool.plan, standingMachines(resources), hostKeysIn(resources));
+  return accessChecks(`${place.project}/${place.stack}`, pool.plan, deployedMachines(resources), hostKeysIn(resources));
 }
 
 async function operationsRunner(pulumi: Pulumi, place: StackPlace): Promise<Looked> {
-  const [{ required, way }, evidence] = await Promise.all([readOpsRunnerStack(pulumi, place), evidenceCheck()]);
-  return { required: [sshKeyCheck(), ...required], optional: [...(way ? [way] : []), evidence] };
+  const [{ required, route }, evidence] = await Promise.all([readOpsRunnerStack(pulumi, place), evidenceCheck()]);
+  return { required: [sshKeyCheck(), ...required], optional: [...(route ? [route] : []), evidence] };
 }
 
 async function templates(pulumi: Pulumi, place: StackPlace): Promise<Looked> {

@@ -42,7 +42,7 @@ type Machines = z.infer<typeof machines>;
 export type RebuildRecord = z.infer<typeof record>;
 
 /** The last rebuild of a stack, if it did not succeed, and its run. */
-export function cutOff({ project, stack }: StackPlace): { run: string; before: Machines } | undefined {
+export function interrupted({ project, stack }: StackPlace): { run: string; before: Machines } | undefined {
   const last = runsOf(project, stack).findLast((directory) => existsSync(join(directory, rebuildName)));
   if (last === undefined) return undefined;
   const { data } = record.safeParse(parsed(join(last, rebuildName)));

@@ -8,7 +8,7 @@ import { failures } from "../lib/preflight/check.ts";
 import { fingerprint, forgetKeys, knownHostsFile, recordedKeys } from "../lib/ssh/known-hosts.ts";
 import { catalogue } from "../provider/catalogue.ts";
 import { Recorder } from "../provider/evidence/recorder.ts";
-import { hostKeysIn, type Machine, machinesIn, publishedIn, standingMachines } from "./machines.ts";
+import { deployedMachines, hostKeysIn, type Machine, machinesIn, publishedIn } from "./machines.ts";
 import { netboxChecks } from "./pool-netbox.ts";
 import { placementChecks } from "./pool-placement.ts";
 import { type Pool, type PoolStack, poolProject, readPoolStack } from "./pool-stack.ts";
@@ -17,7 +17,7 @@ import { Pulumi, type StackPlace, stackPlace } from "./pulumi.ts";
 import {
   changes,
   changeTable,
-  cutOff,
+  interrupted,
   type RebuildRecord,
   type RecordedMachine,
   rebuildName,
@@ -129,7 +129,7 @@ class Rebuild {
     const there = machinesIn(resources);
     this.doomed = Object.values(there);
     const published = Object.entries(publishedIn(resources) ?? {});
-    const earlier = cutOff(this.place);
+    const earlier = interrupted(this.place);
     const goesOn = earlier && published.every(([key, { identity }]) => earlier.before[key]?.identity === identity);
     this.record.before = { ...this.withHostKeys(there, resources), ...(goesOn ? earlier.before : {}) };
     if (goesOn) this.record.continues = earlier.run;
@@ -163,7 +163,7 @@ class Rebuild {
       const resources = resourcesIn(await this.pulumi.ask(this.place, ["stack", "export"]));
       if (name === "destroy") this.forgetHostKeys(resources);
       // What was published is of before, until an update succeeds.
-      this.record.after = this.withHostKeys(succeeded ? machinesIn(resources) : standingMachines(resources), resources);
+      this.record.after = this.withHostKeys(succeeded ? machinesIn(resources) : deployedMachines(resources), resources);
       return succeeded;
     } catch (error) {
       // Something was changed by now: it ends as a rebuild that failed, and goes on as one.
@@ -194,9 +194,9 @@ class Rebuild {
 
   /** The host keys of machines that are gone: the next one at that address has another, and is met for the first time. */
   private forgetHostKeys(resources: readonly StateResource[]): void {
-    const standing = new Set(Object.values(standingMachines(resources)).map(({ id }) => id));
+    const deployed = new Set(Object.values(deployedMachines(resources)).map(({ id }) => id));
     for (const { id, address } of [...this.doomed, ...Object.values(this.record.before)]) {
-      if (address !== "" && !standing.has(id)) forgetKeys(this.knownHosts, address, this.port);
+      if (address !== "" && !deployed.has(id)) forgetKeys(this.knownHosts, address, this.port);
     }
   }
 
@@ -221,7 +221,7 @@ class Rebuild {
   private write(): void {
     let reason = "";
     const content = { [rebuildName]: `${JSON.stringify(this.record, null, 2)}\n` };
-    const written = this.recorder.attach(this.urn, content, (text) => {
+    const written = this.recorder.attachEvidence(this.urn, content, (text) => {
       reason = text;
     });
     if (written) this.directory = written.directory;

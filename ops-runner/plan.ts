@@ -6,13 +6,13 @@
 import type { OperationsToolchainArgs } from "../components/plugin/runner.ts";
 import { ownerOf, takenBySite } from "../components/vm/whereabouts.ts";
 import { planOwner } from "../lib/config/site-keys.ts";
-import { ConfigError, type ConfigOf, type Problem } from "../lib/config/strict.ts";
+import { type SshRoutes, sshRoutesOver } from "../lib/config/ssh-routes.ts";
+import { ConfigError, type ConfigOf, type Problem, type ReportProblem } from "../lib/config/strict.ts";
 import type { Runner } from "../lib/contracts/runner.ts";
 import type { Site } from "../lib/contracts/site.ts";
 import type { Vms } from "../lib/contracts/vms.ts";
 import type { ReleaseTool } from "../lib/release/tools.ts";
 import type { SshTarget } from "../lib/ssh/dial.ts";
-import { type Ways, waysOver } from "../lib/ssh/ways.ts";
 import type { opsRunnerConfig } from "./config.ts";
 
 /** Values of the configuration. */
@@ -33,8 +33,6 @@ export interface RunnerPlan {
   facts: Pick<Runner, "env" | "place" | "direction" | "failureDomain" | "vm">;
 }
 
-type Report = (key: string, reason: string) => void;
-
 /**
  * @param place project and stack of the running program.
  * @param vms of the pool; undefined where the configuration does not say where they are.
@@ -49,12 +47,12 @@ export function planRunner(
   hyopsEnv = "",
 ): RunnerPlan {
   const problems: Problem[] = [];
-  const report: Report = (key, reason) => problems.push({ key, reason });
+  const report: ReportProblem = (key, reason) => problems.push({ key, reason });
   const vm = chosenVm(config, vms, site, report);
   const env = agreedEnvironment(config, vms, hyopsEnv, report);
   // The pool's known_hosts, as its gate leaves them: there a rebuilt VM's key was forgotten, and its bastion's is known.
   const stack = config["vms.stack"] ? `platform-vm/${config["vms.stack"]}` : `${place.project}/${place.stack}`;
-  const ways = plannedWays(config, site, stack, report);
+  const sshRoutes = plannedSshRoutes(config, site, stack, report);
   const release = plannedRelease(config, report);
   const owner = planOwner(config, site, place, report);
   if (problems.length > 0 || !vm) throw new ConfigError(place.project, place.stack, problems);
@@ -66,7 +64,7 @@ export function planRunner(
     toolchain: {
       ...{ owner, vm: config.vm_key, identity: vm.identity, target },
       direct: config.ssh_access_mode === "direct",
-      ...ways,
+      ...sshRoutes,
       timeoutSeconds: config.connectivity_timeout_s,
       waitSeconds: config.connectivity_wait_s,
       state: config.runner_state === "absent" ? "absent" : "present",
@@ -91,7 +89,7 @@ function chosenVm(
   config: OpsRunnerConfig,
   vms: Vms | undefined,
   site: Site | undefined,
-  report: Report,
+  report: ReportProblem,
 ): Vms["vms"][string] | undefined {
   if (config["vms.stack"] && config["vms.file"]) {
     report("vms.file", "is set beside vms.stack; say in one way only where the VMs are");
@@ -127,7 +125,12 @@ function chosenVm(
 }
 
 /** The environment is said, never guessed from a name; those who say different things are an error. */
-function agreedEnvironment(config: OpsRunnerConfig, vms: Vms | undefined, hyopsEnv: string, report: Report): string {
+function agreedEnvironment(
+  config: OpsRunnerConfig,
+  vms: Vms | undefined,
+  hyopsEnv: string,
+  report: ReportProblem,
+): string {
   const said = { "the configuration": config.env ?? "", HYOPS_ENV: hyopsEnv, "the pool": vms?.env ?? "" };
   const given = Object.entries(said).filter(([, env]) => env !== "");
   if (new Set(given.map(([, env]) => env)).size > 1) {
@@ -138,7 +141,12 @@ function agreedEnvironment(config: OpsRunnerConfig, vms: Vms | undefined, hyopsE
 }
 
 /** The ways beside the straight one. A cloud has no Proxmox host, and nobody falls back to one there. */
-function plannedWays(config: OpsRunnerConfig, site: Site | undefined, stack: string, report: Report): Ways {
+function plannedSshRoutes(
+  config: OpsRunnerConfig,
+  site: Site | undefined,
+  stack: string,
+  report: ReportProblem,
+): SshRoutes {
   const { place, ssh_access_mode: mode, ssh_proxy_jump_host: jumpHost, ssh_proxy_jump_auto: auto } = config;
   const cloud = place !== "onprem";
   if (cloud && auto === "true") {
@@ -160,7 +168,7 @@ function plannedWays(config: OpsRunnerConfig, site: Site | undefined, stack: str
       "contradicts inputs.ssh_access_mode=bastion-explicit, which takes the jump host alone",
     );
   }
-  return waysOver(
+  return sshRoutesOver(
     {
       jumpHost,
       jumpPort: config.ssh_proxy_jump_port,
@@ -174,7 +182,7 @@ function plannedWays(config: OpsRunnerConfig, site: Site | undefined, stack: str
 }
 
 /** Where the release comes from; undefined where none is needed. */
-function plannedRelease(config: OpsRunnerConfig, report: Report): ReleaseSource | undefined {
+function plannedRelease(config: OpsRunnerConfig, report: ReportProblem): ReleaseSource | undefined {
   const {
     runner_release_root: root,
     runner_release_archive_url: url,

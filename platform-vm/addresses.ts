@@ -5,10 +5,10 @@ import type * as pulumi from "@pulumi/pulumi";
 import { IpReservation } from "../components/plugin/netbox.ts";
 import type { HoldfastProvider, HoldfastProviderArgs } from "../components/plugin/resources.ts";
 import { componentName } from "../components/pool/state-names.ts";
-import type { PlannedCard, PlannedVm, PlatformVmConfig, PoolPlan } from "./plan.ts";
+import type { PlannedNic, PlannedVm, PlatformVmConfig, PoolPlan } from "./plan.ts";
 
 /** A card with its address. */
-export interface AddressedCard extends Omit<PlannedCard, "address" | "reservation"> {
+export interface AddressedNic extends Omit<PlannedNic, "address" | "reservation"> {
   /** With prefix length, or `dhcp`; absent: no address of ours. */
   address?: pulumi.Input<string>;
   /** Id in NetBox of an address that is reserved. */
@@ -22,14 +22,14 @@ export function netboxProviderArgs({ ipam }: PoolPlan, config: PlatformVmConfig)
 }
 
 /** The cards of a VM. What they reserve stands beside the VM, not in it: it outlives it. */
-export function addressedCards(
-  { key, name, cards }: PlannedVm,
+export function addressedNics(
+  { key, name, nics }: PlannedVm,
   { owner, ipam }: Pick<PoolPlan, "owner" | "ipam">,
   domain: string,
   holdfast: HoldfastProvider,
-): AddressedCard[] {
-  return cards.map(({ reservation, ...card }) => {
-    if (!reservation || !ipam) return card;
+): AddressedNic[] {
+  return nics.map(({ reservation, ...nic }) => {
+    if (!reservation || !ipam) return nic;
     const { identity, pool, address } = reservation;
     const { subnet, from, to } = pool;
     const { address: reserved, addressId } = new IpReservation(
@@ -43,6 +43,6 @@ export function addressedCards(
       },
       { provider: holdfast },
     );
-    return { ...card, address: reserved, addressId };
+    return { ...nic, address: reserved, addressId };
   });
 }

@@ -4,7 +4,7 @@
  */
 import * as pulumi from "@pulumi/pulumi";
 import { Readiness } from "../components/plugin/resources.ts";
-import { standing } from "../components/pool/checkpoint.ts";
+import { deployed } from "../components/pool/checkpoint.ts";
 import { judgeVmSet } from "../components/pool/vm-set.ts";
 import { ConfigError, loadConfig } from "../lib/config/strict.ts";
 import { consume, produce } from "../lib/contracts/contract.ts";
@@ -26,7 +26,7 @@ const netbox = ipam ? await consume(netboxContract, { file: config["netbox.file"
 const plan = planPool(config, site, place, process.env.HYOPS_ENV, netbox);
 const stack = `${place.project}/${place.stack}`;
 
-const now = await standing();
+const now = await deployed();
 const verdict = judgeVmSet(
   stack,
   now.map(({ key }) => key),
@@ -36,12 +36,12 @@ const verdict = judgeVmSet(
 if (!verdict.allowed) throw new ProgramError(verdict.message);
 if (verdict.warning) await pulumi.log.warn(verdict.warning);
 if (verdict.added.length > 0) await pulumi.log.info(`VMs that come to those that stand: ${verdict.added.join(", ")}`);
-const { always, butByRebuild } = refusals(now, plan, place.stack);
-const refused = [...always, ...butByRebuild];
+const { always, rebuildOnly } = refusals(now, plan, place.stack);
+const refused = [...always, ...rebuildOnly];
 if (refused.length > 0) throw new ConfigError(place.project, place.stack, refused);
 
 const keys = config.ssh_keys.length > 0 ? config.ssh_keys : [operatorPublicKey()];
-const making = { config, place, standing: now, keys };
+const making = { config, place, deployed: now, keys };
 // The other placement's SDK is not even read: that takes longer than the rest of a preview.
 const { vms, holdfast } =
   plan.placement === "libvirt"

@@ -8,16 +8,16 @@ import { imagePath } from "../components/vm/image.ts";
 import { libvirtProvider } from "../components/vm/libvirt-provider.ts";
 import { recorded } from "../lib/preflight/recorded.ts";
 import { knownHostKey } from "../lib/ssh/first-contact.ts";
-import { addressedCards, netboxProviderArgs } from "./addresses.ts";
-import type { MadePool, MadeVm, Making } from "./made.ts";
+import { addressedNics, netboxProviderArgs } from "./addresses.ts";
 import type { LibvirtPlan } from "./plan.ts";
 import { planPreflight } from "./preflight-libvirt.ts";
+import type { ProvisionContext, ProvisionedPool, ProvisionedVm } from "./provisioned.ts";
 
 /** @throws before anything is made, where host or workstation are not as the pool needs them. */
 export async function makePool(
   plan: LibvirtPlan,
-  { config, keys }: Pick<Making, "config" | "keys">,
-): Promise<MadePool> {
+  { config, keys }: Pick<ProvisionContext, "config" | "keys">,
+): Promise<ProvisionedPool> {
   const { host, owner, pool, domainType } = plan;
   const known = await recorded();
   const hostKey = await knownHostKey(host, known.hypervisors);
@@ -41,15 +41,15 @@ export async function makePool(
   const providers = { libvirt: libvirtProvider("libvirt", host, first), holdfast };
   const image = { path: imagePath(plan.image, imageNeeded), sha256: plan.image.sha256 };
   const dns = { domain: config.dns_domain, servers: config.dns_servers };
-  const vms = plan.vms.map((planned): MadeVm => {
-    const { key, name, role: _, tags: __, cards: ___, cidr: ____, ...vm } = planned;
-    const [card] = addressedCards(planned, plan, config.dns_domain, holdfast);
+  const vms = plan.vms.map((planned): ProvisionedVm => {
+    const { key, name, role: _, tags: __, nics: ___, cidr: ____, ...vm } = planned;
+    const [nic] = addressedNics(planned, plan, config.dns_domain, holdfast);
     const made = new LibvirtPoolVm(
       componentName(key),
       {
         ...vm,
         // Static or reserved: the plan has seen that there is one.
-        cidr: card?.address ?? "",
+        cidr: nic?.address ?? "",
         ...{ vmName: name, owner, node: host.host, pool, domainType, image, dns },
         user: { name: config.ssh_username, keys },
       },
@@ -59,7 +59,7 @@ export async function makePool(
     const { vmId, address, mac, identity, hostKey } = made;
     const hardware = {
       ...{ vcpus: vm.cpuCores, memoryMb: vm.memoryMb, disks: [{ name: "vda", sizeMb: vm.diskGb * 1024 }] },
-      cards: [{ name: "net0", mac, ...(card?.addressId === undefined ? {} : { addressId: card.addressId }) }],
+      cards: [{ name: "net0", mac, ...(nic?.addressId === undefined ? {} : { addressId: nic.addressId }) }],
     };
     return { key, name, vmId, node: host.host, address, mac, identity, hostKey, hardware };
   });

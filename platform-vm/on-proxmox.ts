@@ -10,20 +10,23 @@ import { ProxmoxVm } from "../components/pool/proxmox-vm.ts";
 import { componentName } from "../components/pool/state-names.ts";
 import { consume } from "../lib/contracts/contract.ts";
 import { templatesContract } from "../lib/contracts/templates.ts";
-import { type AddressedCard, addressedCards, netboxProviderArgs } from "./addresses.ts";
-import type { MadePool, MadeVm, Making } from "./made.ts";
+import { type AddressedNic, addressedNics, netboxProviderArgs } from "./addresses.ts";
 import type { ProxmoxPlan } from "./plan.ts";
 import { planPreflight } from "./preflight-proxmox.ts";
+import type { ProvisionContext, ProvisionedPool, ProvisionedVm } from "./provisioned.ts";
 import { chooseTemplates } from "./templates.ts";
 
 /** @throws before anything is made, where templates or cluster are not as the pool needs them. */
-export async function makePool(plan: ProxmoxPlan, { config, place, standing, keys }: Making): Promise<MadePool> {
+export async function makePool(
+  plan: ProxmoxPlan,
+  { config, place, deployed, keys }: ProvisionContext,
+): Promise<ProvisionedPool> {
   const stack = `${place.project}/${place.stack}`;
   const published =
     plan.templateStack === undefined ? undefined : await consume(templatesContract, { stack: plan.templateStack });
-  const chosen = chooseTemplates(plan, config, published?.templates, place, standing);
+  const chosen = chooseTemplates(plan, config, published?.templates, place, deployed);
   const templates = Object.fromEntries(Object.entries(chosen).map(([key, { template }]) => [key, template.vmId]));
-  const older = olderClones(standing, templates, place.stack);
+  const older = olderClones(deployed, templates, place.stack);
   if (older) await pulumi.log.info(older);
   // The plan has seen that there is one.
   const token = pulumi.secret(config["proxmox.token"] ?? "");
@@ -35,7 +38,7 @@ export async function makePool(plan: ProxmoxPlan, { config, place, standing, key
     ...netboxProviderArgs(plan, config),
   });
   const { snippetsDirectory: directory } = await poolPreflight(
-    planPreflight(plan, chosen, standing, { stack, reference: config.template_state_ref }),
+    planPreflight(plan, chosen, deployed, { stack, reference: config.template_state_ref }),
     {
       provider: holdfast,
     },
@@ -46,13 +49,13 @@ export async function makePool(plan: ProxmoxPlan, { config, place, standing, key
   const provider = new proxmox.Provider("proxmox", { endpoint: plan.endpoint, apiToken: token, insecure });
   const vms = plan.vms.map((vm) => {
     const { key, name, role: _, templateKey: __, nodeName: ___, ...rest } = vm;
-    const cards = addressedCards(vm, plan, config.dns_domain, holdfast);
+    const nics = addressedNics(vm, plan, config.dns_domain, holdfast);
     const { template, node } = chosen[key] as (typeof chosen)[string];
     const made = new ProxmoxVm(
       componentName(key),
       {
         ...rest,
-        cards,
+        nics,
         vmName: name,
         owner: plan.owner,
         template,
@@ -67,7 +70,7 @@ export async function makePool(plan: ProxmoxPlan, { config, place, standing, key
       },
       provider,
     );
-    return { key, name, cards, made };
+    return { key, name, nics, made };
   });
   new PoolGuard(
     "guard",
@@ -75,21 +78,21 @@ export async function makePool(plan: ProxmoxPlan, { config, place, standing, key
     { provider: holdfast },
   );
   return {
-    vms: vms.map(({ key, name, cards, made }) => {
+    vms: vms.map(({ key, name, nics, made }) => {
       const { vmId, nodeName: node, address, mac, identity, hostKey } = made;
-      const hardware = hardwareOf(made, cards);
+      const hardware = hardwareOf(made, nics);
       return { key, name, vmId, node, address, mac, identity, hardware, ...(hostKey && { hostKey }) };
     }),
     holdfast,
   };
 }
 
-function hardwareOf({ hardware }: ProxmoxVm, cards: readonly AddressedCard[]): MadeVm["hardware"] {
+function hardwareOf({ hardware }: ProxmoxVm, nics: readonly AddressedNic[]): ProvisionedVm["hardware"] {
   return {
     vcpus: hardware.cores,
     memoryMb: hardware.memoryMb,
     disks: hardware.disks.apply((disks) => disks.map(({ name, sizeGb }) => ({ name, sizeMb: sizeGb * 1024 }))),
-    cards: cards.map(({ addressId }, index) => ({
+    cards: nics.map(({ addressId }, index) => ({
       name: `net${index}`,
       mac: hardware.macs.apply((macs) => macs[index] ?? ""),
       ...(addressId === undefined ? {} : { addressId }),

@@ -4,8 +4,8 @@
  */
 import { libvirtHostKeys, libvirtVmKeys } from "../lib/config/libvirt-keys.ts";
 import { proxmoxKeys } from "../lib/config/proxmox-keys.ts";
-import { statedKeys } from "../lib/config/strict.ts";
-import type { PlatformVmConfig, Report } from "./plan.ts";
+import { type ReportProblem, statedKeys } from "../lib/config/strict.ts";
+import type { PlatformVmConfig } from "./plan.ts";
 
 /** Where a pool's VMs stand. */
 export type Placement = PlatformVmConfig["placement"];
@@ -40,7 +40,7 @@ const instead: Record<string, string> = {
 };
 
 /** Reports every key that the configuration says and that its placement does not have. */
-export function checkPlacementKeys(config: PlatformVmConfig, report: Report): void {
+export function checkPlacementKeys(config: PlatformVmConfig, report: ReportProblem): void {
   const { placement } = config;
   const other = placement === "proxmox" ? "libvirt" : "proxmox";
   const stated = statedKeys(config);

@@ -2,16 +2,17 @@
  * Decides, for a pool under IPAM, out of which network each card's address is reserved and for whom, and how NetBox is reached.
  * Pure. Messages keep the words of the runbook, which operators search for.
  */
-import { isCidr } from "../lib/config/fields.ts";
+
+import { bastionOf } from "../lib/config/ssh-routes.ts";
+import type { ReportProblem } from "../lib/config/strict.ts";
 import type { Netbox } from "../lib/contracts/netbox.ts";
 import type { Site, SiteNetwork } from "../lib/contracts/site.ts";
 import type { IpIdentity } from "../lib/netbox/identity.ts";
 import { customFields } from "../lib/netbox/names.ts";
 import { type StaticPool, staticPool } from "../lib/netbox/static-pool.ts";
-import { contains } from "../lib/network/ipv4.ts";
+import { contains, isCidr } from "../lib/network/ipv4.ts";
 import type { SshTarget } from "../lib/ssh/dial.ts";
-import { bastionOf } from "../lib/ssh/ways.ts";
-import type { PlannedCard, PlannedVm, PlatformVmConfig, Report } from "./plan.ts";
+import type { PlannedNic, PlannedVm, PlatformVmConfig } from "./plan.ts";
 
 /** An address that is to be reserved. */
 export interface PlannedReservation {
@@ -43,7 +44,7 @@ export interface IpamSurroundings {
 }
 
 /** Reports what is wrong with where addresses come from. */
-export function checkAddressing(config: PlatformVmConfig, report: Report): void {
+export function checkAddressing(config: PlatformVmConfig, report: ReportProblem): void {
   const { addressing } = config;
   const staticMode = "set require_ipam to false, and addressing.mode to static, for addresses of your own";
   if (config.require_ipam === "true") {
@@ -64,7 +65,7 @@ export function checkAddressing(config: PlatformVmConfig, report: Report): void 
 export function planIpam(
   config: PlatformVmConfig,
   { site, env, stack, netbox }: IpamSurroundings,
-  report: Report,
+  report: ReportProblem,
 ): PlannedIpam | undefined {
   const settings = config.addressing?.mode === "ipam" ? config.addressing.ipam : undefined;
   if (!settings) return undefined;
@@ -124,28 +125,28 @@ function jumpsTo(config: PlatformVmConfig, site: Site | undefined, stack: string
 export function underIpam(
   vms: readonly PlannedVm[],
   { site, env }: { site: Site | undefined; env: string },
-  report: Report,
+  report: ReportProblem,
 ): PlannedVm[] {
   if (!site) return [...vms];
   const pools = new Map<string, StaticPool | undefined>();
   return vms.map((vm) => ({
     ...vm,
-    cards: vm.cards.map((card, index): PlannedCard => {
-      const network = networkOfCard(card, site.networks);
+    nics: vm.nics.map((nic, index): PlannedNic => {
+      const network = networkOfNic(nic, site.networks);
       const where = `inputs.vms[${vm.key}].interfaces[${index + 1}]`;
       if (!network) {
         const known = [...new Set(site.networks.map(({ bridge }) => bridge))].sort().join(", ");
         const from = `the site contract. Known vnets: [${known}]`;
-        report("vms", `${where}: ipam cannot map bridge='${card.bridge}' to a subnet from ${from}`);
-        return card;
+        report("vms", `${where}: ipam cannot map bridge='${nic.bridge}' to a subnet from ${from}`);
+        return nic;
       }
       const found = `${network.bridge} ${network.vlan ?? ""}`;
       if (!pools.has(found)) pools.set(found, poolOf(network, report));
       const pool = pools.get(found);
-      if (!pool) return card;
-      for (const problem of cardProblems(card, index, pool)) report("vms", `${where}.${problem}`);
-      const identity = { zone: site.zone, env, vm: vm.key, bridge: card.bridge, nic: index + 1 };
-      const { address, gateway: _, ...rest } = card;
+      if (!pool) return nic;
+      for (const problem of nicProblems(nic, index, pool)) report("vms", `${where}.${problem}`);
+      const identity = { zone: site.zone, env, vm: vm.key, bridge: nic.bridge, nic: index + 1 };
+      const { address, gateway: _, ...rest } = nic;
       const explicit = address === undefined || address === "dhcp" ? {} : { address };
       return {
         ...rest,
@@ -156,12 +157,12 @@ export function underIpam(
   }));
 }
 
-function networkOfCard({ bridge, vlanId }: PlannedCard, networks: readonly SiteNetwork[]): SiteNetwork | undefined {
+function networkOfNic({ bridge, vlanId }: PlannedNic, networks: readonly SiteNetwork[]): SiteNetwork | undefined {
   const ofBridge = networks.filter((network) => network.bridge === bridge);
   return ofBridge.find(({ vlan }) => vlan === vlanId) ?? (ofBridge.length === 1 ? ofBridge[0] : undefined);
 }
 
-function poolOf(network: SiteNetwork, report: Report): StaticPool | undefined {
+function poolOf(network: SiteNetwork, report: ReportProblem): StaticPool | undefined {
   const found = staticPool(network);
   if ("problems" in found) {
     for (const problem of found.problems) report("vms", problem);
@@ -170,7 +171,7 @@ function poolOf(network: SiteNetwork, report: Report): StaticPool | undefined {
   return found;
 }
 
-function cardProblems({ address, gateway, bridge }: PlannedCard, index: number, pool: StaticPool): string[] {
+function nicProblems({ address, gateway, bridge }: PlannedNic, index: number, pool: StaticPool): string[] {
   const remove = "Remove ipv4.address and let NetBox allocate it";
   const problems: string[] = [];
   if (gateway !== undefined && (index > 0 || gateway !== pool.gateway)) {

@@ -4,11 +4,11 @@
  */
 
 import type { VmInput } from "../components/pool/inputs.ts";
-import { isCidr } from "../lib/config/fields.ts";
 import { libvirtHost } from "../lib/config/libvirt-keys.ts";
-import { statedKeys } from "../lib/config/strict.ts";
+import { type ReportProblem, statedKeys } from "../lib/config/strict.ts";
+import { isCidr } from "../lib/network/ipv4.ts";
 import type { SshTarget } from "../lib/ssh/dial.ts";
-import type { PlannedVm, PlatformVmConfig, Report, VmInputs } from "./plan.ts";
+import type { PlannedVm, PlatformVmConfig, VmInputs } from "./plan.ts";
 
 /** A VM on a libvirt host, decided. */
 export interface LibvirtPlannedVm extends PlannedVm {
@@ -40,7 +40,7 @@ export function planOnLibvirt(
   inputs: VmInputs,
   vms: readonly PlannedVm[],
   stack: string,
-  report: Report,
+  report: ReportProblem,
 ): LibvirtPart {
   const address = config["host.address"] ?? "";
   if (address === "") {
@@ -48,7 +48,7 @@ export function planOnLibvirt(
   }
   checkImage(config, report);
   for (const [key, vm] of Object.entries(inputs)) checkInput(key, vm, config, report);
-  for (const vm of vms) checkCards(vm, report);
+  for (const vm of vms) checkNics(vm, report);
   return {
     placement: "libvirt",
     host: libvirtHost({ ...config, "host.address": address }, stack),
@@ -60,7 +60,7 @@ export function planOnLibvirt(
 }
 
 /** An image of one's own has a digest of its own. */
-function checkImage(config: PlatformVmConfig, report: Report): void {
+function checkImage(config: PlatformVmConfig, report: ReportProblem): void {
   const pair = ["vm.image.url", "vm.image.sha256"];
   const stated = pair.filter((key) => statedKeys(config).has(key));
   const missing = pair.find((key) => !stated.includes(key));
@@ -76,7 +76,7 @@ const refused: Partial<Record<keyof VmInput, string>> = {
   startup_order: "libvirt starts VMs in no order; on_boot says whether it does at all",
 };
 
-function checkInput(key: string, vm: VmInput, config: PlatformVmConfig, report: Report): void {
+function checkInput(key: string, vm: VmInput, config: PlatformVmConfig, report: ReportProblem): void {
   for (const [field, reason] of Object.entries(refused)) {
     // The shorthand's id has been refused by its own key.
     if (vm[field as keyof VmInput] === undefined || (field === "vm_id" && config.vm_id !== undefined)) continue;
@@ -84,22 +84,22 @@ function checkInput(key: string, vm: VmInput, config: PlatformVmConfig, report: 
   }
 }
 
-function checkCards({ key, cards }: PlannedVm, report: Report): void {
+function checkNics({ key, nics }: PlannedVm, report: ReportProblem): void {
   const where = `vms.${key}.interfaces`;
-  if (cards.length > 1) {
+  if (nics.length > 1) {
     report(
       where,
-      `has ${cards.length} cards, and a VM on libvirt has one here: keep the first, or set placement proxmox`,
+      `has ${nics.length} cards, and a VM on libvirt has one here: keep the first, or set placement proxmox`,
     );
   }
-  const [card] = cards;
-  if (!card) return;
-  if (card.vlanId !== undefined) {
-    report(where, `has vlan_id, which libvirt leaves to the host: name a bridge that is in VLAN ${card.vlanId}`);
+  const [nic] = nics;
+  if (!nic) return;
+  if (nic.vlanId !== undefined) {
+    report(where, `has vlan_id, which libvirt leaves to the host: name a bridge that is in VLAN ${nic.vlanId}`);
   }
-  if (card.reservation || (card.address !== undefined && isCidr(card.address))) return;
-  if (card.address !== undefined && card.address !== "dhcp") return; // What is wrong with it has been said.
-  const found = card.address === "dhcp" ? "asks by DHCP" : "has no address";
+  if (nic.reservation || (nic.address !== undefined && isCidr(nic.address))) return;
+  if (nic.address !== undefined && nic.address !== "dhcp") return; // What is wrong with it has been said.
+  const found = nic.address === "dhcp" ? "asks by DHCP" : "has no address";
   report(
     where,
     `${found}, and nothing on libvirt would tell it: give it a static one, ipv4.address with prefix length and ipv4.gateway`,
@@ -107,12 +107,12 @@ function checkCards({ key, cards }: PlannedVm, report: Report): void {
 }
 
 function onLibvirt(vm: PlannedVm): LibvirtPlannedVm {
-  const [card] = vm.cards;
+  const [nic] = vm.nics;
   return {
     ...vm,
-    bridge: card?.bridge ?? "",
-    ...(card?.macAddress === undefined ? {} : { mac: card.macAddress.toLowerCase() }),
-    ...(card?.address === undefined ? {} : { cidr: card.address }),
-    gateway: card?.gateway ?? "",
+    bridge: nic?.bridge ?? "",
+    ...(nic?.macAddress === undefined ? {} : { mac: nic.macAddress.toLowerCase() }),
+    ...(nic?.address === undefined ? {} : { cidr: nic.address }),
+    gateway: nic?.gateway ?? "",
   };
 }

@@ -1,11 +1,13 @@
 /**
  * What a pool on Proxmox VE decides beside what every pool does: endpoint, templates, nodes, ids, storages. Pure.
  */
+
 import { planEndpoint } from "../lib/config/proxmox-keys.ts";
+import { bastionOf } from "../lib/config/ssh-routes.ts";
+import type { ReportProblem } from "../lib/config/strict.ts";
 import type { Site } from "../lib/contracts/site.ts";
 import type { SshTarget } from "../lib/ssh/dial.ts";
-import { bastionOf } from "../lib/ssh/ways.ts";
-import type { PlannedVm, PlatformVmConfig, Report, VmInputs } from "./plan.ts";
+import type { PlannedVm, PlatformVmConfig, VmInputs } from "./plan.ts";
 
 /** A VM on Proxmox VE, decided. */
 export interface ProxmoxPlannedVm extends PlannedVm {
@@ -48,7 +50,7 @@ export function planOnProxmox(
   inputs: VmInputs,
   vms: readonly PlannedVm[],
   { site, env, stack }: { site: Site | undefined; env: string; stack: string },
-  report: Report,
+  report: ReportProblem,
 ): ProxmoxPart {
   if (config["proxmox.token"] === undefined) report("proxmox.token", "is required");
   const templateStack = templateStackOf(config, env, report);
@@ -72,7 +74,7 @@ function snippetsOf(
   config: PlatformVmConfig,
   site: Site | undefined,
   stack: string,
-  report: Report,
+  report: ReportProblem,
 ): PlannedSnippets | undefined {
   const storage = config.snippets_storage;
   if (storage === undefined) return undefined;
@@ -108,7 +110,7 @@ export function templateStack(reference: string, env: string): string {
   return module.replace(/^template-image\//, "");
 }
 
-function templateStackOf(config: PlatformVmConfig, env: string, report: Report): string | undefined {
+function templateStackOf(config: PlatformVmConfig, env: string, report: ReportProblem): string | undefined {
   if (config.template_vm_id !== undefined) return undefined;
   const reference = config.template_state_ref;
   if (reference === undefined) {
@@ -128,7 +130,7 @@ function templateStackOf(config: PlatformVmConfig, env: string, report: Report):
   return stack;
 }
 
-function checkIds(vms: VmInputs, report: Report): void {
+function checkIds(vms: VmInputs, report: ReportProblem): void {
   const holders = new Map<number, string>();
   for (const [key, { vm_id }] of Object.entries(vms)) {
     if (vm_id === undefined) continue;
@@ -141,7 +143,7 @@ function checkIds(vms: VmInputs, report: Report): void {
 /** Storage of disks where the configuration names none. Never another one by itself: a VM would be made anew there. */
 const usualStorage = "local-lvm";
 
-function checkStorage(vms: VmInputs, config: PlatformVmConfig, site: Site | undefined, report: Report) {
+function checkStorage(vms: VmInputs, config: PlatformVmConfig, site: Site | undefined, report: ReportProblem) {
   const storages = site?.authorities.proxmox?.storages ?? [usualStorage];
   const unnamed = config.datastore_id === undefined && Object.values(vms).some((vm) => vm.datastore_id === undefined);
   if (!unnamed || storages.includes(usualStorage)) return;

@@ -9,7 +9,7 @@ import { interfaceProblems, type NetworkInterface, sharedAddresses } from "../co
 import { logicalName, namePrefix, planNames } from "../components/pool/names.ts";
 import type { ReplacePermission } from "../components/pool/vm-set.ts";
 import { planOwner } from "../lib/config/site-keys.ts";
-import { ConfigError, type ConfigOf, type Problem } from "../lib/config/strict.ts";
+import { ConfigError, type ConfigOf, type Problem, type ReportProblem } from "../lib/config/strict.ts";
 import type { Netbox } from "../lib/contracts/netbox.ts";
 import type { Site } from "../lib/contracts/site.ts";
 import type { SshTarget } from "../lib/ssh/dial.ts";
@@ -18,13 +18,13 @@ import { checkPlacementKeys } from "./placement.ts";
 import { checkAddressing, type PlannedIpam, type PlannedReservation, planIpam, underIpam } from "./plan-ipam.ts";
 import { type LibvirtPart, type LibvirtPlannedVm, planOnLibvirt } from "./plan-libvirt.ts";
 import { type ProxmoxPart, type ProxmoxPlannedVm, planOnProxmox } from "./plan-proxmox.ts";
-import { waysTo } from "./ways.ts";
+import { sshRoutesTo } from "./ssh-routes.ts";
 
 /** Values of the configuration. */
 export type PlatformVmConfig = ConfigOf<typeof platformVmConfig>;
 
 /** A network card, its bridge resolved. */
-export interface PlannedCard {
+export interface PlannedNic {
   bridge: string;
   vlanId?: number;
   macAddress?: string;
@@ -45,7 +45,7 @@ export interface PlannedVm {
   cpuCores: number;
   memoryMb: number;
   diskGb: number;
-  cards: PlannedCard[];
+  nics: PlannedNic[];
   /** Lower case, sorted, each once. */
   tags: string[];
   onBoot: boolean;
@@ -74,9 +74,6 @@ export type LibvirtPlan = Pool<LibvirtPlannedVm> & LibvirtPart & { placement: "l
 /** A pool, decided. */
 export type PoolPlan = ProxmoxPlan | LibvirtPlan;
 
-/** Told what is wrong with a key. */
-export type Report = (key: string, reason: string) => void;
-
 /** The VMs that a configuration asks for, by logical name. */
 export type VmInputs = Record<string, VmInput>;
 
@@ -94,14 +91,14 @@ export function planPool(
   netbox?: Netbox,
 ): PoolPlan {
   const problems: Problem[] = [];
-  const report: Report = (key, reason) => problems.push({ key, reason });
+  const report: ReportProblem = (key, reason) => problems.push({ key, reason });
   const stack = `${place.project}/${place.stack}`;
   const env = environment(config, site, hyopsEnv, report);
   checkPlacementKeys(config, report);
   checkAddressing(config, report);
   const inputs = requestedVms(config, report);
   const ipam = planIpam(config, { site, env, stack, netbox }, report);
-  const cards = resolvedCards(inputs, config, site, env, report);
+  const nics = resolvedNics(inputs, config, site, env, report);
   const prefix = namePrefix({ namePrefix: config.name_prefix, contextId: config.context_id, env });
   const named = planNames(
     // What is wrong with a logical name has been said.
@@ -113,7 +110,7 @@ export function planPool(
   const names = "names" in named ? named.names : {};
   if ("problems" in named) problems.push(...named.problems);
   const wanted = Object.entries(inputs).map(([key, vm]) =>
-    plannedVm(key, vm, names[key] ?? key, cards[key] ?? [], config),
+    plannedVm(key, vm, names[key] ?? key, nics[key] ?? [], config),
   );
   const vms = ipam ? underIpam(wanted, { site, env }, report) : wanted;
   const part =
@@ -129,13 +126,18 @@ export function planPool(
     env,
     permission: permissionOf(config.allow_vm_set_replace),
     readiness: { ...readiness, user: readiness.target_user ?? config.ssh_username },
-    ...waysTo(config, site, stack),
+    ...sshRoutesTo(config, site, stack),
     ...(ipam ? { ipam } : {}),
   };
 }
 
 /** The environment is said, never guessed from a name; two who say different things are an error. */
-function environment(config: PlatformVmConfig, site: Site | undefined, hyopsEnv: string, report: Report): string {
+function environment(
+  config: PlatformVmConfig,
+  site: Site | undefined,
+  hyopsEnv: string,
+  report: ReportProblem,
+): string {
   if (config.env && hyopsEnv && config.env !== hyopsEnv) {
     report("env", `is ${config.env}, and HYOPS_ENV says ${hyopsEnv}; unset it, or use the stack of that environment`);
   }
@@ -143,7 +145,7 @@ function environment(config: PlatformVmConfig, site: Site | undefined, hyopsEnv:
 }
 
 /** The VMs that the configuration asks for, by logical name. */
-function requestedVms(config: PlatformVmConfig, report: Report): Record<string, VmInput> {
+function requestedVms(config: PlatformVmConfig, report: ReportProblem): Record<string, VmInput> {
   const pool = Object.entries(config.vms);
   if (pool.length > 0 && config.vm_name !== undefined) {
     report("vm_name", "is set beside vms; it is the shorthand for a pool of one, say in one way only what is wanted");
@@ -165,7 +167,7 @@ function requestedVms(config: PlatformVmConfig, report: Report): Record<string, 
 function shorthand(config: PlatformVmConfig): VmInput {
   const { vm_id, vm_bridge, vm_ipv4_cidr: address, vm_gateway: gateway, vm_mac } = config;
   const ipv4 = { ...(address === undefined ? {} : { address }), ...(gateway === undefined ? {} : { gateway }) };
-  const card: NetworkInterface | undefined =
+  const nic: NetworkInterface | undefined =
     vm_bridge === undefined
       ? undefined
       : {
@@ -173,42 +175,42 @@ function shorthand(config: PlatformVmConfig): VmInput {
           ...(vm_mac === undefined ? {} : { mac_address: vm_mac }),
           ...(Object.keys(ipv4).length > 0 ? { ipv4 } : {}),
         };
-  return { ...(vm_id === undefined ? {} : { vm_id }), ...(card ? { interfaces: [card] } : {}) };
+  return { ...(vm_id === undefined ? {} : { vm_id }), ...(nic ? { interfaces: [nic] } : {}) };
 }
 
 /** The cards of every VM with their bridges resolved, or problems. */
-function resolvedCards(
+function resolvedNics(
   vms: Record<string, VmInput>,
   config: PlatformVmConfig,
   site: Site | undefined,
   env: string,
-  report: Report,
-): Record<string, PlannedCard[]> {
+  report: ReportProblem,
+): Record<string, PlannedNic[]> {
   const wanted = Object.fromEntries(
     Object.entries(vms).map(([key, vm]) => [key, vm.interfaces ?? config.interfaces] as const),
   );
-  const resolved: Record<string, PlannedCard[]> = {};
-  for (const [key, cards] of Object.entries(wanted)) {
-    if (cards.length === 0) {
+  const resolved: Record<string, PlannedNic[]> = {};
+  for (const [key, nics] of Object.entries(wanted)) {
+    if (nics.length === 0) {
       report("vms", `inputs.vms[${key}].interfaces is required when module-level inputs.interfaces is empty`);
       continue;
     }
     const where = `inputs.vms[${key}].interfaces`;
     const ipam = config.addressing?.mode === "ipam";
-    for (const problem of interfaceProblems(where, cards, ipam)) report("vms", problem);
-    resolved[key] = cards.map((card, index) => {
-      const found = resolveBridge(card.bridge, env);
-      const bridge = "bridge" in found ? found.bridge : card.bridge;
+    for (const problem of interfaceProblems(where, nics, ipam)) report("vms", problem);
+    resolved[key] = nics.map((nic, index) => {
+      const found = resolveBridge(nic.bridge, env);
+      const bridge = "bridge" in found ? found.bridge : nic.bridge;
       const problem = "problem" in found ? found.problem : unknownBridge(bridge, site?.networks ?? []);
       if (problem) report("vms", `${where}[${index + 1}].bridge: ${problem}`);
-      return plannedCard({ ...card, bridge });
+      return plannedNic({ ...nic, bridge });
     });
   }
   for (const problem of sharedAddresses(wanted)) report("vms", problem);
   return resolved;
 }
 
-function plannedCard({ bridge, vlan_id, mac_address, ipv4 }: NetworkInterface): PlannedCard {
+function plannedNic({ bridge, vlan_id, mac_address, ipv4 }: NetworkInterface): PlannedNic {
   const address = ipv4?.address?.toLowerCase() === "dhcp" ? "dhcp" : ipv4?.address;
   return {
     bridge,
@@ -219,7 +221,7 @@ function plannedCard({ bridge, vlan_id, mac_address, ipv4 }: NetworkInterface): 
   };
 }
 
-function plannedVm(key: string, vm: VmInput, name: string, cards: PlannedCard[], config: PlatformVmConfig): PlannedVm {
+function plannedVm(key: string, vm: VmInput, name: string, nics: PlannedNic[], config: PlatformVmConfig): PlannedVm {
   const role = vm.role ?? config.vm_role;
   return {
     key,
@@ -228,7 +230,7 @@ function plannedVm(key: string, vm: VmInput, name: string, cards: PlannedCard[],
     cpuCores: vm.cpu_cores ?? config.cpu_cores,
     memoryMb: vm.memory_mb ?? config.memory_mb,
     diskGb: vm.disk_size_gb ?? config.disk_size_gb,
-    cards,
+    nics,
     tags: [...new Set([...(vm.tags ?? config.tags), role].map((tag) => tag.toLowerCase()))].sort(),
     onBoot: vm.on_boot ?? config.on_boot === "true",
     protect: vm.protect ?? false,

@@ -1,23 +1,23 @@
 /**
  * What the preflight of a pool on Proxmox VE is asked to look at. Pure.
  */
-import type { StandingVm } from "../components/pool/checkpoint.ts";
+import type { DeployedVm } from "../components/pool/checkpoint.ts";
 import type { PoolPreflightArgs, WantedSnippets } from "../components/preflight/proxmox-args.ts";
 import type { ProxmoxPlan } from "./plan.ts";
 import type { PlannedSnippets } from "./plan-proxmox.ts";
 import type { Chosen } from "./templates.ts";
 
 /**
- * @param standing what the state has: those VMs are ours, whatever else is said.
+ * @param deployed what the state has: those VMs are ours, whatever else is said.
  * @param about the stack, and how the configuration names the templates' stack.
  */
 export function planPreflight(
   plan: ProxmoxPlan,
   chosen: Readonly<Record<string, Chosen>>,
-  standing: readonly StandingVm[],
+  deployed: readonly DeployedVm[],
   about: { stack: string; reference: string | undefined },
 ): PoolPreflightArgs {
-  const known = new Map(standing.map(({ key, vmId }) => [key, typeof vmId === "number" ? vmId : undefined]));
+  const known = new Map(deployed.map(({ key, vmId }) => [key, typeof vmId === "number" ? vmId : undefined]));
   const ids = new Set(Object.values(chosen).map(({ template }) => template.vmId));
   const source =
     plan.templateVmId === undefined

@@ -6,14 +6,14 @@ import { VirtualMachineRecord } from "../components/plugin/netbox.ts";
 import type { HoldfastProvider } from "../components/plugin/resources.ts";
 import { componentName } from "../components/pool/state-names.ts";
 import { parseOwnerMark } from "../lib/owner-mark.ts";
-import type { MadeVm } from "./made.ts";
 import type { PoolPlan } from "./plan.ts";
+import type { ProvisionedVm } from "./provisioned.ts";
 
 /** Type of the cluster in NetBox, by placement. */
 const clusterTypes = { proxmox: "Proxmox VE", libvirt: "libvirt" } as const;
 
 /** One record for each VM. */
-export function recordVms(plan: PoolPlan, vms: readonly MadeVm[], holdfast: HoldfastProvider): void {
+export function recordVms(plan: PoolPlan, vms: readonly ProvisionedVm[], holdfast: HoldfastProvider): void {
   const { ipam, owner, placement } = plan;
   if (!ipam) return;
   const site = parseOwnerMark(owner)?.site ?? "";

@@ -1,7 +1,7 @@
 /**
  * The changes of a pool that are refused, by what stands. One place for the program and for `holdfast preflight`. Pure.
  */
-import type { StandingVm } from "../components/pool/checkpoint.ts";
+import type { DeployedVm } from "../components/pool/checkpoint.ts";
 import { lostDisks, moves, otherMachines, otherUserData, type Refused, shrinks } from "../components/pool/disks.ts";
 import type { PoolPlan } from "./plan.ts";
 
@@ -10,18 +10,18 @@ export interface Refusals {
   /** Whatever is done: nothing but another value helps. */
   always: Refused[];
   /** An update would replace what stands by new, empty disks or VMs; a rebuild makes new ones on purpose. */
-  butByRebuild: Refused[];
+  rebuildOnly: Refused[];
 }
 
 /** @param stack name of the stack, for the command that makes the VMs anew. */
-export function refusals(standing: readonly StandingVm[], plan: PoolPlan, stack: string): Refusals {
-  const moved = moves(standing, plan);
-  if (plan.placement === "libvirt") return { always: moved, butByRebuild: lostDisks(standing, plan, stack) };
+export function refusals(deployed: readonly DeployedVm[], plan: PoolPlan, stack: string): Refusals {
+  const moved = moves(deployed, plan);
+  if (plan.placement === "libvirt") return { always: moved, rebuildOnly: lostDisks(deployed, plan, stack) };
   return {
-    always: [...moved, ...shrinks(standing, plan.vms)],
-    butByRebuild: [
-      ...otherMachines(standing, plan.vms, stack),
-      ...otherUserData(standing, { vms: plan.vms, storage: plan.snippets?.storage }, stack),
+    always: [...moved, ...shrinks(deployed, plan.vms)],
+    rebuildOnly: [
+      ...otherMachines(deployed, plan.vms, stack),
+      ...otherUserData(deployed, { vms: plan.vms, storage: plan.snippets?.storage }, stack),
     ],
   };
 }

@@ -2,7 +2,7 @@
  * The template and the node of every VM of a pool. Pure.
  */
 
-import type { StandingVm } from "../components/pool/checkpoint.ts";
+import type { DeployedVm } from "../components/pool/checkpoint.ts";
 import { pickTemplate, type TemplateChoice } from "../components/pool/templates.ts";
 import { ConfigError, type Problem } from "../lib/config/strict.ts";
 import type { Templates } from "../lib/contracts/templates.ts";
@@ -16,7 +16,7 @@ export interface Chosen {
 
 /**
  * @param templates what the templates' stack publishes; absent where `template_vm_id` overrides it.
- * @param standing VMs that stand already: they stay on their node, wherever the template is by now.
+ * @param deployed VMs that stand already: they stay on their node, wherever the template is by now.
  * @throws one error for all VMs.
  */
 export function chooseTemplates(
@@ -24,7 +24,7 @@ export function chooseTemplates(
   config: Pick<PlatformVmConfig, "template_state_ref">,
   templates: Templates["templates"] | undefined,
   place: { project: string; stack: string },
-  standing: readonly StandingVm[],
+  deployed: readonly DeployedVm[],
 ): Record<string, Chosen> {
   const problems: Problem[] = [];
   const chosen: Record<string, Chosen> = {};
@@ -37,7 +37,7 @@ export function chooseTemplates(
       problems.push({ key: `vms.${key}`, reason: template.problem });
       continue;
     }
-    const node = nodeName ?? standing.find((vm) => vm.key === key)?.nodeName ?? template.node ?? plan.siteNode;
+    const node = nodeName ?? deployed.find((vm) => vm.key === key)?.nodeName ?? template.node ?? plan.siteNode;
     if (node === undefined) {
       problems.push({ key: "node_name", reason: `is required with template_vm_id: VM ${key} has to stand somewhere` });
       continue;

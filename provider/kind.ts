@@ -17,11 +17,11 @@ export interface Operation {
   /** Shows a line in the engine's display of this resource; `status` lines replace each other and are not kept. */
   log(severity: "info" | "warning" | "status", text: string): void;
   /** Notes the version of something that was met, for the evidence of this run. */
-  saw(what: "libvirt" | "forge" | "proxmox" | "netbox", version: string): void;
+  recordVersion(what: "libvirt" | "forge" | "proxmox" | "netbox", version: string): void;
   /** Puts files into the evidence of this run; they hold no secret. Undefined where no evidence is kept or can be written. */
-  attach(files: Readonly<Record<string, string>>): { run: string; directory: string } | undefined;
+  attachEvidence(files: Readonly<Record<string, string>>): { run: string; directory: string } | undefined;
   /** Adds a row to a file of this run's evidence, a JSON array with the rows of every resource. Secrets are taken out of it. */
-  row(file: string, row: Readonly<Record<string, Value>>): void;
+  appendEvidence(file: string, appendEvidence: Readonly<Record<string, Value>>): void;
 }
 
 /** Configuration of the provider resource. */
@@ -78,7 +78,7 @@ export interface ResourceKind<I = Properties, S extends object = State<I>> {
    * @param state of the resource that is to be updated; undefined for a new one.
    * @returns outputs that are certain already, so that the preview need not call them unknown.
    */
-  foresee?(inputs: I, operation: Operation, state?: S): Promise<Partial<S>>;
+  preview?(inputs: I, operation: Operation, state?: S): Promise<Partial<S>>;
   create(inputs: I, operation: Operation): Promise<{ id: string; state: S }>;
   /**
    * What is really there. `undefined` when it is gone. `state` is undefined for an import.

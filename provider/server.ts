@@ -174,7 +174,7 @@ class Plugin {
     const kind = this.kind(request.getUrn());
     const inputs = decode(request.getProperties());
     if (request.getPreview()) {
-      const expected = { ...preview(kind, inputs.values), ...(await this.foresee(kind, request.getUrn(), inputs)) };
+      const expected = { ...preview(kind, inputs.values), ...(await this.preview(kind, request.getUrn(), inputs)) };
       return new pb.CreateResponse().setProperties(this.encodeState(kind, expected, inputs));
     }
     try {
@@ -210,7 +210,7 @@ class Plugin {
     const inputs = decode(request.getNews());
     if (request.getPreview()) {
       const changed = this.reasonsToUpdate(request, kind, olds);
-      const seen = await this.foresee(kind, request.getUrn(), inputs, olds);
+      const seen = await this.preview(kind, request.getUrn(), inputs, olds);
       const expected = { ...preview(kind, inputs.values), ...stable(kind, olds.values, changed), ...seen };
       return new pb.UpdateResponse().setProperties(this.encodeState(kind, expected, inputs));
     }
@@ -228,9 +228,9 @@ class Plugin {
   }
 
   /** What the kind itself can say in a preview; nothing while an input is unknown. */
-  private async foresee(kind: AnyKind, urn: string, inputs: Decoded, olds?: Decoded): Promise<object> {
-    if (!kind.foresee || holdsUnknown(inputs.values)) return {};
-    return kind.foresee(inputs.values, this.operation(urn), olds?.values as State<Properties> | undefined);
+  private async preview(kind: AnyKind, urn: string, inputs: Decoded, olds?: Decoded): Promise<object> {
+    if (!kind.preview || holdsUnknown(inputs.values)) return {};
+    return kind.preview(inputs.values, this.operation(urn), olds?.values as State<Properties> | undefined);
   }
 
   private reasonsToUpdate(request: pb.UpdateRequest, kind: AnyKind, olds: Decoded): string[] {
@@ -282,10 +282,16 @@ class Plugin {
       signal: this.cancelled.signal,
       config: this.configured.values as ProviderConfig,
       log: (severity, text) => this.engine.write(severity, text, urn),
-      saw: (what, version) => this.hooks.recorder?.saw(what, version),
-      attach: (files) => this.hooks.recorder?.attach(urn, files, warn),
-      row: (file, row) =>
-        this.hooks.recorder?.row(urn, file, row, textsIn(this.configured.values, this.configured.secrets), warn),
+      recordVersion: (what, version) => this.hooks.recorder?.recordVersion(what, version),
+      attachEvidence: (files) => this.hooks.recorder?.attachEvidence(urn, files, warn),
+      appendEvidence: (file, appendEvidence) =>
+        this.hooks.recorder?.appendEvidence(
+          urn,
+          file,
+          appendEvidence,
+          textsIn(this.configured.values, this.configured.secrets),
+          warn,
+        ),
     };
   }
 

@@ -34,13 +34,16 @@ await proxmoxPreflight(planPreflight(config, plan, stack, Object.values(await ch
   provider: holdfast,
 });
 const providers = { holdfast, proxmox: new proxmox.Provider("proxmox", { endpoint, apiToken: token, insecure }) };
-const care = {
+const templatePolicy = {
   stack,
   owner,
   smoke: config.post_build_smoke,
   allowDestroyWithClones: config.allow_destroy_with_clones === "true",
 };
-const made = plan.templates.map((args) => ({ args, template: new ProxmoxTemplate(args.key, args, care, providers) }));
+const made = plan.templates.map((args) => ({
+  args,
+  template: new ProxmoxTemplate(args.key, args, templatePolicy, providers),
+}));
 
 /** The templates contract. */
 export const templates: pulumi.Output<Templates> = pulumi.all(made.map(({ template }) => template.vmId)).apply((ids) =>

@@ -14,7 +14,7 @@ import { type Digest, imageFileName, templateTags } from "../components/template
 import type { ProxmoxTemplateArgs } from "../components/template/proxmox-template.ts";
 import { planEndpoint } from "../lib/config/proxmox-keys.ts";
 import { planOwner } from "../lib/config/site-keys.ts";
-import { ConfigError, type ConfigOf, type Problem } from "../lib/config/strict.ts";
+import { ConfigError, type ConfigOf, type Problem, type ReportProblem } from "../lib/config/strict.ts";
 import type { Site } from "../lib/contracts/site.ts";
 import { ownerDescription } from "../lib/owner-mark.ts";
 import type { TemplateInput, templateImageConfig } from "./config.ts";
@@ -31,8 +31,6 @@ export interface TemplateImagePlan {
   templates: ProxmoxTemplateArgs[];
 }
 
-type Report = (key: string, reason: string) => void;
-
 /**
  * @param place project and stack of the running program.
  * @throws one error with everything that does not fit together.
@@ -43,7 +41,7 @@ export function planTemplates(
   place: { project: string; stack: string },
 ): TemplateImagePlan {
   const problems: Problem[] = [];
-  const report: Report = (key, reason) => problems.push({ key, reason });
+  const report: ReportProblem = (key, reason) => problems.push({ key, reason });
   const endpoint = planEndpoint(config["proxmox.endpoint"], site, report);
   const owner = planOwner(config, site, place, report);
   const wanted = wantedTemplates(config, report);
@@ -58,7 +56,7 @@ export function planTemplates(
 }
 
 /** Keys with their settings and where those stand in the configuration. */
-function wantedTemplates(config: TemplateImageConfig, report: Report): [TemplateKey, TemplateInput, string][] {
+function wantedTemplates(config: TemplateImageConfig, report: ReportProblem): [TemplateKey, TemplateInput, string][] {
   const entries: [string, TemplateInput, string][] = Object.entries(config.templates).map(([key, input]) => [
     key,
     input,
@@ -94,7 +92,7 @@ function template(
   owner: string,
   key: TemplateKey,
   input: TemplateInput,
-  report: Report,
+  report: ReportProblem,
 ): ProxmoxTemplateArgs | undefined {
   const digest = digestOf(key, input, report);
   if (input.url === undefined) report("url", `is required: ${whereToLook(key)}`);
@@ -124,7 +122,7 @@ function template(
 }
 
 /** What the image is checked against; reports where it is not given, or given twice. */
-function digestOf(key: TemplateKey, { sha256, sha512 }: TemplateInput, report: Report): Digest | undefined {
+function digestOf(key: TemplateKey, { sha256, sha512 }: TemplateInput, report: ReportProblem): Digest | undefined {
   if (sha256 !== undefined && sha512 !== undefined) {
     report("sha512", "is set beside sha256; one digest is compared, so set one");
     return undefined;
@@ -135,7 +133,7 @@ function digestOf(key: TemplateKey, { sha256, sha512 }: TemplateInput, report: R
   return undefined;
 }
 
-function requireSiteBridge(site: Site | undefined, key: string, bridge: string, report: Report): void {
+function requireSiteBridge(site: Site | undefined, key: string, bridge: string, report: ReportProblem): void {
   const bridges = (site?.networks ?? []).map((network) => network.bridge);
   if (bridges.length === 0 || bridges.includes(bridge)) return;
   report("network_bridge", `of ${key} is not a bridge of the site, which has ${bridges.join(", ")}`);
@@ -145,7 +143,7 @@ function reportShared(
   templates: readonly ProxmoxTemplateArgs[],
   property: "vmId" | "templateName",
   key: string,
-  report: Report,
+  report: ReportProblem,
 ): void {
   for (const [index, one] of templates.entries()) {
     const value = one[property];

@@ -2,7 +2,7 @@
  * From a blueprint to the steps of one environment: their stacks' names, their configuration filled in, and an order in which
  * what a step needs comes before it. Everything that is wrong is said at once. Pure.
  */
-import { holdsPlaceholder } from "../../lib/config/strict.ts";
+import { holdsPlaceholder, type ReportProblem } from "../../lib/config/strict.ts";
 import { stackOf } from "./references.ts";
 import type { BlueprintSpec, StepSpec } from "./spec.ts";
 
@@ -48,16 +48,14 @@ export function planBlueprint(spec: BlueprintSpec, env: string): BlueprintPlan {
   return { ref: spec.ref, env, steps: inOrder(steps, report), problems };
 }
 
-type Report = (at: string, reason: string) => void;
-
-function stackName({ id, stack }: StepSpec, env: string, report: Report): string {
+function stackName({ id, stack }: StepSpec, env: string, report: ReportProblem): string {
   if (stack === undefined) return stackOf(id, env);
   const name = stack.replaceAll(`\${env}`, env);
   if (!/^\w[\w.-]*$/.test(name)) report(`steps.${id}.stack`, `expected letters, digits, _ - . and \${env} alone`);
   return name;
 }
 
-function checkNames(steps: readonly StepSpec[], stacks: ReadonlyMap<string, string>, report: Report): void {
+function checkNames(steps: readonly StepSpec[], stacks: ReadonlyMap<string, string>, report: ReportProblem): void {
   const seen = new Map<string, string>();
   const ids = new Set<string>();
   for (const { id, project } of steps) {
@@ -70,7 +68,7 @@ function checkNames(steps: readonly StepSpec[], stacks: ReadonlyMap<string, stri
   }
 }
 
-function checkNeeds(steps: readonly StepSpec[], report: Report): void {
+function checkNeeds(steps: readonly StepSpec[], report: ReportProblem): void {
   const ids = new Set(steps.map(({ id }) => id));
   for (const { id, requires } of steps) {
     for (const need of requires.filter((need) => !ids.has(need))) {
@@ -80,7 +78,7 @@ function checkNeeds(steps: readonly StepSpec[], report: Report): void {
 }
 
 /** A stack's own `env` never differs from the environment that is asked for. */
-function checkEnvironment(steps: readonly PlannedStep[], env: string, report: Report): void {
+function checkEnvironment(steps: readonly PlannedStep[], env: string, report: ReportProblem): void {
   for (const { id, config } of steps) {
     if (config.env === undefined || config.env === env) continue;
     report(`steps.${id}.config.env`, `differs from the environment ${env}, which is asked for`);
@@ -92,7 +90,7 @@ function standsFor(
   name: string,
   at: string,
   { env, stacks }: { env: string; stacks: ReadonlyMap<string, string> },
-  report: Report,
+  report: ReportProblem,
 ): string {
   if (name === "env") return env;
   const id = /^steps\.([a-z0-9_]+)\.stack$/.exec(name)?.[1];
@@ -118,7 +116,7 @@ function placeholdersIn(value: unknown, at: string): string[] {
 }
 
 /** Each step behind what it needs, and otherwise as they are written. */
-function inOrder(steps: readonly PlannedStep[], report: Report): PlannedStep[] {
+function inOrder(steps: readonly PlannedStep[], report: ReportProblem): PlannedStep[] {
   const ids = new Set(steps.map(({ id }) => id));
   const done = new Set<string>();
   const ordered: PlannedStep[] = [];

@@ -52,7 +52,7 @@ export class BlueprintRun {
   ) {
     this.id = id;
     const { ref, env } = loaded.plan;
-    this.record = cutOff(readRecord(ref, env));
+    this.record = interrupted(readRecord(ref, env));
     const all = { holdfast: ownVersion(), pulumi: versions.pulumi, node: process.versions.node };
     this.evidence = new RunEvidence({ run: id, ref, env, verb, versions: all });
   }
@@ -264,7 +264,7 @@ async function mendBackend(pulumi: Pulumi, { steps }: BlueprintRecord): Promise<
 }
 
 /** A record whose run was killed: what was at work then was cut off. */
-function cutOff(record: BlueprintRecord): BlueprintRecord {
+function interrupted(record: BlueprintRecord): BlueprintRecord {
   for (const step of Object.values(record.steps)) if (step.status === "running") step.status = "interrupted";
   const logs = `${placeOf(record.ref, record.env)}.logs`;
   if (existsSync(logs)) rmSync(logs, { recursive: true, force: true });

@@ -29,13 +29,13 @@ export function statusOfBlueprint({ ref, env, steps }: BlueprintPlan): Blueprint
   const record = readRecord(ref, env);
   const holder = holderOf(ref, env);
   const atWork = holder && isAtWork(holder) ? holder : undefined;
-  const cutOff = <T extends { status: string }>(one: T) =>
+  const interrupted = <T extends { status: string }>(one: T) =>
     one.status === "running" && !atWork ? { ...one, status: "interrupted" as const } : one;
   const lines = steps.map(({ id, project, stack }): StepStatusLine => {
     const own = record.steps[id];
-    return own ? { id, ...cutOff(own) } : { id, project, stack, status: "never run" };
+    return own ? { id, ...interrupted(own) } : { id, project, stack, status: "never run" };
   });
-  return { ref, env, run: record.run && cutOff(record.run), atWork, steps: lines };
+  return { ref, env, run: record.run && interrupted(record.run), atWork, steps: lines };
 }
 
 /** The status as a person reads it. */

@@ -34,7 +34,7 @@ interface Progress {
 /** What is told while a job is followed. */
 export interface Listener {
   /** What the job says. */
-  said(chunk: Buffer): void;
+  onOutput(chunk: Buffer): void;
   /** Something about the connection. */
   note(text: string): void;
 }
@@ -95,12 +95,12 @@ export async function untilEnded(
   job: Job,
   progress: Progress,
   interrupt: Interrupt,
-  { said }: Listener,
+  { onOutput }: Listener,
   wait: () => Promise<unknown> = () => pause(lookMs),
 ): Promise<RemoteState> {
   const take = (chunk: Buffer) => {
     progress.offset += chunk.length;
-    said(chunk);
+    onOutput(chunk);
   };
   const pass = async () => {
     while (progress.interrupts < interrupt.count) {

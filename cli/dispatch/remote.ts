@@ -120,9 +120,9 @@ echo lost`;
    * Hands on what the job says, from a byte of its log on, until it ends.
    * @throws where the connection is lost.
    */
-  async follow({ remote: { directory } }: Job, from: number, said: (chunk: Buffer) => void): Promise<void> {
+  async follow({ remote: { directory } }: Job, from: number, onOutput: (chunk: Buffer) => void): Promise<void> {
     const script = `cd ${shellQuote(directory)} && exec tail -c +${from + 1} -f --pid="$(cat ${jobFiles.pid})" ${jobFiles.log} 2>/dev/null`;
-    await this.connection.stream(script, said);
+    await this.connection.stream(script, onOutput);
   }
 
   /** What the log has from a byte on. */

@@ -44,7 +44,7 @@ export class IpReservation extends pulumi.CustomResource {
 }
 
 /** A card of a VM's record. */
-export interface RecordedCard {
+export interface RecordedNic {
   /** `net0`, `net1`. */
   name: string;
   mac: pulumi.Input<string>;
@@ -75,7 +75,7 @@ export interface VirtualMachineRecordArgs {
   /** Come in addition to those that the record has. */
   tags: string[];
   /** The first one with an address has the primary one. */
-  cards: pulumi.Input<RecordedCard>[];
+  cards: pulumi.Input<RecordedNic>[];
 }
 
 /** A VM's record in NetBox; destroying it retires the record. */

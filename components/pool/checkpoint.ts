@@ -5,7 +5,7 @@ import { checkpointResources, type RecordedResource } from "../../lib/preflight/
 import { componentName, libvirtTypes, vmPart, vmType } from "./state-names.ts";
 
 /** A VM as the checkpoint has it. */
-export interface StandingVm {
+export interface DeployedVm {
   /** Logical name. */
   key: string;
   /** Physical name; empty where it is not known. */
@@ -38,7 +38,7 @@ export interface LibvirtDisk {
 type Resources = Readonly<Record<string, RecordedResource>>;
 
 /** The VMs among a state's resources, by URN. */
-export function standingVms(resources: Resources): StandingVm[] {
+export function deployedVms(resources: Resources): DeployedVm[] {
   const byUrn = Object.entries(resources);
   const onProxmox = byUrn.flatMap(([urn, { type, outputs }]) => {
     const found = vmPart(nameIn(urn));
@@ -73,7 +73,7 @@ interface ProxmoxOutputs {
   clone?: { vmId?: unknown };
 }
 
-function proxmoxVm(key: string, { name, disks, vmId, initialization, nodeName, clone }: ProxmoxOutputs): StandingVm {
+function proxmoxVm(key: string, { name, disks, vmId, initialization, nodeName, clone }: ProxmoxOutputs): DeployedVm {
   const root = disks?.find((disk) => disk.interface === "scsi0");
   const facts = {
     ...{ key, name: text(name), diskGb: root?.size ?? 0 },
@@ -95,7 +95,7 @@ interface LibvirtOutputs {
 function libvirtVm(
   key: string,
   { domain, root, base, component }: Record<"domain" | "root" | "base" | "component", LibvirtOutputs>,
-): StandingVm {
+): DeployedVm {
   const vmId = text(domain.id);
   return {
     key,
@@ -111,6 +111,6 @@ function text(value: unknown): string {
 }
 
 /** The VMs of the running stack. */
-export async function standing(): Promise<StandingVm[]> {
-  return standingVms(await checkpointResources());
+export async function deployed(): Promise<DeployedVm[]> {
+  return deployedVms(await checkpointResources());
 }

@@ -3,7 +3,7 @@
  * touched. Pure.
  */
 import { type VmNames, vmNames } from "../vm/plan.ts";
-import type { LibvirtDisk, StandingVm } from "./checkpoint.ts";
+import type { DeployedVm, LibvirtDisk } from "./checkpoint.ts";
 
 /** A change that is refused, and the configuration key that asks for it. */
 export interface Refused {
@@ -13,11 +13,11 @@ export interface Refused {
 
 /** Disks that a plan would make smaller: no hypervisor takes a part of a disk away. */
 export function shrinks(
-  standing: readonly StandingVm[],
+  deployed: readonly DeployedVm[],
   planned: readonly { key: string; diskGb: number }[],
 ): Refused[] {
   return planned.flatMap(({ key, diskGb }) => {
-    const now = standing.find((vm) => vm.key === key)?.diskGb ?? 0;
+    const now = deployed.find((vm) => vm.key === key)?.diskGb ?? 0;
     if (diskGb >= now) return [];
     return [
       {
@@ -30,18 +30,18 @@ export function shrinks(
 
 /** VMs that stand somewhere else than the plan says: none moves. */
 export function moves(
-  standing: readonly StandingVm[],
+  deployed: readonly DeployedVm[],
   plan: { placement: string; host?: { host: string } },
 ): Refused[] {
   const elsewhere = "VMs do not move: put it back, or use another stack; or remove these first with: pulumi destroy";
-  const list = (vms: readonly StandingVm[]) => vms.map(({ key }) => key).join(", ");
-  const others = standing.filter(({ libvirt }) => (libvirt ? "libvirt" : "proxmox") !== plan.placement);
+  const list = (vms: readonly DeployedVm[]) => vms.map(({ key }) => key).join(", ");
+  const others = deployed.filter(({ libvirt }) => (libvirt ? "libvirt" : "proxmox") !== plan.placement);
   if (others.length > 0) {
     const now = others[0]?.libvirt ? "libvirt" : "proxmox";
     return [{ key: "placement", reason: `is ${plan.placement}, and ${list(others)} stand on ${now}. ${elsewhere}` }];
   }
   const { host } = plan;
-  const away = standing.filter(({ libvirt }) => host && libvirt?.node && libvirt.node !== host.host);
+  const away = deployed.filter(({ libvirt }) => host && libvirt?.node && libvirt.node !== host.host);
   if (!host || away.length === 0) return [];
   return [
     {
@@ -58,21 +58,24 @@ export function moves(
  * @param stack name of the stack, for the command that makes the VMs anew.
  */
 export function otherMachines(
-  standing: readonly StandingVm[],
+  deployed: readonly DeployedVm[],
   planned: readonly { key: string; vmId?: number; nodeName?: string }[],
   stack: string,
 ): Refused[] {
-  const anew = `the provider would destroy the VM and make another. Put it back; or, where that shall be: holdfast rebuild ${stack} --confirm ${stack}`;
+  const consequence = `the provider would destroy the VM and make another. Put it back; or, where that shall be: holdfast rebuild ${stack} --confirm ${stack}`;
   return planned.flatMap(({ key, vmId, nodeName }) => {
-    const now = standing.find((vm) => vm.key === key);
+    const now = deployed.find((vm) => vm.key === key);
     const problems: Refused[] = [];
     if (vmId !== undefined && now?.vmId !== undefined && now.vmId !== vmId) {
-      problems.push({ key: `vms.${key}.vm_id`, reason: `is ${vmId}, and the VM has the id ${now.vmId}: ${anew}` });
+      problems.push({
+        key: `vms.${key}.vm_id`,
+        reason: `is ${vmId}, and the VM has the id ${now.vmId}: ${consequence}`,
+      });
     }
     if (nodeName !== undefined && now?.nodeName !== undefined && now.nodeName !== nodeName) {
       problems.push({
         key: `vms.${key}.node_name`,
-        reason: `is ${nodeName}, and the VM stands on ${now.nodeName}: ${anew}`,
+        reason: `is ${nodeName}, and the VM stands on ${now.nodeName}: ${consequence}`,
       });
     }
     return problems;
@@ -85,11 +88,11 @@ export function otherMachines(
  * @returns one line, or nothing.
  */
 export function olderClones(
-  standing: readonly StandingVm[],
+  deployed: readonly DeployedVm[],
   templates: Readonly<Record<string, number>>,
   stack: string,
 ): string | undefined {
-  const older = standing.filter(
+  const older = deployed.filter(
     ({ key, templateVmId }) =>
       templateVmId !== undefined && templates[key] !== undefined && templates[key] !== templateVmId,
   );
@@ -105,13 +108,13 @@ export function olderClones(
  * @param stack name of the stack, for the command that makes the VMs anew.
  */
 export function otherUserData(
-  standing: readonly StandingVm[],
+  deployed: readonly DeployedVm[],
   { vms, storage }: { vms: readonly { key: string }[]; storage: string | undefined },
   stack: string,
 ): Refused[] {
   const wanted = storage ?? "";
   const from = (userData: string) => userData.slice(0, Math.max(0, userData.indexOf(":")));
-  const differing = standing.filter(
+  const differing = deployed.filter(
     ({ key, userData }) => userData !== undefined && from(userData) !== wanted && vms.some((vm) => vm.key === key),
   );
   const [first] = differing;
@@ -119,10 +122,10 @@ export function otherUserData(
   const now = from(first.userData ?? "");
   const stand = `${differing.map(({ key }) => key).join(", ")} ${differing.length === 1 ? "stands" : "stand"}`;
   const back = now === "" ? "pulumi config rm snippets_storage" : `pulumi config set snippets_storage ${now}`;
-  const anew = `the provider would destroy such a VM and make another. Put it back: ${back}; or, where that shall be: holdfast rebuild ${stack} --confirm ${stack}`;
+  const consequence = `the provider would destroy such a VM and make another. Put it back: ${back}; or, where that shall be: holdfast rebuild ${stack} --confirm ${stack}`;
   const asked = wanted === "" ? "is not set" : `is ${wanted}`;
   const place = now === "" ? "without user data of the stack's" : `with user data on ${now}`;
-  return [{ key: "snippets_storage", reason: `${asked}, and ${stand} ${place}: ${anew}` }];
+  return [{ key: "snippets_storage", reason: `${asked}, and ${stand} ${place}: ${consequence}` }];
 }
 
 /** The pool that a plan wants on a libvirt host. */
@@ -137,22 +140,22 @@ export interface WantedDisks {
  * @param stack name of the stack, for the command that makes the VMs anew.
  */
 export function lostDisks(
-  standing: readonly StandingVm[],
+  deployed: readonly DeployedVm[],
   { pool, image, vms }: WantedDisks,
   stack: string,
 ): Refused[] {
-  const anew = `libvirt would make a new, empty disk, and what is on this one would be lost. Put the value back; or, where that shall be: holdfast rebuild ${stack} --confirm ${stack}`;
+  const consequence = `libvirt would make a new, empty disk, and what is on this one would be lost. Put the value back; or, where that shall be: holdfast rebuild ${stack} --confirm ${stack}`;
   return vms.flatMap(({ key, name, diskGb }) => {
-    const now = standing.find((vm) => vm.key === key);
+    const now = deployed.find((vm) => vm.key === key);
     if (!now?.libvirt) return [];
     const wanted = { pool, diskGb, volumes: vmNames(name, image.sha256) };
-    return differences(now, now.libvirt, wanted).map((one) => ({ ...one, reason: `${one.reason}: ${anew}` }));
+    return differences(now, now.libvirt, wanted).map((one) => ({ ...one, reason: `${one.reason}: ${consequence}` }));
   });
 }
 
 /** What differs; nothing that the checkpoint does not know. */
 function differences(
-  { key, name, diskGb }: StandingVm,
+  { key, name, diskGb }: DeployedVm,
   now: LibvirtDisk,
   wanted: { pool: string; diskGb: number; volumes: VmNames },
 ): Refused[] {

@@ -4,8 +4,7 @@
  */
 import { isIP } from "node:net";
 import { z } from "zod";
-import { isCidr } from "../../lib/config/fields.ts";
-import { contains, networkOf } from "../../lib/network/ipv4.ts";
+import { contains, isCidr, networkOf } from "../../lib/network/ipv4.ts";
 
 /** A card as a stack file has it. */
 export const networkInterface = z.strictObject({
@@ -35,21 +34,21 @@ const mac = /^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/;
  * @param where begins each message, for example `inputs.vms[app-01].interfaces`.
  * @param ipam whether addresses and gateways come from IPAM: those that are stated are optional then, and compared there.
  */
-export function interfaceProblems(where: string, cards: readonly NetworkInterface[], ipam = false): string[] {
-  if (cards.length === 0) return [`${where} must be a non-empty list`];
-  return cards.flatMap((card, index) => cardProblems(`${where}[${index + 1}]`, card, index === 0, ipam));
+export function interfaceProblems(where: string, nics: readonly NetworkInterface[], ipam = false): string[] {
+  if (nics.length === 0) return [`${where} must be a non-empty list`];
+  return nics.flatMap((nic, index) => nicProblems(`${where}[${index + 1}]`, nic, index === 0, ipam));
 }
 
-function cardProblems(nic: string, card: NetworkInterface, primary: boolean, ipam: boolean): string[] {
+function nicProblems(where: string, nic: NetworkInterface, primary: boolean, ipam: boolean): string[] {
   const problems: string[] = [];
-  if (card.bridge.trim() === "") problems.push(`${nic}.bridge must be a non-empty string`);
-  if (card.mac_address !== undefined && !mac.test(card.mac_address)) {
-    problems.push(`${nic}.mac_address must be a valid MAC address`);
+  if (nic.bridge.trim() === "") problems.push(`${where}.bridge must be a non-empty string`);
+  if (nic.mac_address !== undefined && !mac.test(nic.mac_address)) {
+    problems.push(`${where}.mac_address must be a valid MAC address`);
   }
-  if (!card.ipv4) return problems;
-  if (!ipam) return [...problems, ...addressProblems(nic, card.ipv4, primary)];
-  const { address = "" } = card.ipv4;
-  return ["", "dhcp"].includes(address.toLowerCase()) ? problems : [...problems, ...staticProblems(nic, address)];
+  if (!nic.ipv4) return problems;
+  if (!ipam) return [...problems, ...addressProblems(where, nic.ipv4, primary)];
+  const { address = "" } = nic.ipv4;
+  return ["", "dhcp"].includes(address.toLowerCase()) ? problems : [...problems, ...staticProblems(where, address)];
 }
 
 function addressProblems(nic: string, ipv4: NonNullable<NetworkInterface["ipv4"]>, primary: boolean): string[] {
@@ -80,11 +79,11 @@ function staticProblems(nic: string, address: string): string[] {
 }
 
 /** Addresses that two cards of a pool have in common, as messages; the same address twice is one machine too many. */
-export function sharedAddresses(cardsByVm: Readonly<Record<string, readonly NetworkInterface[]>>): string[] {
+export function sharedAddresses(nicsByVm: Readonly<Record<string, readonly NetworkInterface[]>>): string[] {
   const holders = new Map<string, string>();
   const problems: string[] = [];
-  for (const [vm, cards] of Object.entries(cardsByVm)) {
-    for (const [index, { bridge, ipv4, mac_address }] of cards.entries()) {
+  for (const [vm, nics] of Object.entries(nicsByVm)) {
+    for (const [index, { bridge, ipv4, mac_address }] of nics.entries()) {
       const nic = `inputs.vms[${vm}].interfaces[${index + 1}]`;
       const address = ipv4?.address && isCidr(ipv4.address) ? `${bridge} ${ipv4.address.split("/")[0]}` : undefined;
       for (const [field, value] of [

@@ -13,7 +13,7 @@ import { addressOf, identityDigest } from "./identity.ts";
 import type { TemplateChoice } from "./templates.ts";
 
 /** A network card. */
-export interface ProxmoxCard {
+export interface ProxmoxNic {
   bridge: string;
   /** 1 to 4094. */
   vlanId?: number;
@@ -44,7 +44,7 @@ export interface ProxmoxVmArgs {
   memoryMb: number;
   /** GiB. */
   diskGb: number;
-  cards: ProxmoxCard[];
+  nics: ProxmoxNic[];
   /** Beside the owner's. */
   tags: string[];
   onBoot: boolean;
@@ -122,23 +122,23 @@ export class ProxmoxVm extends pulumi.ComponentResource {
     this.vmId = vm.vmId.apply(Number);
     this.nodeName = vm.nodeName;
     this.address = pulumi
-      .all([vm.ipv4Addresses, pulumi.all(args.cards.map(({ address }) => address ?? ""))])
+      .all([vm.ipv4Addresses, pulumi.all(args.nics.map(({ address }) => address ?? ""))])
       .apply(([reported, planned]) => addressOf(planned, reported ?? []));
     // From the configuration of the VM: its agent is not asked where the address is known.
-    this.mac = vm.networkDevices.apply((cards) => args.cards[0]?.macAddress ?? cards?.[0]?.macAddress ?? "");
+    this.mac = vm.networkDevices.apply((nics) => args.nics[0]?.macAddress ?? nics?.[0]?.macAddress ?? "");
     this.identity = pulumi
       .all([this.vmId, this.nodeName, this.address, this.mac, vm.clone])
       .apply(([vmId, node, address, mac, clone]) => {
         const template = Number(clone?.vmId ?? args.template.vmId);
-        return identityDigest({ vmId, node, address, mac, gateway: args.cards[0]?.gateway ?? "", template });
+        return identityDigest({ vmId, node, address, mac, gateway: args.nics[0]?.gateway ?? "", template });
       });
     this.hardware = pulumi
       .all([vm.cpu, vm.memory, vm.disks, vm.networkDevices])
-      .apply(([cpu, memory, disks, cards]) => ({
+      .apply(([cpu, memory, disks, nics]) => ({
         cores: cpu?.cores ?? args.cpuCores,
         memoryMb: memory?.dedicated ?? args.memoryMb,
         disks: (disks ?? []).map(({ interface: name, size }) => ({ name, sizeGb: size ?? args.diskGb })),
-        macs: args.cards.map(({ macAddress }, index) => macAddress ?? cards?.[index]?.macAddress ?? ""),
+        macs: args.nics.map(({ macAddress }, index) => macAddress ?? nics?.[index]?.macAddress ?? ""),
       }));
     this.registerOutputs({ vmId: this.vmId, address: this.address, mac: this.mac, identity: this.identity });
   }
@@ -173,7 +173,7 @@ function snippetName(key: string, publicKey: string): string {
 function vmArgs(args: ProxmoxVmArgs, userDataFileId?: pulumi.Output<string>): proxmox.VmLegacyArgs {
   const { template } = args;
   const vendorDataFileId = template.vendorDataFileId;
-  const dhcp = args.cards.some(({ address }) => address === "dhcp");
+  const dhcp = args.nics.some(({ address }) => address === "dhcp");
   return {
     name: args.vmName,
     nodeName: args.nodeName,
@@ -199,7 +199,7 @@ function vmArgs(args: ProxmoxVmArgs, userDataFileId?: pulumi.Output<string>): pr
     operatingSystem: { type: "l26" },
     scsiHardware: "virtio-scsi-single",
     disks: [{ interface: "scsi0", datastoreId: args.datastoreId, size: args.diskGb, discard: "on" }],
-    networkDevices: args.cards.map(({ bridge, vlanId, macAddress }) => ({
+    networkDevices: args.nics.map(({ bridge, vlanId, macAddress }) => ({
       bridge,
       ...(vlanId === undefined ? {} : { vlanId }),
       ...(macAddress === undefined ? {} : { macAddress }),
@@ -207,7 +207,7 @@ function vmArgs(args: ProxmoxVmArgs, userDataFileId?: pulumi.Output<string>): pr
     initialization: {
       datastoreId: args.datastoreId,
       dns: args.dns,
-      ipConfigs: args.cards.map(({ address, gateway }) => ({
+      ipConfigs: args.nics.map(({ address, gateway }) => ({
         ...(address === undefined ? {} : { ipv4: { address, ...(gateway === undefined ? {} : { gateway }) } }),
       })),
       ...(userDataFileId === undefined

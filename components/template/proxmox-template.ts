@@ -49,7 +49,7 @@ export interface ProxmoxTemplateArgs {
 }
 
 /** What holds for the template besides what it is made of. */
-export interface TemplateCare {
+export interface TemplatePolicy {
   /** `<project>/<stack>`, for the evidence and the known_hosts of the test. */
   stack: string;
   owner: string;
@@ -79,7 +79,7 @@ export class ProxmoxTemplate extends pulumi.ComponentResource {
   constructor(
     name: string,
     args: ProxmoxTemplateArgs,
-    care: TemplateCare,
+    templatePolicy: TemplatePolicy,
     providers: ProxmoxTemplateProviders,
     opts?: pulumi.ComponentResourceOptions,
   ) {
@@ -101,16 +101,27 @@ export class ProxmoxTemplate extends pulumi.ComponentResource {
       // Comes back as zeros, and would be a difference in every preview.
       ignoreChanges: ["disks[0].speed"],
     });
-    const place = { node: args.node, vmId: template.vmId, templateName: args.templateName, owner: care.owner };
+    const place = {
+      node: args.node,
+      vmId: template.vmId,
+      templateName: args.templateName,
+      owner: templatePolicy.owner,
+    };
     this.guard = new TemplateGuard(
       `${name}-guard`,
-      { ...place, allowDestroyWithClones: care.allowDestroyWithClones },
+      { ...place, allowDestroyWithClones: templatePolicy.allowDestroyWithClones },
       { parent: this, provider: providers.holdfast },
     );
-    const smoke = care.smoke.enabled
+    const smoke = templatePolicy.smoke.enabled
       ? new TemplateSmoke(
           `${name}-smoke`,
-          { ...place, key: args.key, digest: this.digest, stack: care.stack, ...withoutEnabled(care.smoke) },
+          {
+            ...place,
+            key: args.key,
+            digest: this.digest,
+            stack: templatePolicy.stack,
+            ...withoutEnabled(templatePolicy.smoke),
+          },
           // Behind the guard, so that the test's own leftovers are gone before the guard counts clones.
           { parent: this, provider: providers.holdfast, dependsOn: this.guard },
         )

@@ -65,11 +65,11 @@ function user({ login, authorizedKeys }: Machine): object {
 export function networkConfig(network: Network): string {
   const search = network.kind === "static" && network.domain ? { search: [network.domain] } : {};
   const dns = network.dns.length > 0 ? { nameservers: { ...search, addresses: network.dns } } : {};
-  const card =
+  const nic =
     network.kind === "dhcp"
       ? { dhcp4: true, "dhcp-identifier": "mac", ...dns }
       : { dhcp4: false, addresses: [network.cidr], routes: [{ to: "default", via: network.gateway }], ...dns };
-  return stringify({ version: 2, ethernets: { lan: { match: { name: "e*" }, ...card } } }, forCloudInit);
+  return stringify({ version: 2, ethernets: { lan: { match: { name: "e*" }, ...nic } } }, forCloudInit);
 }
 
 /**

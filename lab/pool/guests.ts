@@ -92,10 +92,10 @@ export class Guests {
       const net = parseNet(String(vm.config[key]));
       if ("error" in net || net.bridge === undefined) continue;
       const number = key.slice("net".length);
-      const [tap, card] = [`tap${vm.vmid}i${number}`, `eth${number}`];
+      const [tap, nic] = [`tap${vm.vmid}i${number}`, `eth${number}`];
       await ip(
         [
-          `link add ${tap} type veth peer name ${card} address ${net.mac} netns ${own}`,
+          `link add ${tap} type veth peer name ${nic} address ${net.mac} netns ${own}`,
           `link set ${tap} master ${net.bridge}`,
           `link set ${tap} up`,
         ],
@@ -105,8 +105,8 @@ export class Guests {
       const gateway = configured.get("gw") ?? (configured.get("ip") === "dhcp" ? network.gateway : undefined);
       await ip(
         [
-          `link set ${card} up`,
-          ...addresses.map((address) => `addr add ${address} dev ${card}`),
+          `link set ${nic} up`,
+          ...addresses.map((address) => `addr add ${address} dev ${nic}`),
           ...(gateway === undefined ? [] : [`route add default via ${gateway}`]),
         ],
         own,

@@ -5,6 +5,7 @@
 import { isIP } from "node:net";
 import { z } from "zod";
 import { isImage } from "../container-image.ts";
+import { isCidr } from "../network/ipv4.ts";
 
 /** What a field looks like to an editor and in the documentation. */
 export interface FieldInfo {
@@ -175,12 +176,4 @@ function infoOf(schema: z.ZodType): FieldInfo {
   const info = fieldInfo.get(schema);
   if (!info) throw new Error("expected a schema made by this module");
   return info;
-}
-
-/** Whether the text is an IPv4 address with a prefix length from 1 to 32. */
-export function isCidr(text: string): boolean {
-  const [address = "", length = "", ...rest] = text.split("/");
-  return (
-    rest.length === 0 && isIP(address) === 4 && /^\d{1,2}$/.test(length) && Number(length) >= 1 && Number(length) <= 32
-  );
 }

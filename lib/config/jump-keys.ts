@@ -1,6 +1,6 @@
 /**
  * The configuration keys of the ways over other machines by which VMs are reached; what is decided from them is in
- * lib/ssh/ways.ts.
+ * lib/config/ssh-routes.ts.
  */
 import { hostName, optional, textField, wholeNumber, withDefault } from "./fields.ts";
 

@@ -20,6 +20,9 @@ export interface Problem {
   reason: string;
 }
 
+/** Notes a problem with a key, so that a planner goes on and all are reported at once. */
+export type ReportProblem = (key: string, reason: string) => void;
+
 /** A shape of flat, dotted keys (`host.address`), each with a schema that reads Pulumi's text. */
 export type ConfigShape = Record<string, z.ZodType>;
 

@@ -3,7 +3,7 @@
  * names of configuration keys that hold one.
  */
 import { z } from "zod";
-import { isCidr } from "../config/fields.ts";
+import { isCidr } from "../network/ipv4.ts";
 import type { Contract } from "./contract.ts";
 
 const ipv4 = z.ipv4("expected an IPv4 address");

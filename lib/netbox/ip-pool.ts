@@ -3,8 +3,7 @@
  * IPv4 alone. Pure.
  */
 import { isIPv4 } from "node:net";
-import { isCidr } from "../config/fields.ts";
-import { contains, ipv4Number, ipv4Text, isEdge, networkOf } from "../network/ipv4.ts";
+import { contains, ipv4Number, ipv4Text, isCidr, isEdge, networkOf } from "../network/ipv4.ts";
 
 /** Addresses to give out. */
 export interface IpPool {

@@ -1,6 +1,7 @@
 /**
  * Arithmetic of IPv4 addresses and networks. Pure; texts are taken as legal.
  */
+import { isIP } from "node:net";
 
 /** `10.0.0.1` → 167772161. */
 export function ipv4Number(address: string): number {
@@ -32,4 +33,12 @@ export function isEdge(cidr: string): boolean {
   const hosts = 2 ** (32 - Number(length));
   const offset = ipv4Number(address) % hosts;
   return offset === 0 || offset === hosts - 1;
+}
+
+/** Whether the text is an IPv4 address with a prefix length from 1 to 32. */
+export function isCidr(text: string): boolean {
+  const [address = "", length = "", ...rest] = text.split("/");
+  return (
+    rest.length === 0 && isIP(address) === 4 && /^\d{1,2}$/.test(length) && Number(length) >= 1 && Number(length) <= 32
+  );
 }

@@ -74,12 +74,12 @@ export class Recorder {
   }
 
   /** Notes the version of something that was met on the way, for example of libvirt. */
-  saw(what: string, version: string): void {
+  recordVersion(what: string, version: string): void {
     this.versions[what] = version.slice(0, 80);
   }
 
   /** Puts files beside the run's own. Gives the run's name and directory; undefined when they cannot be written. */
-  attach(
+  attachEvidence(
     urn: string,
     files: Readonly<Record<string, string>>,
     warn: (text: string) => void,
@@ -100,18 +100,21 @@ export class Recorder {
    * they ended.
    * @param secrets texts that must not stand in it, in whatever spelling; those of the environment are known.
    */
-  row(
+  appendEvidence(
     urn: string,
     file: string,
-    row: Readonly<Record<string, Value>>,
+    appendEvidence: Readonly<Record<string, Value>>,
     secrets: readonly string[],
     warn: (text: string) => void,
   ): void {
     const tables = this.tables.get(this.runOf(urn)) ?? new Map<string, Value[]>();
     this.tables.set(this.runOf(urn), tables);
-    const rows = [...(tables.get(file) ?? []), redactIn({ ...row }, [...secrets, ...secretsOfEnvironment()])];
+    const rows = [
+      ...(tables.get(file) ?? []),
+      redactIn({ ...appendEvidence }, [...secrets, ...secretsOfEnvironment()]),
+    ];
     tables.set(file, rows);
-    this.attach(urn, { [file]: `${JSON.stringify(rows, null, 2)}\n` }, warn);
+    this.attachEvidence(urn, { [file]: `${JSON.stringify(rows, null, 2)}\n` }, warn);
   }
 
   /** Does the work and writes down when it began, when it ended and how. Gives or throws what the work does. */

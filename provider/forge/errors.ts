@@ -40,7 +40,7 @@ export class ForgeError extends Error {
   }
 
   /** Whether a call that is harmless to repeat may do better in a moment. */
-  get passing(): boolean {
+  get retryable(): boolean {
     return this.failure === "unreached" || this.failure === "lost";
   }
 
@@ -111,8 +111,8 @@ export function badStatus(call: Call, answer: RawAnswer): ForgeError {
     return told(` with an HTML page${page}`, fix);
   }
   if (status === 404 && words.plain !== undefined) return told(` (text: ${words.plain})`, noRoute(call));
-  const said = words.api ?? "";
-  return told(said ? ` (${said})` : "", nextStep(call, status, said));
+  const serverMessage = words.api ?? "";
+  return told(serverMessage ? ` (${serverMessage})` : "", nextStep(call, status, serverMessage));
 }
 
 /** A forge says in JSON what it does not have. Text means that it does not know the address at all. */
@@ -156,13 +156,13 @@ function categoryOf(path: string): string {
   return { orgs: "organization", repos: "repository", user: "user" }[first] ?? "admin";
 }
 
-function nextStep(call: Call, status: number, said: string): string {
+function nextStep(call: Call, status: number, serverMessage: string): string {
   const set = "pulumi config set --secret forge.token";
   if (status === 401) {
     const scope = call.path === versionPath ? "" : ` with the scope ${neededScope("POST", call.path)}`;
     return `the forge does not accept forge.token (expired, revoked or mistyped): make one${scope}, then ${set}`;
   }
-  if (status === 403) return forbidden(call, said, set);
+  if (status === 403) return forbidden(call, serverMessage, set);
   if (status === 404) return notFound(call);
   if (status === 405) return "the forge does not know this method here: is it really of the version that it reports?";
   if (status === 429) return "the forge or its proxy wants fewer calls: wait a while, then try again";
@@ -170,7 +170,7 @@ function nextStep(call: Call, status: number, said: string): string {
   return "check forge.url and forge.scope";
 }
 
-function forbidden(call: Call, said: string, set: string): string {
+function forbidden(call: Call, serverMessage: string, set: string): string {
   const category = categoryOf(call.path);
   const rank = {
     admin: "a site administrator's token, or a forge.scope that its user owns",
@@ -179,8 +179,8 @@ function forbidden(call: Call, said: string, set: string): string {
     user: "the user's own token",
   }[category];
   const scope = `a token with the scope ${neededScope(call.method, call.path)}${call.method === "GET" ? ` (registering needs ${neededScope("POST", call.path)})` : ""}`;
-  if (/required scope/.test(said)) return `forge.token lacks a scope: make ${scope}, then ${set}`;
-  if (/site admin|owner|administrator/.test(said)) return `this needs ${rank}: ${set}`;
+  if (/required scope/.test(serverMessage)) return `forge.token lacks a scope: make ${scope}, then ${set}`;
+  if (/site admin|owner|administrator/.test(serverMessage)) return `this needs ${rank}: ${set}`;
   return `forge.token may not do this: it needs ${scope}, and ${rank}: ${set}`;
 }
 

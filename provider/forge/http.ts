@@ -95,7 +95,7 @@ async function patiently<T>(forge: ForgeAccess, once: (ms: number) => Promise<T>
     } catch (error) {
       // Spread out, so that stacks which lost the forge together do not come back together.
       const ms = pauseMs * 2 ** (attempt - 1) * (0.5 + Math.random());
-      const hopeless = !(error instanceof ForgeError && error.passing);
+      const hopeless = !(error instanceof ForgeError && error.retryable);
       if (hopeless || attempt >= tries || Date.now() + ms >= end) throw error;
       await pause(ms, undefined, { signal: forge.signal }).catch(() => forge.signal?.throwIfAborted());
     }

@@ -35,7 +35,7 @@ export interface ForgeWanted {
   registeredUuid?: string | null | undefined;
   signal?: AbortSignal | undefined;
   /** Told which forge answered, and in which version. */
-  saw?: Operation["saw"] | undefined;
+  recordVersion?: Operation["recordVersion"] | undefined;
   /** Bounds of every call; for tests. */
   bounds?: Bounds | undefined;
 }
@@ -48,7 +48,8 @@ export async function forgeChecks(wanted: ForgeWanted): Promise<Check[]> {
   const { forgeUrl: url, token, signal, bounds } = wanted;
   const forge: ForgeAccess = { url, token, signal, bounds };
   const known = await askDialect(forge).catch((error: unknown) => expected(error, signal));
-  if (!(known instanceof ForgeError)) wanted.saw?.("forge", `${known.version.product} ${known.version.version}`);
+  if (!(known instanceof ForgeError))
+    wanted.recordVersion?.("forge", `${known.version.product} ${known.version.version}`);
   if (wanted.forgeHost) {
     const [actions, host] = await Promise.all([
       actionsCheck(forge, known),

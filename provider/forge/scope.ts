@@ -37,7 +37,7 @@ async function isOwnName(forge: ForgeAccess, name: string): Promise<boolean> {
     const { body } = await api(forge, "GET", "/user", z.object({ login: z.string() }));
     return body.login.toLowerCase() === name.toLowerCase();
   } catch (error) {
-    if (error instanceof ForgeError && !error.passing) return false;
+    if (error instanceof ForgeError && !error.retryable) return false;
     throw error;
   }
 }

@@ -44,15 +44,15 @@ function freeCheck(address: string, { bridge, fixes }: HostVm, answers: Answers)
   if (!seen || seen.code === 3) {
     return { what, status: "skipped", found: `not looked at: the host cannot ask on ${bridge} who has it` };
   }
-  const card = /lladdr ([0-9a-f:]{17})/.exec(seen.stdout)?.[1];
-  const answered = card !== undefined && !seen.stdout.includes("FAILED");
-  if (answered && answers["our cards"]?.stdout.includes(`'${card}'`))
+  const nic = /lladdr ([0-9a-f:]{17})/.exec(seen.stdout)?.[1];
+  const answered = nic !== undefined && !seen.stdout.includes("FAILED");
+  if (answered && answers["our cards"]?.stdout.includes(`'${nic}'`))
     return { what, status: "ok", found: "our VM has it" };
   if (/REACHABLE|PERMANENT|answers/.test(seen.stdout)) {
     return {
       what,
       status: "failed",
-      found: `${address} is taken: ${card ?? "somebody"} answers for it on the LAN`,
+      found: `${address} is taken: ${nic ?? "somebody"} answers for it on the LAN`,
       fix,
     };
   }

@@ -13,8 +13,8 @@ import { sshTarget } from "../ssh/target.ts";
 import { hostChecks, libvirtVersion } from "./checks-host.ts";
 import { hasEveryBase } from "./checks-volumes.ts";
 import { downloadCheck, knownSize, needlessDownload, workstationChecks } from "./checks-workstation.ts";
-import { removeCutOff } from "./cut-off.ts";
 import { type Answers, probeHost } from "./host-probe.ts";
+import { removeInterrupted } from "./interrupted.ts";
 
 const text = z.string().min(1);
 
@@ -55,14 +55,14 @@ export const preflight: ProviderFunction<PreflightArgs> = {
   token: "holdfast:host:preflight",
   inputs,
   async invoke(wanted, operation) {
-    const { signal, config, saw } = operation;
+    const { signal, config, recordVersion } = operation;
     const forgeToken = wanted.forge?.url && tokenFor(config, wanted.forge.url, "inputs");
-    const { checks, imageNeeded } = await preflightChecks(wanted, { signal, forgeToken, saw });
+    const { checks, imageNeeded } = await preflightChecks(wanted, { signal, forgeToken, recordVersion });
     refuseFailed(`stack ${wanted.host.stack} is not ready for ${wanted.host.host}, nothing was changed:`, checks);
     for (const { what, found } of checks.filter(({ status }) => status === "skipped")) {
       operation.log("warning", `not checked that ${what}: ${found}`);
     }
-    for (const domain of wanted.update ? await removeCutOff(wanted, signal) : [])
+    for (const domain of wanted.update ? await removeInterrupted(wanted, signal) : [])
       operation.log("info", `removed domain ${domain}, not its disk: an update was cut off while it made it`);
     return { address: wanted.host.host, imageNeeded } satisfies PreflightFound;
   },
@@ -74,9 +74,9 @@ export interface PreflightContext {
   /** API token of the forge; secret. */
   forgeToken?: string | undefined;
   /** Whether what stands is about to be destroyed and made anew: the image is needed whatever is there. Default: no. */
-  anew?: boolean;
+  forRebuild?: boolean;
   /** Told what was met, and in which version. */
-  saw?: Operation["saw"];
+  recordVersion?: Operation["recordVersion"];
 }
 
 /** What was found. */
@@ -88,7 +88,7 @@ export interface Found {
 /** Looks at host, workstation and forge, where there is one, side by side. Never throws: what cannot be looked at is a check too. */
 export async function preflightChecks(wanted: PreflightArgs, context: PreflightContext): Promise<Found> {
   const asked = askHost(wanted, context);
-  const needed = asked.then(({ answers }) => context.anew === true || !hasEveryBase(wanted, answers));
+  const needed = asked.then(({ answers }) => context.forRebuild === true || !hasEveryBase(wanted, answers));
   const image = wanted.downloads.filter(({ key }) => key === imageKey);
   const others = wanted.downloads.filter(({ key }) => key !== imageKey);
   const [{ answers, check }, workstation, imageChecks, forge] = await Promise.all([
@@ -115,14 +115,14 @@ async function imageLooked(image: Download[], needed: Promise<boolean>, signal: 
 /** Never throws; there are no answers then, and the check says why. */
 async function askHost(
   wanted: PreflightArgs,
-  { signal, saw }: PreflightContext,
+  { signal, recordVersion }: PreflightContext,
 ): Promise<{ answers: Answers; check: Check }> {
   const { user, host, port } = wanted.host;
   const what = `${user}@${host}:${port} runs commands as root`;
   try {
     const answers = await withSsh(wanted.host, { ...impatient, signal }, (connection) => probeHost(connection, wanted));
     const version = libvirtVersion(answers.libvirt);
-    if (version) saw?.("libvirt", version);
+    if (version) recordVersion?.("libvirt", version);
     return { answers, check: { what, status: "ok" } };
   } catch (error) {
     const fix = `look at it with: ssh -p ${port} ${user}@${host}`;
@@ -136,10 +136,10 @@ async function reachedForgeChecks({ forge, vms, owner }: PreflightArgs, context:
   const what = "the forge answers";
   if (!forgeUrl || problem)
     return [{ what, status: "failed", found: problem ?? "its URL is not known; set forge.url" }];
-  const { signal, forgeToken: token, saw } = context;
+  const { signal, forgeToken: token, recordVersion } = context;
   // A runner is named after its VM.
   const name = vms[0]?.domain ?? "";
-  return forgeChecks({ forgeUrl, scope, name, owner, forgeHost, token, registeredUuid, signal, saw }).catch(
+  return forgeChecks({ forgeUrl, scope, name, owner, forgeHost, token, registeredUuid, signal, recordVersion }).catch(
     (error: Error) => [{ what, status: "skipped", found: error.message }],
   );
 }

@@ -69,7 +69,7 @@ export class NetboxApi {
       try {
         return await this.exchange("GET", path, shape, query);
       } catch (error) {
-        if (attempt >= tries || !(error instanceof NetboxError && error.passing)) throw error;
+        if (attempt >= tries || !(error instanceof NetboxError && error.retryable)) throw error;
         // Spread out, so that stacks which lost NetBox together do not come back together.
         const ms = Math.min(10_000, pauseMs * 2 ** (attempt - 1)) * (0.75 + Math.random() / 2);
         await pause(ms, undefined, { signal: this.signal }).catch(() => this.signal.throwIfAborted());

@@ -123,7 +123,7 @@ export class Changes {
 
   /** Waits where the record is to be read again: changed by somebody else (412), or no answer. @throws the error otherwise */
   private async judge(error: unknown, attempt: number): Promise<void> {
-    const again = error instanceof NetboxError && (error.status === 412 || error.passing);
+    const again = error instanceof NetboxError && (error.status === 412 || error.retryable);
     if (!again || attempt >= tries) throw error;
     await this.wait(attempt);
   }

@@ -51,11 +51,11 @@ export async function claim(
       return { row: await api.send("POST", path, ipAddress, { ...newRecord(reservation), ...body }), how: "made" };
     } catch (error) {
       // NetBox looks for a free address first: that none is left does not mean that this identity has none.
-      if (!(error instanceof NetboxError) || !(error.passing || error.duplicate || error.exhausted)) throw error;
-      if (error.passing) log("status", `looking whether ${whose(reservation)} was reserved: ${error.message}`);
-      const row = await look(api, reservation, error.passing ? patience.looksMs : [0], error);
-      if (row) return { row, how: error.passing || attempt > 1 ? "adopted" : "found" };
-      if (attempt < patience.tries && (error.passing || takenMeanwhile(error))) continue;
+      if (!(error instanceof NetboxError) || !(error.retryable || error.duplicate || error.exhausted)) throw error;
+      if (error.retryable) log("status", `looking whether ${whose(reservation)} was reserved: ${error.message}`);
+      const row = await look(api, reservation, error.retryable ? patience.looksMs : [0], error);
+      if (row) return { row, how: error.retryable || attempt > 1 ? "adopted" : "found" };
+      if (attempt < patience.tries && (error.retryable || takenMeanwhile(error))) continue;
       throw error.ambiguous ? unreserved(error, reservation) : error;
     }
   }
@@ -63,7 +63,7 @@ export async function claim(
 
 /** The identity had a record when this was refused, and has none any more: it was taken away in between. */
 function takenMeanwhile(error: NetboxError): boolean {
-  return error.status === 400 && /must have a unique value/.test(error.said);
+  return error.status === 400 && /must have a unique value/.test(error.serverMessage);
 }
 
 /** The identity's record, looked for as often as `waits` says. @throws Error when NetBox cannot be asked: that is no "none". */
@@ -86,10 +86,10 @@ async function look(
 
 function unknown(error: NetboxError, reservation: Reservation, cause: NetboxError): NetboxError {
   const text = `whether ${whose(reservation)} has an address in NetBox is not known: ${error.message}. Nothing is lost: pulumi up finds it by its identity`;
-  return new NetboxError(text, error.status, error.said, { cause });
+  return new NetboxError(text, error.status, error.serverMessage, { cause });
 }
 
 function unreserved(error: NetboxError, reservation: Reservation): NetboxError {
   const text = `${error.message}. ${whose(reservation)} was looked for since, and has no address; run pulumi up again, which takes none twice`;
-  return new NetboxError(text, error.status, error.said, { cause: error });
+  return new NetboxError(text, error.status, error.serverMessage, { cause: error });
 }

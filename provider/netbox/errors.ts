@@ -20,7 +20,7 @@ export class NetboxError extends Error {
     /** HTTP status; 0 when no usable answer came. */
     readonly status: number,
     /** What NetBox said, without our words around it. */
-    readonly said: string,
+    readonly serverMessage: string,
     options?: ErrorOptions,
   ) {
     super(printable(message), options);
@@ -28,7 +28,7 @@ export class NetboxError extends Error {
   }
 
   /** Whether the same call may succeed a moment later. A refusal, 403 among them, never does. */
-  get passing(): boolean {
+  get retryable(): boolean {
     return this.status === 0 || this.status === 429 || this.status >= 500;
   }
 
@@ -39,18 +39,19 @@ export class NetboxError extends Error {
 
   /** Whether NetBox has no such record. The 404 of a proxy, which is no JSON, says nothing about that. */
   get missing(): boolean {
-    return this.status === 404 && !/HTML/.test(this.said);
+    return this.status === 404 && !/HTML/.test(this.serverMessage);
   }
 
   /** Whether NetBox has another record with the same unique value (400), or met one while it wrote (500). */
   get duplicate(): boolean {
-    if (this.status === 400) return /must have a unique value|must be unique|Duplicate|already exists/i.test(this.said);
-    return this.status >= 500 && /IntegrityError|duplicate key/.test(this.said);
+    if (this.status === 400)
+      return /must have a unique value|must be unique|Duplicate|already exists/i.test(this.serverMessage);
+    return this.status >= 500 && /IntegrityError|duplicate key/.test(this.serverMessage);
   }
 
   /** Whether no address is left (409). */
   get exhausted(): boolean {
-    return this.status === 409 && /Insufficient resources/.test(this.said);
+    return this.status === 409 && /Insufficient resources/.test(this.serverMessage);
   }
 }
 
@@ -73,14 +74,18 @@ export function badContent({ url, method, path }: Call, status: number, what: st
 }
 
 /** A refusal. `said` is NetBox's reason. */
-export function refused({ url, method, path }: Call, status: number, said: string): NetboxError {
-  return new NetboxError(`NetBox at ${url} refused ${method} ${path}: ${status} ${said}${advice()}`, status, said);
+export function refused({ url, method, path }: Call, status: number, serverMessage: string): NetboxError {
+  return new NetboxError(
+    `NetBox at ${url} refused ${method} ${path}: ${status} ${serverMessage}${advice()}`,
+    status,
+    serverMessage,
+  );
 
   function advice(): string {
     if (status === 412) return "; somebody changed it a moment ago: look at it, and run this again";
     if (status !== 403) return "";
     // NetBox never answers 401: what it says tells a wrong token from one that may not do this.
-    if (/permission/.test(said)) {
+    if (/permission/.test(serverMessage)) {
       return `; the token's user lacks the permission (view, add and change of what is behind ${path}), or the token is read-only`;
     }
     return "; NETBOX_API_TOKEN is rejected by NetBox API: pulumi config set --secret netbox.token";

@@ -8,9 +8,9 @@ import type { Operation, ResourceKind, State } from "../kind.ts";
 import { netboxApi } from "./access.ts";
 import { type Allocating, allocate } from "./allocate.ts";
 import { type Claim, type Patience, usualPatience } from "./claim.ts";
-import { foresee } from "./foresee.ts";
 import { hold, keep, ownRecord, pinned } from "./hold.ts";
 import { byIdentity, describe, type IpAddress } from "./ip-address.ts";
+import { previewReservation } from "./preview.ts";
 import { quarantine } from "./quarantine.ts";
 import { differences, digestOf, type Reservation, reservationInputs, whose } from "./reservation.ts";
 import { NetboxSessions, type OpenNetbox } from "./session.ts";
@@ -50,8 +50,8 @@ export function ipReservationKind(
     // and only then would NetBox be asked, which has one address for an identity; the update says what to do instead.
     replaceOn: ["identity"],
 
-    async foresee(reservation, operation, state) {
-      return foresee(await start(operation), reservation, state);
+    async preview(reservation, operation, state) {
+      return previewReservation(await start(operation), reservation, state);
     },
 
     async create(reservation, operation) {

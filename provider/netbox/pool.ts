@@ -106,7 +106,7 @@ export async function makePool(api: NetboxApi, pool: IpPool, owner: string): Pro
 
 /** Whether what could not be made may be there all the same: another one was faster, or the answer was lost. */
 function mayBeThere(error: unknown): boolean {
-  return error instanceof NetboxError && (error.passing || error.status === 400);
+  return error instanceof NetboxError && (error.retryable || error.status === 400);
 }
 
 function ignoreGone(error: unknown): void {

@@ -53,9 +53,9 @@ export class NetboxSessions {
  * NetBox ignores a filter by a field that it does not have, and then every address would be ours; where the field is not unique
  * it would take an identity twice. So both are looked at before anything else.
  */
-async function assertBootstrapped(api: NetboxApi, { saw }: Pick<Operation, "saw">): Promise<void> {
+async function assertBootstrapped(api: NetboxApi, { recordVersion }: Pick<Operation, "recordVersion">): Promise<void> {
   const { version, fields, tags } = await inspectNetbox(api);
-  saw("netbox", version);
+  recordVersion("netbox", version);
   const lacking = [...fields.map(({ name }) => `custom field ${name}`), ...tags.map(({ slug }) => `tag ${slug}`)];
   if (lacking.length === 0) return;
   throw new Error(`NetBox at ${api.url} lacks ${lacking.join(", ")}; make them with: holdfast netbox bootstrap`);

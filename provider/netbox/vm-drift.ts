@@ -60,7 +60,7 @@ export function driftOf(recorded: RecordInputs, seen: Seen): string[] {
     const whose = ownerOf(machine) === "" ? "has no owner mark any more" : `belongs to ${ownerOf(machine)} now`;
     return [`${record} ${whose}: it is not changed`];
   }
-  return [...machineDrift(recorded, machine), ...cardDrift(recorded, seen), ...diskDrift(recorded, seen.disks)].map(
+  return [...machineDrift(recorded, machine), ...nicDrift(recorded, seen), ...diskDrift(recorded, seen.disks)].map(
     (what) => `${record}: ${what}`,
   );
 }
@@ -85,14 +85,14 @@ function isRole({ role }: MachineRow, name: string): boolean {
   return role?.slug === slugOf(name) || role?.name === name;
 }
 
-function cardDrift({ cards }: RecordInputs, { machine, interfaces, addresses }: Seen): string[] {
+function nicDrift({ cards }: RecordInputs, { machine, interfaces, addresses }: Seen): string[] {
   const drift = cards.flatMap(({ name, mac, addressId }) => {
-    const card = interfaces.find((row) => row.name === name);
-    if (!card) return [`it has no card ${name}`];
+    const nic = interfaces.find((row) => row.name === name);
+    if (!nic) return [`it has no card ${name}`];
     const address = addresses.find(({ id }) => id === addressId);
     return [
-      ...differs(`MAC address of ${name}`, card.primary_mac_address?.mac_address ?? "none", mac.toUpperCase()),
-      ...(addressId !== undefined && address?.assigned_object_id !== card.id
+      ...differs(`MAC address of ${name}`, nic.primary_mac_address?.mac_address ?? "none", mac.toUpperCase()),
+      ...(addressId !== undefined && address?.assigned_object_id !== nic.id
         ? [`card ${name} does not have address ${addressId}`]
         : []),
       ...(address && address.status.value !== "active"

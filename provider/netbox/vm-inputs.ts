@@ -39,7 +39,7 @@ export const recordInputs = z.strictObject({
         addressId: z.int().min(1, "expected the id of an address").optional(),
       }),
     )
-    .refine(...unique<{ name: string }>((card) => card.name)),
+    .refine(...unique<{ name: string }>((nic) => nic.name)),
 });
 
 /** Inputs of a record. */

@@ -23,51 +23,51 @@ import {
 const mark = { tags: [{ slug: managedTag.slug }] };
 
 /** A card as it is wanted. */
-export interface CardPart {
+export interface NicPart {
   name: string;
   mac: string;
 }
 
 /** Makes the cards, each with its MAC address as the primary one. Gives their ids by name. */
-export async function keepCards(
+export async function keepNics(
   changes: Changes,
   id: number,
-  cards: readonly CardPart[],
+  cards: readonly NicPart[],
   there: readonly InterfaceRow[],
 ): Promise<Record<string, number>> {
   const kept: Record<string, number> = {};
   for (const { name, mac } of cards) {
-    const card = there.find((row) => row.name === name) ?? (await makeCard(changes, id, name));
-    await keepMac(changes, card, mac.toUpperCase());
-    kept[name] = card.id;
+    const nic = there.find((row) => row.name === name) ?? (await makeNic(changes, id, name));
+    await keepMac(changes, nic, mac.toUpperCase());
+    kept[name] = nic.id;
   }
   return kept;
 }
 
-function makeCard(changes: Changes, id: number, name: string): Promise<InterfaceRow> {
+function makeNic(changes: Changes, id: number, name: string): Promise<InterfaceRow> {
   const find = async () => (await interfacesOf(changes.api, id)).find((row) => row.name === name);
   const body = { virtual_machine: id, name, enabled: true, ...mark };
   return changes.posted(interfacesPath, interfaceRow, find, body);
 }
 
-async function keepMac(changes: Changes, card: InterfaceRow, mac: string): Promise<void> {
-  if (card.primary_mac_address?.mac_address === mac) return;
-  const find = async () => (await macsOf(changes, card.id)).find((row) => row.mac_address === mac);
-  const body = { mac_address: mac, assigned_object_type: interfaceType, assigned_object_id: card.id, ...mark };
+async function keepMac(changes: Changes, nic: InterfaceRow, mac: string): Promise<void> {
+  if (nic.primary_mac_address?.mac_address === mac) return;
+  const find = async () => (await macsOf(changes, nic.id)).find((row) => row.mac_address === mac);
+  const body = { mac_address: mac, assigned_object_type: interfaceType, assigned_object_id: nic.id, ...mark };
   // NetBox takes the same MAC address twice: one whose answer was lost is looked for by the next update.
-  const has = card.mac_addresses.some((one) => one.mac_address === mac);
+  const has = nic.mac_addresses.some((one) => one.mac_address === mac);
   const row = await (has
     ? changes.made(macsPath, macRow, find, body)
     : changes.posted(macsPath, macRow, find, body, false));
   const primary = ({ primary_mac_address }: InterfaceRow) =>
     primary_mac_address?.id === row.id ? undefined : { primary_mac_address: row.id };
-  await changes.changed(`${interfacesPath}${card.id}/`, interfaceRow, primary, card);
+  await changes.changed(`${interfacesPath}${nic.id}/`, interfaceRow, primary, nic);
 }
 
-function macsOf({ api }: Changes, card: number) {
+function macsOf({ api }: Changes, nic: number) {
   const on = (row: { assigned_object_type: string | null; assigned_object_id: number | null }) =>
-    row.assigned_object_type === interfaceType && row.assigned_object_id === card;
-  return api.list(macsPath, macRow, { vminterface_id: card }, on);
+    row.assigned_object_type === interfaceType && row.assigned_object_id === nic;
+  return api.list(macsPath, macRow, { vminterface_id: nic }, on);
 }
 
 /** Makes the disks; the record's own size is their sum, by NetBox itself. */
@@ -96,30 +96,30 @@ export async function keepDisks(
  * something of other people's stays.
  * @param warn told what stays, and why.
  */
-export async function removeOtherCards(
+export async function removeOtherNics(
   changes: Changes,
-  cards: readonly CardPart[],
+  cards: readonly NicPart[],
   { id, interfaces, addresses }: { id: number; interfaces: readonly InterfaceRow[]; addresses: readonly AddressRow[] },
   warn: (text: string) => void,
 ): Promise<void> {
   const wanted = new Map(cards.map(({ name, mac }) => [name, mac.toUpperCase()]));
-  for (const card of interfaces) {
-    const mac = wanted.get(card.name);
-    if (mac === undefined && !madeHere(card)) continue;
+  for (const nic of interfaces) {
+    const mac = wanted.get(nic.name);
+    if (mac === undefined && !madeHere(nic)) continue;
     const isOther = (row: { mac_address: string }) => row.mac_address !== mac;
-    const macs = card.mac_addresses.some(isOther) ? (await macsOf(changes, card.id)).filter(isOther) : [];
+    const macs = nic.mac_addresses.some(isOther) ? (await macsOf(changes, nic.id)).filter(isOther) : [];
     if (mac !== undefined) {
       for (const row of macs.filter(madeHere)) await changes.removed(`${macsPath}${row.id}/`, macRow, refuseHandMade);
       continue;
     }
     const others = [
-      ...addresses.filter((row) => row.assigned_object_id === card.id).map(({ address }) => address),
+      ...addresses.filter((row) => row.assigned_object_id === nic.id).map(({ address }) => address),
       ...macs.filter((row) => !madeHere(row)).map(({ mac_address }) => mac_address),
     ];
-    if (others.length === 0) await changes.removed(`${interfacesPath}${card.id}/`, interfaceRow, refuseHandMade);
+    if (others.length === 0) await changes.removed(`${interfacesPath}${nic.id}/`, interfaceRow, refuseHandMade);
     else
       warn(
-        `card ${card.name} of record ${id} in NetBox is no longer the VM's, but stays: it has ${others.join(", ")}, made by others`,
+        `card ${nic.name} of record ${id} in NetBox is no longer the VM's, but stays: it has ${others.join(", ")}, made by others`,
       );
   }
 }

@@ -13,7 +13,7 @@ import { keepAddresses } from "./vm-addresses.ts";
 import { driftOf, look, noParts, partsOf } from "./vm-drift.ts";
 import { findRecord, refuseForeign } from "./vm-find.ts";
 import { type RecordInputs, recordInputs } from "./vm-inputs.ts";
-import { keepCards, keepDisks, removeOtherCards } from "./vm-parts.ts";
+import { keepDisks, keepNics, removeOtherNics } from "./vm-parts.ts";
 import { retire } from "./vm-retire.ts";
 import {
   externalIdOf,
@@ -91,14 +91,14 @@ async function keep(
   });
   const { id } = machine;
   const parts = changes.isFresh(made) ? noParts : await partsOf(api, id);
-  const cardIds = await keepCards(changes, id, inputs.cards, parts.interfaces);
+  const cardIds = await keepNics(changes, id, inputs.cards, parts.interfaces);
   const placed = inputs.cards.flatMap(({ name, addressId }) => {
     const cardId = cardIds[name];
     return addressId === undefined || cardId === undefined ? [] : [{ addressId, cardId }];
   });
   const { kept, others } = await keepAddresses(changes, { machine, addresses: parts.addresses }, placed, owners);
   const left = { id, interfaces: parts.interfaces, addresses: others };
-  await removeOtherCards(changes, inputs.cards, left, (text) => operation.log("warning", text));
+  await removeOtherNics(changes, inputs.cards, left, (text) => operation.log("warning", text));
   await keepDisks(changes, id, inputs.disks, parts.disks);
   const result = found ? (changes.count > 0 ? "updated" : "unchanged") : "created";
   return { result, recordId: id, addresses: kept };

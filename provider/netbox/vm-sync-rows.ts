@@ -20,7 +20,7 @@ export interface SyncResult {
 export async function reported<T extends SyncResult>(
   operation: "create" | "update" | "delete",
   inputs: RecordInputs & { recordId?: number },
-  { row }: Pick<Operation, "row">,
+  { appendEvidence: row }: Pick<Operation, "appendEvidence">,
   work: () => Promise<T>,
 ): Promise<T> {
   const { key, name, externalId, cluster } = inputs;

@@ -50,7 +50,7 @@ export class ProxmoxApi {
       try {
         return await this.exchange("GET", withQuery(path, query), shape);
       } catch (error) {
-        if (attempt >= this.bounds.tries || !(error instanceof ProxmoxError && error.passing)) throw error;
+        if (attempt >= this.bounds.tries || !(error instanceof ProxmoxError && error.retryable)) throw error;
         await pause(this.bounds.pauseMs * 2 ** (attempt - 1), undefined, { signal: this.signal });
       }
     }

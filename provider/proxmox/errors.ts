@@ -23,7 +23,7 @@ export class ProxmoxError extends Error {
     /** HTTP status; 0 when no answer came. */
     readonly status: number,
     /** What Proxmox VE said, without our words around it. */
-    readonly said: string,
+    readonly serverMessage: string,
     options?: ErrorOptions,
   ) {
     super(printable(message), options);
@@ -31,13 +31,13 @@ export class ProxmoxError extends Error {
   }
 
   /** Whether asking again may help: nothing came back, or a node in between did not answer. */
-  get passing(): boolean {
+  get retryable(): boolean {
     return this.status === 0 || this.status === 502 || this.status === 503 || this.status >= 595;
   }
 
   /** Whether the VM or node that was asked for is not there. */
   get missing(): boolean {
-    return this.status === 404 || /does not exist/.test(this.said);
+    return this.status === 404 || /does not exist/.test(this.serverMessage);
   }
 }
 
@@ -61,19 +61,19 @@ export function badContent({ endpoint, method, path }: Call, status: number, wha
 }
 
 /** A refusal. `said` is Proxmox VE's reason with its details. */
-export function refused(call: Call, status: number, said: string): ProxmoxError {
+export function refused(call: Call, status: number, serverMessage: string): ProxmoxError {
   const { endpoint, method, path, tokenName } = call;
   const node = /^\/nodes\/([^/]+)/.exec(path)?.[1];
   const where = `Proxmox VE at ${endpoint} refused ${method} ${path}`;
-  const because = `${status} ${said}`;
-  return new ProxmoxError(`${where}: ${because}${advice()}`, status, said);
+  const because = `${status} ${serverMessage}`;
+  return new ProxmoxError(`${where}: ${because}${advice()}`, status, serverMessage);
 
   function advice(): string {
     if (status === 401) {
       return `; the token ${tokenName} is not accepted: pulumi config set --secret proxmox.token, then pulumi up (a refresh still asks with the recorded one)`;
     }
     if (status === 403) {
-      const [, scope = "/", privilege = "the privilege"] = /\(([^,]+), ([^)]+)\)/.exec(said) ?? [];
+      const [, scope = "/", privilege = "the privilege"] = /\(([^,]+), ([^)]+)\)/.exec(serverMessage) ?? [];
       return `; the token ${tokenName} lacks ${privilege} on ${scope}: pveum acl modify ${scope} --tokens '${tokenName}' --roles <a role with it>`;
     }
     if (status >= 595) return `; node ${node ?? "behind it"} does not answer, or there is none of that name`;

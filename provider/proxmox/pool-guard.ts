@@ -9,7 +9,7 @@ import { ownerName, plainName } from "../../lib/text.ts";
 import type { Operation, ResourceKind } from "../kind.ts";
 import { proxmoxApi } from "./api.ts";
 import { adviceOnUsurper, type ClusterVm, clusterVms, nameOf, notOurs } from "./cluster.ts";
-import { isCutOffClone, leftClone, lookedAt } from "./cut-off.ts";
+import { isInterruptedClone, leftClone, lookedAt } from "./interrupted.ts";
 
 const guardedVm = z.strictObject({
   /** Logical name. */
@@ -57,7 +57,7 @@ export const poolGuard: ResourceKind<Guard> = {
     const there = await refuseTheirs(state, operation);
     const known = new Set(state.vms.map(({ vmId }) => vmId));
     for (const vm of there.filter(({ vmid }) => !known.has(vmid))) {
-      if (!isCutOffClone(vm, state.owner, there)) continue;
+      if (!isInterruptedClone(vm, state.owner, there)) continue;
       // One that failed is in the state, and goes too; one whose engine was killed is not, and which this is cannot be told.
       operation.log(
         "warning",

@@ -11,7 +11,7 @@ import { type Check, refuseFailed } from "../../lib/preflight/check.ts";
 import type { ProviderFunction } from "../kind.ts";
 import { type ProxmoxApi, proxmoxApi } from "./api.ts";
 import { adviceOnUsurper, type ClusterVm, clusterVms, nameOf, notOurs, ownerInDescription } from "./cluster.ts";
-import { isCutOffClone, leftClone, lookedAt, removeCutOff } from "./cut-off.ts";
+import { isInterruptedClone, leftClone, lookedAt, removeInterrupted } from "./interrupted.ts";
 import { notReady } from "./node-checks.ts";
 import { snippetStorage } from "./snippet-storage.ts";
 
@@ -38,9 +38,9 @@ export const poolPreflight: ProviderFunction<PoolPreflightArgs> = {
       wanted.snippets && snippetStorage(api, wanted.snippets),
     ]);
     refuseFailed(notReady(wanted.stack, api), [...looked.checks, ...(snippets?.checks ?? [])]);
-    for (const { left, found } of looked.cutOff) {
+    for (const { left, found } of looked.interrupted) {
       if (left && wanted.update) {
-        await removeCutOff(api, left, { owner: wanted.owner, there: looked.there });
+        await removeInterrupted(api, left, { owner: wanted.owner, there: looked.there });
         operation.log("info", `removed ${nameOf(left)}: an update that was cut off left it, cloned and not configured`);
       } else operation.log("info", found);
     }
@@ -52,7 +52,7 @@ export const poolPreflight: ProviderFunction<PoolPreflightArgs> = {
 interface PoolFound {
   checks: Check[];
   /** Clones that an update left which was cut off, in words; `left` are those that the state does not know. */
-  cutOff: { left?: ClusterVm; found: string }[];
+  interrupted: { left?: ClusterVm; found: string }[];
   there: ClusterVm[];
 }
 
@@ -67,20 +67,20 @@ async function lookAtPool(api: ProxmoxApi, wanted: PoolPreflightArgs): Promise<P
     .then((vms) => lookedAt(api, vms, wanted.owner, (vm) => wanted.vms.some((one) => isAlike(vm, one))))
     .catch((error: Error) => error);
   if (there instanceof Error) {
-    return { checks: [{ what, status: "failed", found: there.message }], cutOff: [], there: [] };
+    return { checks: [{ what, status: "failed", found: there.message }], interrupted: [], there: [] };
   }
-  const cutOff = wanted.vms.flatMap((vm) => cutOffClones(vm, wanted.owner, there));
+  const interrupted = wanted.vms.flatMap((vm) => interruptedClones(vm, wanted.owner, there));
   const checks = wanted.vms.flatMap((vm): Check[] => {
     const problems = inTheWay(vm, wanted, there);
     const what = `nobody else has the name ${vm.name}${vm.vmId === undefined ? "" : ` or the id ${vm.vmId}`}`;
-    const found = cutOffClones(vm, wanted.owner, there).map((one) => one.found);
+    const found = interruptedClones(vm, wanted.owner, there).map((one) => one.found);
     return problems.length > 0
       ? problems
       : [{ what, status: "ok", ...(found.length > 0 && { found: found.join("; ") }) }];
   });
   return {
     checks: [...checks, ...wanted.templates.map((template) => templateCheck(template, there))],
-    cutOff,
+    interrupted,
     there,
   };
 }
@@ -91,8 +91,8 @@ function isAlike({ vmid, name }: ClusterVm, wanted: WantedVm): boolean {
 }
 
 /** Clones of one that is wanted that were never configured, and what comes of each. */
-function cutOffClones(wanted: WantedVm, owner: string, there: readonly ClusterVm[]): PoolFound["cutOff"] {
-  const clones = there.filter((vm) => isAlike(vm, wanted) && isCutOffClone(vm, owner, there));
+function interruptedClones(wanted: WantedVm, owner: string, there: readonly ClusterVm[]): PoolFound["interrupted"] {
+  const clones = there.filter((vm) => isAlike(vm, wanted) && isInterruptedClone(vm, owner, there));
   return clones.map((vm) =>
     vm.vmid === wanted.recordedVmId
       ? { found: `${nameOf(vm)} was cloned and not configured yet: an update configures it` }
@@ -106,7 +106,7 @@ export function inTheWay(
   { owner, stack }: Pick<PoolPreflightArgs, "owner" | "stack">,
   there: readonly ClusterVm[],
 ): Check[] {
-  const others = there.filter((vm) => vm.vmid !== wanted.recordedVmId && !isCutOffClone(vm, owner, there));
+  const others = there.filter((vm) => vm.vmid !== wanted.recordedVmId && !isInterruptedClone(vm, owner, there));
   const named = others.filter(({ name }) => name?.toLowerCase() === wanted.name.toLowerCase());
   const numbered = others.filter((vm) => vm.vmid === wanted.vmId && !named.includes(vm));
   return [

@@ -42,11 +42,11 @@ export const proxmoxPreflight: ProviderFunction<ProxmoxPreflightArgs> = {
   async invoke(wanted, operation) {
     const api = proxmoxApi(operation);
     let version = "";
-    const saw: Operation["saw"] = (what, seen) => {
+    const recordVersion: Operation["recordVersion"] = (what, seen) => {
       version = seen;
-      operation.saw(what, seen);
+      operation.recordVersion(what, seen);
     };
-    const checks = await templateChecks(api, wanted, saw);
+    const checks = await templateChecks(api, wanted, recordVersion);
     refuseFailed(notReady(wanted.stack, api), checks);
     for (const { what, found } of checks.filter(({ status }) => status === "skipped")) {
       operation.log("warning", `not checked that ${what}: ${found}`);
@@ -57,16 +57,16 @@ export const proxmoxPreflight: ProviderFunction<ProxmoxPreflightArgs> = {
 
 /**
  * Looks at all of it side by side. Never throws: what cannot be looked at is a check too.
- * @param saw told which version answered.
+ * @param recordVersion told which version answered.
  */
 export async function templateChecks(
   api: ProxmoxApi,
   wanted: ProxmoxPreflightArgs,
-  saw: Operation["saw"] = () => {},
+  recordVersion: Operation["recordVersion"] = () => {},
 ): Promise<Check[]> {
   const { check, version } = await apiCheck(api);
   if (version === undefined) return [check];
-  saw("proxmox", version);
+  recordVersion("proxmox", version);
   const { templates } = wanted;
   const nodes = [...new Set(templates.map(({ node }) => node))];
   const pools = [...new Set(templates.flatMap(({ pool }) => pool ?? []))];

@@ -43,7 +43,7 @@ export async function makeClone(api: ProxmoxApi, source: SmokeSource, name: stri
       await api.ended(upid, withinMs);
       return newid;
     } catch (error) {
-      const taken = error instanceof ProxmoxError && /already exists/.test(error.said);
+      const taken = error instanceof ProxmoxError && /already exists/.test(error.serverMessage);
       if (!taken || attempt >= idTries) throw error;
     }
   }
@@ -93,8 +93,8 @@ export async function agentAddress(
       if (address) return { address, interfaces: result };
       last = "it reports no IPv4 address; does DHCP answer on the template's bridge?";
     } catch (error) {
-      if (!(error instanceof ProxmoxError) || error.status !== 500 || !/agent/i.test(error.said)) throw error;
-      last = error.said;
+      if (!(error instanceof ProxmoxError) || error.status !== 500 || !/agent/i.test(error.serverMessage)) throw error;
+      last = error.serverMessage;
     }
     if (performance.now() + wait >= end) {
       throw new Error(

@@ -88,7 +88,7 @@ async function tryTemplate(id: string, given: Smoke, operation: Operation): Prom
   );
   const cleanUp = await cleanUpAfter(given, report, operation);
   const error = failure ?? cleanUp;
-  const evidence = operation.attach({ "template_smoke.json": evidenceOf(given, report, failure, cleanUp) });
+  const evidence = operation.attachEvidence({ "template_smoke.json": evidenceOf(given, report, failure, cleanUp) });
   for (const warning of report.warnings) operation.log("warning", `${given.templateName}: ${warning}`);
   const state: SmokeState = {
     ...given,

@@ -18,7 +18,7 @@ const boundMs = 120_000;
 /** What was seen. */
 export interface RunnerLook {
   /** Whether the VM is reached over one of its ways. */
-  way: Check;
+  route: Check;
   /** What holds on it; empty where it is not reached. */
   there: Check[];
 }
@@ -34,11 +34,11 @@ export async function runnerLook(inputs: OperationsInputs): Promise<RunnerLook> 
       const places = placesCheck(inputs, seen);
       const present = inputs.state === "present";
       const there = present ? [systemCheck(inputs, seen), places, await roomCheck(connection, inputs, seen)] : [places];
-      return { way: { what, status: "ok", found: route }, there };
+      return { route: { what, status: "ok", found: route }, there };
     });
   } catch (error) {
     const fix = "pulumi up of its pool, in platform-vm/, passes the readiness gate again and says more";
-    return { way: { what, status: "failed", found: (error as Error).message, fix }, there: [] };
+    return { route: { what, status: "failed", found: (error as Error).message, fix }, there: [] };
   }
 }
 

@@ -62,7 +62,7 @@ export const operationsToolchain: ResourceKind<OperationsInputs, OperationsState
     } catch (error) {
       failure = error as Error;
     }
-    operation.attach(evidenceOf(inputs, steps, failure ? "error" : "absent", failure));
+    operation.attachEvidence(evidenceOf(inputs, steps, failure ? "error" : "absent", failure));
     if (!failure) return;
     const text = `the toolchain was not removed from ${inputs.vm}: ${failure.message}`;
     // What is still there must not be forgotten: the same command goes on.
@@ -110,7 +110,7 @@ async function work(
   }
   const done = inputs.state === "present" ? "ok" : "absent";
   const status = failure ? "error" : done;
-  const evidence = operation.attach(evidenceOf(inputs, steps, status, failure));
+  const evidence = operation.attachEvidence(evidenceOf(inputs, steps, status, failure));
   const state: OperationsState = {
     ...inputs,
     ...{ status, version, ...met },

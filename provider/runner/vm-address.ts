@@ -42,11 +42,11 @@ export async function vmAddress(
 
 /** The first IPv4 address that is not loopback, link-local or docker's own in the output of `virsh domifaddr`. */
 export function parseAddress(output: string): string | undefined {
-  let card = "";
+  let nic = "";
   for (const line of output.split("\n")) {
     const [name = "", , family, cidr] = line.trim().split(/\s+/);
     // Further addresses of a card are listed below it with a dash for its name.
-    if (name !== "-") card = name;
+    if (name !== "-") nic = name;
     const address = cidr?.split("/")[0];
     if (
       family !== "ipv4" ||
@@ -56,7 +56,7 @@ export function parseAddress(output: string): string | undefined {
       address.startsWith("169.254.")
     )
       continue;
-    if (/^(docker|br-|veth|virbr)/.test(card)) continue;
+    if (/^(docker|br-|veth|virbr)/.test(nic)) continue;
     return address;
   }
   return undefined;

@@ -123,7 +123,7 @@ function refuseTaken(
 
 /** Addresses that are known here to be other machines': the site's, the forge's, the hypervisor's, this workstation's own. */
 async function takenAround({ hypervisor, forgeUrl }: Located, { config }: Operation): Promise<Taken> {
-  const own = Object.values(networkInterfaces()).flatMap((card) => (card ?? []).map(({ address }) => address));
+  const own = Object.values(networkInterfaces()).flatMap((nic) => (nic ?? []).map(({ address }) => address));
   const named: Record<string, string> = {
     ...Object.fromEntries(own.map((address) => [address, "this workstation"])),
     ...config.siteAddresses,

@@ -89,7 +89,7 @@ async function pass(id: string, inputs: ReadinessInputs, operation: Operation): 
   const passed = results.length > 0 && results.every(({ status }) => status === "ok");
   const status: GateStatus = passed ? "ok" : results.length === 0 && !inputs.required ? "skipped" : "error";
   const error = status === "error" ? gateMessage(results, inputs.timeoutSeconds) : undefined;
-  const evidence = operation.attach(gateEvidence(inputs, status, results, error));
+  const evidence = operation.attachEvidence(gateEvidence(inputs, status, results, error));
   const state: ReadinessState = {
     ...inputs,
     status,

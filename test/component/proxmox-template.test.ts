@@ -11,7 +11,7 @@ import { HoldfastProvider } from "../../components/plugin/resources.ts";
 import {
   ProxmoxTemplate,
   type ProxmoxTemplateArgs,
-  type TemplateCare,
+  type TemplatePolicy,
 } from "../../components/template/proxmox-template.ts";
 import { isSecret, Recorder, resolved } from "./recorder.ts";
 
@@ -23,7 +23,7 @@ const args: ProxmoxTemplateArgs = {
   ...{ node: "pve1", imageStorage: "local", diskStorage: "fast", bridge: "vnetmgmt" },
   ...{ cores: 4, sockets: 1, cpuType: "host", memoryMb: 8192, diskGb: 80 },
 };
-const care: TemplateCare = {
+const templatePolicy: TemplatePolicy = {
   ...{ stack: "template-image/dev", owner: "home.template-image.dev", allowDestroyWithClones: false },
   smoke: {
     ...{ enabled: true, required: true, timeout_s: 300, clone_timeout_s: 900 },
@@ -40,7 +40,7 @@ beforeEach(async () => {
   });
 });
 
-async function made(changes: Partial<ProxmoxTemplateArgs> = {}, smoke: Partial<TemplateCare["smoke"]> = {}) {
+async function made(changes: Partial<ProxmoxTemplateArgs> = {}, smoke: Partial<TemplatePolicy["smoke"]> = {}) {
   const token = pulumi.secret(`root@pam!ci=${secretPart}`);
   const endpoint = "https://pve1.example:8006";
   const providers = {
@@ -50,7 +50,7 @@ async function made(changes: Partial<ProxmoxTemplateArgs> = {}, smoke: Partial<T
   const template = new ProxmoxTemplate(
     "noble",
     { ...args, ...changes },
-    { ...care, smoke: { ...care.smoke, ...smoke } },
+    { ...templatePolicy, smoke: { ...templatePolicy.smoke, ...smoke } },
     providers,
     { transformations: [recorder.transformation] },
   );

@@ -38,7 +38,7 @@ const args: ProxmoxVmArgs = {
   cpuType: "host",
   memoryMb: 8192,
   diskGb: 120,
-  cards: [{ bridge: "vnetdev", address: "10.20.0.15/24", gateway: "10.20.0.1" }, { bridge: "vnetddev" }],
+  nics: [{ bridge: "vnetdev", address: "10.20.0.15/24", gateway: "10.20.0.1" }, { bridge: "vnetddev" }],
   tags: ["db", "platform"],
   onBoot: true,
   protect: false,
@@ -99,7 +99,7 @@ test("never previews the difference that the provider makes up, and goes before 
 
 test("waits for its agent where only that knows the address, and not otherwise", async () => {
   expect((await made("d")).inputs.agent).toMatchObject({ enabled: true, waitForIp: { disabled: true } });
-  const dhcp = await made("e", { cards: [{ bridge: "vnetdev", address: "dhcp" }] });
+  const dhcp = await made("e", { nics: [{ bridge: "vnetdev", address: "dhcp" }] });
   expect(dhcp.inputs.agent).toMatchObject({ waitForIp: { ipv4: true } });
   expect(dhcp.facts).toMatchObject({ vmId: 101, address: "10.20.0.115", mac: "BC:24:11:00:00:99" });
 });
@@ -109,7 +109,7 @@ test("is cloned across nodes, under an id of its own, in the order of its host, 
     nodeName: "pve02",
     vmId: 210,
     startupOrder: 3,
-    cards: [{ bridge: "vnetdev", vlanId: 120, macAddress: "BC:24:11:00:00:15", address: "10.20.0.15/24" }],
+    nics: [{ bridge: "vnetdev", vlanId: 120, macAddress: "BC:24:11:00:00:15", address: "10.20.0.15/24" }],
   });
   expect(inputs).toMatchObject({
     nodeName: "pve02",

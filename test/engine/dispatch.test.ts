@@ -119,11 +119,11 @@ describe.skipIf(!isRoot)("a job on a runner", () => {
     const dispatched = runner.begin(file);
     await flow.there(`${wait}.began`);
     runner.cut();
-    let said = "";
+    let output = "";
     await new Promise<void>((resolve) => {
       dispatched.stderr.on("data", (chunk: Buffer) => {
-        said += chunk;
-        if (said.includes("was lost during") || said.includes("trying to reach it again")) resolve();
+        output += chunk;
+        if (output.includes("was lost during") || output.includes("trying to reach it again")) resolve();
       });
     });
     dispatched.kill("SIGINT");

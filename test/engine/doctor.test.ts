@@ -50,9 +50,9 @@ describe("holdfast doctor host", () => {
 
   it("says the same to machines", async () => {
     const { exitCode, stdout } = await engine.holdfast("doctor", "host", "crunchy", "--json");
-    const said = JSON.parse(stdout) as { stack: string; checks: Check[] };
-    expect({ exitCode, stack: said.stack }).toEqual({ exitCode: 1, stack: "runners/crunchy" });
-    expect(said.checks).toContainEqual(
+    const output = JSON.parse(stdout) as { stack: string; checks: Check[] };
+    expect({ exitCode, stack: output.stack }).toEqual({ exitCode: 1, stack: "runners/crunchy" });
+    expect(output.checks).toContainEqual(
       expect.objectContaining({ status: "failed", found: expect.stringContaining("which is no usable private key") }),
     );
     expect(stdout).not.toContain(token);
@@ -79,10 +79,10 @@ describe("holdfast doctor host", () => {
     ["a name that is none", ["doctor", "host", "../x"], "is no name of a stack"],
     ["a command that is not there", ["doctor", "guest"], "there is no command `holdfast doctor guest`"],
     ["an option that is not there", ["doctor", "host", "crunchy", "--fast"], "--fast"],
-  ])("exits with 2 for %s", async (_what, args, said) => {
+  ])("exits with 2 for %s", async (_what, args, output) => {
     const { exitCode, stderr } = await engine.holdfast(...args);
     expect(exitCode).toBe(2);
-    expect(stderr).toContain(said);
+    expect(stderr).toContain(output);
     expect(stderr).not.toContain("    at ");
   });
 });

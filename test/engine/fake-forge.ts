@@ -254,12 +254,12 @@ export class FakeForge {
     return [200, { runner: { id: String(row.id), uuid: row.uuid, token: row.token } }];
   }
 
-  private declare(headers: IncomingMessage["headers"], said: { version: string; labels: string[] }): Reply {
+  private declare(headers: IncomingMessage["headers"], output: { version: string; labels: string[] }): Reply {
     const row = this.rows.find(
       ({ uuid, token }) => uuid === headers["x-runner-uuid"] && token === headers["x-runner-token"],
     );
     if (!row) return [401, { code: "unauthenticated", message: "unregistered runner" }];
-    Object.assign(row, said);
+    Object.assign(row, output);
     return [200, { runner: {} }];
   }
 

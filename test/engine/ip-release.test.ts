@@ -44,8 +44,8 @@ async function onVm(addressId: unknown, name: string, vmOwner?: string): Promise
   const cluster = await make(api, "/virtualization/clusters/", { name, type });
   const custom_fields = vmOwner ? { [ownerField]: vmOwner } : {};
   const vm = await make(api, "/virtualization/virtual-machines/", { name, cluster, status: "active", custom_fields });
-  const card = await make(api, "/virtualization/interfaces/", { virtual_machine: vm, name: "net0" });
-  const assigned = { assigned_object_type: "virtualization.vminterface", assigned_object_id: card };
+  const nic = await make(api, "/virtualization/interfaces/", { virtual_machine: vm, name: "net0" });
+  const assigned = { assigned_object_type: "virtualization.vminterface", assigned_object_id: nic };
   await change(api, addressId, { status: "active", ...assigned });
   await api.send("PATCH", `/virtualization/virtual-machines/${vm}/`, anything, { primary_ip4: addressId });
   return vm;

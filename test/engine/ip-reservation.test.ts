@@ -96,10 +96,10 @@ describe.skipIf(netbox.missing)("an address", () => {
       cluster,
       status: "active",
     });
-    const card = await make(api, "/virtualization/interfaces/", { virtual_machine: vm, name: "net0" });
+    const nic = await make(api, "/virtualization/interfaces/", { virtual_machine: vm, name: "net0" });
     await change(api, held.state.addressId, {
       assigned_object_type: "virtualization.vminterface",
-      assigned_object_id: card,
+      assigned_object_id: nic,
     });
     const refused = await (await plugin(access)).create(inputsFor(pool, "app-1"));
     expect(refused.error).toContain("its VM ip-move-app-1 is active: destroy it in home-1.platform-vm.dev-old first");
@@ -169,10 +169,10 @@ describe.skipIf(netbox.missing)("a pool", () => {
     await make(api, "/ipam/ip-addresses/", { address: nth(pool, 0), dns_name: "printer" });
     const given = await Promise.all(numbered(9).map((vm) => create(inputsFor(pool, vm))));
     expect(given.filter(({ error }) => error === "")).toHaveLength(7);
-    const said = given.find(({ error }) => error !== "")?.error;
-    expect(said).toContain("no available IPs in static pool");
-    expect(said).toMatch(/prefix \d+, IP range \d+, 8 addresses/);
-    expect(said).toMatch(
+    const output = given.find(({ error }) => error !== "")?.error;
+    expect(output).toContain("no available IPs in static pool");
+    expect(output).toMatch(/prefix \d+, IP range \d+, 8 addresses/);
+    expect(output).toMatch(
       new RegExp(`Held by ${owner}: 7 \\(onprem/dev/app-\\d.*, 4 more\\); others than holdfast: 1 \\(.* printer\\)`),
     );
     expect((await preview(inputsFor(pool, "app-10"))).error).toContain("no available IPs in static pool");

@@ -145,10 +145,10 @@ describe.skipIf(netbox.missing)("holdfast netbox audit", () => {
   it.each([
     ["a stack that is not there", ["--stack", "nosuch"], "nosuch"],
     ["days that are none", ["--stale-days", "soon"], "--stale-days is no number of days"],
-  ])("ends with 2 for %s", async (_what, args, said) => {
+  ])("ends with 2 for %s", async (_what, args, output) => {
     const { exitCode, stderr } = await audit(access, ...args);
     expect(exitCode).toBe(2);
-    expect(stderr).toContain(said);
+    expect(stderr).toContain(output);
     expect(stderr).not.toContain("    at ");
   });
 

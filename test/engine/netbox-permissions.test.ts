@@ -43,10 +43,10 @@ describe.skipIf(netbox.missing)("a token", () => {
     const reserved = await addresses.create(inputs);
     expect(reserved.error).toBe("");
     const records = await pluginFor(own);
-    const card = { name: "net0", mac: "bc:24:11:00:67:01", addressId: reserved.state.addressId };
-    const wanted = recordOf(ownName("home"), ownName("app"), { owner: inputs.owner, cards: [card] });
+    const nic = { name: "net0", mac: "bc:24:11:00:67:01", addressId: reserved.state.addressId };
+    const wanted = recordOf(ownName("home"), ownName("app"), { owner: inputs.owner, cards: [nic] });
     const made = await records.create(wanted);
-    const grown = { ...wanted, cards: [{ ...card, mac: "bc:24:11:00:67:02" }], disks: [], vcpus: 4 };
+    const grown = { ...wanted, cards: [{ ...nic, mac: "bc:24:11:00:67:02" }], disks: [], vcpus: 4 };
     const state = await records.update(made, grown);
     expect(await machine(Number(state.recordId))).toMatchObject({ status: { value: "active" }, vcpus: 4, disk: null });
     await records.destroy(state);

@@ -17,8 +17,8 @@ beforeAll(async () => {
 afterAll(() => site?.close());
 
 it("are what the stack file says, and the outputs say which they are", async () => {
-  const said = await site.outputs();
-  expect(said).toMatchObject({
+  const output = await site.outputs();
+  expect(output).toMatchObject({
     vm_keys: ["app-01", "pgha-01"],
     vm_names: ["dev-app-01", "dev-pgha-01"],
     ipv4_addresses: { "pgha-01": "127.0.20.11", "app-01": "127.0.20.12" },
@@ -27,7 +27,7 @@ it("are what the stack file says, and the outputs say which they are", async () 
     vms: { contract: "vms@1", env: "dev", vms: { "pgha-01": { name: "dev-pgha-01", node: "pve1" } } },
   });
   const made = site.proxmox.vm("dev-pgha-01");
-  expect(said.vm_ids["pgha-01"]).toBe(made.vmid);
+  expect(output.vm_ids["pgha-01"]).toBe(made.vmid);
   expect(made).toMatchObject({
     status: "running",
     config: {
@@ -42,8 +42,8 @@ it("are what the stack file says, and the outputs say which they are", async () 
       startup: expect.stringContaining("order=3"),
     },
   });
-  expect(said.mac_addresses_primary["pgha-01"]).toMatch(/^([0-9A-F]{2}:){5}[0-9A-F]{2}$/);
-  expect(String(made.config.net0)).toContain(said.mac_addresses_primary["pgha-01"]);
+  expect(output.mac_addresses_primary["pgha-01"]).toMatch(/^([0-9A-F]{2}:){5}[0-9A-F]{2}$/);
+  expect(String(made.config.net0)).toContain(output.mac_addresses_primary["pgha-01"]);
 });
 
 it("are as the program has them after a refresh, which changes nothing, and preview clean then", async () => {
@@ -78,10 +78,10 @@ it("come in addition, shown; go only with a permission for that change", async (
   site.pool(kept);
   const refused = await site.tryTo(...up);
   expect(refused.exitCode).toBeGreaterThan(0);
-  const said = refused.stdout + refused.stderr;
-  expect(said).toMatch(/vm set collision detected: .*existing_only=\[pgha-01\], requested_only=\[\]/);
+  const output = refused.stdout + refused.stderr;
+  expect(output).toMatch(/vm set collision detected: .*existing_only=\[pgha-01\], requested_only=\[\]/);
   expect(site.proxmox.vm("dev-pgha-01").status).toBe("running");
-  const digest = /allow_vm_set_replace ([0-9a-f]{16})/.exec(said)?.[1] ?? "";
+  const digest = /allow_vm_set_replace ([0-9a-f]{16})/.exec(output)?.[1] ?? "";
   site.set({ allow_vm_set_replace: digest });
   await site.run(...up);
   expect(site.proxmox.vms().map(({ config }) => config.name)).not.toContain("dev-pgha-01");
@@ -166,13 +166,13 @@ it("whose id somebody took are theirs: a destroy deletes nothing until the state
   Object.assign(taken.config, { name: "mail", tags: "theirs", description: "the mail server" });
   const refused = await site.tryTo("destroy", "--yes", "--skip-preview");
   expect(refused.exitCode).toBeGreaterThan(0);
-  const said = refused.stdout + refused.stderr;
-  expect(said).toContain(
+  const output = refused.stdout + refused.stderr;
+  expect(output).toContain(
     `VM ${taken.vmid} (mail) on node pve1 has the id that the state has for app-03, and does not carry our mark`,
   );
   expect(site.proxmox.vm("mail").status).toBe("running");
   expect(site.proxmox.vm("dev-app-01").status).toBe("running");
-  const [, options = "", urn = ""] = /pulumi (state delete [^']*)'([^']+)', in platform-vm\//.exec(said) ?? [];
+  const [, options = "", urn = ""] = /pulumi (state delete [^']*)'([^']+)', in platform-vm\//.exec(output) ?? [];
   await site.engine.must(project, ...options.trim().split(" "), urn);
   await site.run("destroy", "--yes", "--skip-preview");
   const left = site.proxmox.vms().map(({ config }) => config.name);

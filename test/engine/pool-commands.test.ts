@@ -74,8 +74,8 @@ describe("holdfast preflight", () => {
     const { exitCode, notGood } = await preflight();
     site.pool(both);
     expect(exitCode).toBe(1);
-    const said = notGood.map(({ found, fix }) => `${found} → ${fix}`);
-    expect(said).toEqual([
+    const output = notGood.map(({ found, fix }) => `${found} → ${fix}`);
+    expect(output).toEqual([
       expect.stringMatching(
         /vm set collision detected: .*existing_only=\[app-02\].*→ pulumi config set allow_vm_set_replace [0-9a-f]{16}/,
       ),
@@ -139,10 +139,10 @@ describe("holdfast preflight", () => {
     ["a stack that is not there", ["preflight", "nosuch"], "nosuch"],
     ["another project", ["preflight", "runners/crunchy"], "is no name of a stack of platform-vm or template-image"],
     ["an option of another command", ["preflight", "dev-apps", "--yes"], "there is no command"],
-  ])("exits with 2 for %s", async (_what, args, said) => {
+  ])("exits with 2 for %s", async (_what, args, output) => {
     const { exitCode, stderr } = await site.engine.holdfast(...args);
     expect(exitCode).toBe(2);
-    expect(stderr).toContain(said);
+    expect(stderr).toContain(output);
     expect(stderr).not.toContain("    at ");
   });
 
@@ -254,10 +254,10 @@ describe("holdfast init proxmox", () => {
     ["no terminal for the token", "", [], "export PROXMOX_VE_API_TOKEN="],
     ["a token that is none", "hunter2", [], "the token is not user@realm!id=uuid"],
     ["a foundation that is not there", "", ["--stack", "nosuch"], "nosuch"],
-  ])("does not begin with %s", async (_what, token, more, said) => {
+  ])("does not begin with %s", async (_what, token, more, output) => {
     const { exitCode, stdout, stderr } = await init(token, ...given(), ...more);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: "" });
-    expect(stderr).toContain(said);
+    expect(stderr).toContain(output);
     expect(stderr).not.toContain("hunter2");
   });
 

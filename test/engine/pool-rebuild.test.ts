@@ -34,10 +34,10 @@ describe("holdfast rebuild", () => {
     ["another name", ["--confirm", "dev-app"], "--confirm mismatch; expected 'dev-apps' but got 'dev-app'"],
     ["no name", [], "--confirm mismatch; expected 'dev-apps' but got ''"],
     ["nobody to ask", ["--confirm", "dev-apps"], "there is no terminal to ask at"],
-  ])("changes nothing with %s", async (_what, args, said) => {
+  ])("changes nothing with %s", async (_what, args, output) => {
     const before = site.writes();
     const { exitCode, stderr } = await site.engine.holdfast("rebuild", "dev-apps", ...args);
-    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining(said) });
+    expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining(output) });
     expect(site.writes()).toBe(before);
   });
 
@@ -110,11 +110,11 @@ describe("holdfast rebuild", () => {
     await site.serveAgain();
     const done = await rebuild("--json");
     expect(done.exitCode, done.stdout + done.stderr).toBe(0);
-    const said = JSON.parse(done.stdout);
-    expect(said.continues).toBe(evidence(failed.stderr).split("/").at(-1));
-    for (const key of ["app-01", "app-02"]) expect(said.before[key].identity).toBe(before[key].identity);
+    const output = JSON.parse(done.stdout);
+    expect(output.continues).toBe(evidence(failed.stderr).split("/").at(-1));
+    for (const key of ["app-01", "app-02"]) expect(output.before[key].identity).toBe(before[key].identity);
     const after = (await site.outputs()).vms.vms;
-    expect(said.after["app-01"].mac).toBe(after["app-01"].mac);
+    expect(output.after["app-01"].mac).toBe(after["app-01"].mac);
     expect(site.machines()).toEqual(["dev-app-01", "dev-app-02"]);
   });
 
@@ -126,8 +126,8 @@ describe("holdfast rebuild", () => {
     expect(failed.stderr).toContain("✗ pulumi destroy of platform-vm/dev-apps failed");
     const done = await rebuild("--json");
     expect(done.exitCode, done.stdout + done.stderr).toBe(0);
-    const said = JSON.parse(done.stdout);
-    for (const key of ["app-01", "app-02"]) expect(said.before[key].identity).toBe(before[key].identity);
-    expect(said.before["app-01"].hostKey).toMatch(/^SHA256:/);
+    const output = JSON.parse(done.stdout);
+    for (const key of ["app-01", "app-02"]) expect(output.before[key].identity).toBe(before[key].identity);
+    expect(output.before["app-01"].hostKey).toMatch(/^SHA256:/);
   });
 });

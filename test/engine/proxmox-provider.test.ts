@@ -178,9 +178,9 @@ describe("each fault", () => {
     faults.drop({ ...clone(9009), when: "after" });
     faults.failTask({ type: "qmstart", id: clones.unstarted - 8000, error: "start failed: QEMU exited with code 1" });
     const { exitCode, stdout } = await up();
-    const said = diagnostics(stdout);
+    const output = diagnostics(stdout);
     expect(exitCode).not.toBe(0);
-    for (const [name, text] of Object.entries(words)) expect(said[name]).toContain(text);
+    for (const [name, text] of Object.entries(words)) expect(output[name]).toContain(text);
     // Both are created, though one never answers: whether a VM can be reached is for a gate of our own to say.
     expect([proxmox.vm("slow").status, proxmox.vm("silent").status]).toEqual(["running", "running"]);
     // The answer was lost, the VM was made, and no state knows it.
@@ -203,9 +203,9 @@ describe("each fault", () => {
     proxmox.vm("silent").config.protection = 1;
     const destroy = () =>
       engine.pulumi(project, "destroy", "--yes", "--skip-preview", "--continue-on-error", "--stack", "dev");
-    const said = diagnostics((await destroy()).stdout);
-    expect(said.slow).toContain("VM is locked (backup)");
-    expect(said.silent).toContain("can't remove VM 1008 - protection mode enabled");
+    const output = diagnostics((await destroy()).stdout);
+    expect(output.slow).toContain("VM is locked (backup)");
+    expect(output.silent).toContain("can't remove VM 1008 - protection mode enabled");
     expect(proxmox.vm("slow").status).toBe("running");
     expect(proxmox.vm("silent").status).toBe("stopped");
     delete proxmox.vm("slow").lock;

@@ -44,7 +44,7 @@ export async function configureRecorded(engine: Engine, proxmox: SimulatedProxmo
   const certificate = join(engine.env.HOME ?? "", "proxmox.pem");
   writeFileSync(certificate, proxmox.certificate);
   Object.assign(engine.env, { SSL_CERT_FILE: certificate, TMPDIR: engine.env.HOME, SSH_AUTH_SOCK: "" });
-  const card = (last: number) => ({
+  const nic = (last: number) => ({
     bridge: "vnetenv",
     ipv4: { address: `127.0.21.${last}/24`, gateway: "127.0.21.1" },
   });
@@ -64,8 +64,8 @@ export async function configureRecorded(engine: Engine, proxmox: SimulatedProxmo
       // Nobody answers there when the recording is read: that is no drift where the gate is not required.
       post_apply_ssh_readiness: { required: false, connectivity_timeout_s: 1, connectivity_wait_s: 0 },
       vms: {
-        "app-01": { role: "app", interfaces: [card(11)] },
-        "pgha-01": { role: "db", cpu_cores: 4, memory_mb: 2048, interfaces: [card(12)] },
+        "app-01": { role: "app", interfaces: [nic(11)] },
+        "pgha-01": { role: "db", cpu_cores: 4, memory_mb: 2048, interfaces: [nic(12)] },
       },
     },
   };

@@ -223,18 +223,18 @@ test("a template that VMs are linked to is neither replaced nor destroyed", asyn
   // What the preflight does not foresee, the guard refuses.
   set({ sha256: images.newer, disk_size_gb: 50 });
   expect(await refused("up", "--yes", "--skip-preview")).toContain(`nothing was deleted: ${words}`);
-  const said = await refused("destroy", "--yes", "--skip-preview");
-  expect(said).toContain(`nothing was deleted: ${words}`);
-  expect(said).toContain("VM 555 (dev-pgha-01) on node pve1");
-  expect(said).toContain("HOLDFAST_ALLOW_DESTROY_WITH_CLONES=ubuntu-24.04-template");
+  const output = await refused("destroy", "--yes", "--skip-preview");
+  expect(output).toContain(`nothing was deleted: ${words}`);
+  expect(output).toContain("VM 555 (dev-pgha-01) on node pve1");
+  expect(output).toContain("HOLDFAST_ALLOW_DESTROY_WITH_CLONES=ubuntu-24.04-template");
   expect(proxmox.vm("ubuntu-24.04-template").vmid).toBe(vmid);
 });
 
 test("confirmed, the destroy goes on to Proxmox VE, which has the last word; without clones it leaves nothing", async () => {
   engine.env.HOLDFAST_ALLOW_DESTROY_WITH_CLONES = "ubuntu-24.04-template";
-  const said = await refused("destroy", "--yes", "--skip-preview");
+  const output = await refused("destroy", "--yes", "--skip-preview");
   delete engine.env.HOLDFAST_ALLOW_DESTROY_WITH_CLONES;
-  expect(said).toContain("still in use by linked clones");
+  expect(output).toContain("still in use by linked clones");
   await destroyVm(555);
   await must("destroy", "--yes", "--skip-preview");
   expect(names()).toEqual([]);
@@ -244,11 +244,11 @@ test("confirmed, the destroy goes on to Proxmox VE, which has the last word; wit
 test("somebody's VM of that name, on another node, stops the preview, and is neither used nor changed", async () => {
   const vmid = proxmox.addTemplate({ name: "ubuntu-24.04-template", node: "pve2", config: { tags: "mail" } });
   const before = proxmox.requests.length;
-  const said = await refused("preview");
-  expect(said).toContain(
+  const output = await refused("preview");
+  expect(output).toContain(
     `template ${vmid} (ubuntu-24.04-template) on node pve2 has the name of ubuntu-24.04, and is not ours`,
   );
-  expect(said).toContain("set templates.ubuntu-24.04.name to another one");
+  expect(output).toContain("set templates.ubuntu-24.04.name to another one");
   expect(proxmox.requests.slice(before).filter(({ method }) => method !== "GET")).toEqual([]);
   await destroyVm(vmid);
 });
@@ -256,10 +256,10 @@ test("somebody's VM of that name, on another node, stops the preview, and is nei
 test("a template that fails its test is kept, fails the update, and is tried again by the next one", async () => {
   proxmox.faults.silenceAgent();
   set({ post_build_smoke: { ssh_login: "off", timeout_s: 1 } });
-  const said = await refused("up", "--yes", "--skip-preview");
-  expect(said).toContain("post-build template smoke validation failed: the guest agent gave no address within 1 s");
-  expect(said).toContain("(set inputs.post_build_smoke.required=false to warn-only");
-  const report = JSON.parse(readFileSync(/(\S+template_smoke\.json)/.exec(said)?.[1] ?? "", "utf8"));
+  const output = await refused("up", "--yes", "--skip-preview");
+  expect(output).toContain("post-build template smoke validation failed: the guest agent gave no address within 1 s");
+  expect(output).toContain("(set inputs.post_build_smoke.required=false to warn-only");
+  const report = JSON.parse(readFileSync(/(\S+template_smoke\.json)/.exec(output)?.[1] ?? "", "utf8"));
   const one = report.templates[key];
   expect([report.status, one]).toMatchObject(["error", { status: "error", template_key: key, required: true }]);
   expect(one.steps.map(({ step, status }: { step: string; status: string }) => `${step} ${status}`)).toEqual([

@@ -112,16 +112,16 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
     ],
   ])(
     "fails with a clear message where %s, and the next update makes it right",
-    async (_what, fault, method, path, said) => {
+    async (_what, fault, method, path, output) => {
       const inputs = recordOf(ownName("faulty"), ownName("app"));
       const { create, drift, rows } = await pluginFor(await proxyTo(access, once(fault, method, path)));
       const failed = create(inputs);
-      await expect(failed).rejects.toThrow(said);
+      await expect(failed).rejects.toThrow(output);
       const state = await create(inputs);
       expect(await machinesNamed(inputs.name)).toHaveLength(1);
       expect(await drift(state, inputs)).toEqual([]);
       expect(rows()).toMatchObject([
-        { result: "error", error: expect.stringMatching(said) },
+        { result: "error", error: expect.stringMatching(output) },
         { recordId: state.recordId },
       ]);
       expect(JSON.stringify(rows())).not.toContain(access.token.slice(-40));
@@ -132,8 +132,8 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
     const { create, drift, rows } = await pluginFor(access);
     const inputs = recordOf(ownName("half"), ownName("app"));
     const state = await create(inputs);
-    const [card] = await allOf(Number(state.recordId), interfaces);
-    await rest("DELETE", `${interfaces}${card.id}/`);
+    const [nic] = await allOf(Number(state.recordId), interfaces);
+    await rest("DELETE", `${interfaces}${nic.id}/`);
     expect((await create(inputs)).recordId).toBe(state.recordId);
     expect(await drift(state, inputs)).toEqual([]);
     expect(rows().map(({ result }: { result: string }) => result)).toEqual(["created", "updated"]);
@@ -148,10 +148,10 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
     const state = await create(inputs);
     const id = Number(state.recordId);
     expect(await drift(state, inputs)).toEqual([]);
-    const [card] = await allOf(id, interfaces);
+    const [nic] = await allOf(id, interfaces);
     const [disk] = await allOf(id, "/virtualization/virtual-disks/");
     await rest("PATCH", `/virtualization/virtual-disks/${disk.id}/`, { size: 1 });
-    await rest("PATCH", `${interfaces}${card.id}/`, { primary_mac_address: null });
+    await rest("PATCH", `${interfaces}${nic.id}/`, { primary_mac_address: null });
     await rest("PATCH", `${vms}${id}/`, {
       ...{ start_on_boot: "off", vcpus: 8, memory: 1, status: "failed", primary_ip4: null },
       add_tags: [{ slug: "holdfast-stale" }],

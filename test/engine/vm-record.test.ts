@@ -16,7 +16,7 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
   const { rest, etag, machine, machinesNamed, reserve, address } = restOf(access);
   const tagsOf = async (id: number) => (await machine(id)).tags.map(({ slug }: { slug: string }) => slug).sort();
   const vms = "/virtualization/virtual-machines/";
-  const card = (net: number, addressId?: number) => ({
+  const nic = (net: number, addressId?: number) => ({
     name: `net${net}`,
     mac: `BC:24:11:00:01:0${net}`,
     ...(addressId ? { addressId } : {}),
@@ -30,7 +30,7 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
     const { create, update, rows } = await pluginFor(access);
     const cluster = ownName("home");
     const addressId = await reserve("10.201.1.5/24");
-    const inputs = recordOf(cluster, "app-01", { cards: [card(0, addressId)] });
+    const inputs = recordOf(cluster, "app-01", { cards: [nic(0, addressId)] });
     const state = await create(inputs);
     const id = Number(state.recordId);
     expect(await machine(id)).toMatchObject({
@@ -55,14 +55,14 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
     const { create, update } = await pluginFor(access);
     const cluster = ownName("home");
     const [first, second] = [await reserve("10.201.2.5/24"), await reserve("10.201.2.6/24")];
-    const inputs = recordOf(cluster, "app-01", { cards: [card(0, first)], tags: ["app", "old"] });
+    const inputs = recordOf(cluster, "app-01", { cards: [nic(0, first)], tags: ["app", "old"] });
     const state = await create(inputs);
     const id = Number(state.recordId);
     await rest("POST", "/extras/tags/", { name: cluster, slug: cluster });
     await rest("PATCH", `${vms}${id}/`, { add_tags: [{ slug: cluster }], comments: "do not reboot" });
     await rest("POST", "/virtualization/interfaces/", { virtual_machine: id, name: "wg0" });
     const more = {
-      ...{ vcpus: 4, memoryMb: 4096, tags: ["Größe: XL", "app"], cards: [card(0, first), card(1, second)] },
+      ...{ vcpus: 4, memoryMb: 4096, tags: ["Größe: XL", "app"], cards: [nic(0, first), nic(1, second)] },
       disks: [
         { name: "scsi0", sizeMb: 16384 },
         { name: "scsi1", sizeMb: 1024 },
@@ -75,7 +75,7 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
       [cluster, "app", "grosse-xl", "holdfast"].sort().map((slug) => slug.replace("grosse", "gro-e")),
     );
     expect((await cardsOf(id)).map(([name]: string[]) => name)).toEqual(["net0", "net1", "wg0"]);
-    const swapped = [{ ...card(0, first), mac: "BC:24:11:00:01:99" }];
+    const swapped = [{ ...nic(0, first), mac: "BC:24:11:00:01:99" }];
     await update(grown, { ...inputs, cards: swapped, disks: inputs.disks });
     expect(await cardsOf(id)).toEqual([
       ["net0", "BC:24:11:00:01:99"],
@@ -94,7 +94,7 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
     const { create, destroy, rows } = await pluginFor(access);
     const cluster = ownName("home");
     const addressId = await reserve("10.201.3.5/24");
-    const inputs = recordOf(cluster, "app-01", { cards: [card(0, addressId)] });
+    const inputs = recordOf(cluster, "app-01", { cards: [nic(0, addressId)] });
     const state = await create(inputs);
     const id = Number(state.recordId);
     await destroy(state);
@@ -138,7 +138,7 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
     const { create, destroy, rows } = await pluginFor(access);
     const addressId = await reserve("10.201.4.5/24");
     const cluster = ownName("home");
-    const state = await create(recordOf(cluster, "app-01", { cards: [card(0, addressId)] }));
+    const state = await create(recordOf(cluster, "app-01", { cards: [nic(0, addressId)] }));
     vi.stubEnv(hardDeleteVariable, "true");
     await destroy(state);
     expect((await machinesNamed("app-01")).filter((row) => row.cluster.name === cluster)).toEqual([]);
@@ -158,7 +158,7 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
 
   it("is retired instead where it has an address of other people, which would be deleted with it", async () => {
     const { create, destroy, rows } = await pluginFor(access);
-    const state = await create(recordOf(ownName("home"), "app-01", { cards: [card(0)] }));
+    const state = await create(recordOf(ownName("home"), "app-01", { cards: [nic(0)] }));
     const id = Number(state.recordId);
     const [net0] = (await rest("GET", `/virtualization/interfaces/?virtual_machine_id=${id}`)).results;
     const foreign = await reserve("10.201.5.9/24", null);
@@ -197,7 +197,7 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
   it.each([
     ["no owner mark", null, "no owner mark"],
     ["another stack's owner mark", "home.platform-vm.prod-apps", "owner home.platform-vm.prod-apps"],
-  ])("is refused where its name is taken by one with %s; the run's evidence has it", async (_what, mark, said) => {
+  ])("is refused where its name is taken by one with %s; the run's evidence has it", async (_what, mark, output) => {
     const { create, rows } = await pluginFor(access);
     const cluster = ownName("home");
     const first = await create(recordOf(cluster, "app-01"));
@@ -205,7 +205,7 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
     await rest("PATCH", `${vms}${id}/`, { custom_fields: { holdfast_owner: mark, holdfast_external_id: null } });
     const before = await etag(`${vms}${id}/`);
     const refused = create(recordOf(cluster, "APP-01"));
-    await expect(refused).rejects.toThrow(`id ${id} \`app-01\` (cluster ${cluster}, ${said})`);
+    await expect(refused).rejects.toThrow(`id ${id} \`app-01\` (cluster ${cluster}, ${output})`);
     await expect(refused).rejects.toThrow(`set its custom field holdfast_owner to ${owner}`);
     expect(await etag(`${vms}${id}/`)).toBe(before);
     expect(rows()).toHaveLength(2);
@@ -225,13 +225,13 @@ describe.skipIf(netbox.missing)("a VM's record", () => {
       await reserve("10.201.6.6/24"),
     ];
     const before = await etag(`/ipam/ip-addresses/${foreign}/`);
-    await expect(create(recordOf(cluster, "app-01", { cards: [card(0, foreign)] }))).rejects.toThrow(
+    await expect(create(recordOf(cluster, "app-01", { cards: [nic(0, foreign)] }))).rejects.toThrow(
       /address 10\.201\.6\.5\/24 .* belongs to home\.platform-vm\.prod-apps/,
     );
     expect(await etag(`/ipam/ip-addresses/${foreign}/`)).toBe(before);
-    const { recordId } = await create(recordOf(cluster, "app-02", { cards: [card(0, ours)] }));
+    const { recordId } = await create(recordOf(cluster, "app-02", { cards: [nic(0, ours)] }));
     await rest("PATCH", `${vms}${recordId}/`, { custom_fields: { holdfast_owner: "somebody" } });
-    await expect(create(recordOf(cluster, "app-03", { cards: [card(0, ours)] }))).rejects.toThrow(
+    await expect(create(recordOf(cluster, "app-03", { cards: [nic(0, ours)] }))).rejects.toThrow(
       /stands on the VM `app-02` \(id \d+, owner somebody\), which is not ours/,
     );
   });

@@ -67,7 +67,7 @@ describe.skipIf(missing.length > 0)("the bridge of a host", () => {
   const host = { host: network.hosts.crunchy, port: 22, user: "root", stack: "host/crunchy" };
 
   /** What the last operation warned of. */
-  let said = "";
+  let output = "";
 
   /** Does this with a resource kind on the workstation, and gives what a look afterwards finds wrong. */
   async function operate(type: string, verb: Verb, inputs: object): Promise<string[]> {
@@ -75,15 +75,15 @@ describe.skipIf(missing.length > 0)("the bridge of a host", () => {
       ...{ env: workspace.env, timeoutMs: 60_000 },
       input: JSON.stringify({ type, verb, inputs }),
     });
-    said = stderr;
+    output = stderr;
     return JSON.parse(stdout) as string[];
   }
 
   const rule = (verb: Verb) => operate("holdfast:host:BridgeForward", verb, { host, bridge: "br0", owner });
-  const fence = (verb: Verb, allow: string[] = [], card: object = { address: "198.51.100.31", tap }) => {
+  const fence = (verb: Verb, allow: string[] = [], nic: object = { address: "198.51.100.31", tap }) => {
     const forgeUrl = workspace.site.forge.url;
     const policy = planEgress({ forgeUrl, dns: [network.gateway], allow, siteNetworks: [], publicAddresses: [] });
-    return operate("holdfast:host:EgressFence", verb, { host, owner, mac, policy, ...card });
+    return operate("holdfast:host:EgressFence", verb, { host, owner, mac, policy, ...nic });
   };
   /** A VM whose address is its DHCP server's to choose. */
   const byDhcp = () => {
@@ -192,8 +192,8 @@ describe.skipIf(missing.length > 0)("the bridge of a host", () => {
       "ip link add link br0 name probe.7 type vlan id 7 && ip link delete probe.7",
     );
     if (known.exitCode !== 0) skip("this kernel knows no VLANs");
-    const tagged = (card: string, last: number) =>
-      `ip link add link ${card} name ${card}.7 type vlan id 7; ip addr add 198.18.7.${last}/24 dev ${card}.7; ip link set ${card}.7 up`;
+    const tagged = (nic: string, last: number) =>
+      `ip link add link ${nic} name ${nic}.7 type vlan id 7; ip addr add 198.18.7.${last}/24 dev ${nic}.7; ip link set ${nic}.7 up`;
     await onHost("sh", "-c", tagged("br0", 10));
     await runner.run("sh", ["-c", tagged("eth0", 31)]);
     await other.run("sh", ["-c", tagged("eth0", 32)]);
@@ -205,8 +205,8 @@ describe.skipIf(missing.length > 0)("the bridge of a host", () => {
     await rule("create");
     await onHost("sh", "-c", "echo '198.51.100.10 hypervisor.lab' >>/etc/hosts");
     expect(await fence("create", ["forge.lab:22", "lan:hypervisor.lab:22"])).toEqual([]);
-    expect(said).toContain("warning: forge.lab is 198.51.100.3, which stays closed to jobs");
-    expect(said).toContain("lan:forge.lab:22 in runner.egress.allow");
+    expect(output).toContain("warning: forge.lab is 198.51.100.3, which stays closed to jobs");
+    expect(output).toContain("lan:forge.lab:22 in runner.egress.allow");
     expect(await runner.reaches(network.forge, 22)).toBe(false);
     expect(await runner.reaches(network.hosts.crunchy, 22)).toBe(false);
     expect(await fence("create", ["lan:forge.lab:22", "198.51.100.10:22"])).toEqual([]);
@@ -252,8 +252,8 @@ describe.skipIf(missing.length > 0)("the bridge of a host", () => {
   function fenceOfAnother() {
     const forgeUrl = workspace.site.forge.url;
     const policy = planEgress({ forgeUrl, dns: [], allow: [], siteNetworks: [], publicAddresses: [] });
-    const card = { mac: "52:54:00:00:00:77", tap: tapName("lab.another", "vm"), address: "198.51.100.77" };
-    return { host, owner: "lab.another", policy, ...card };
+    const nic = { mac: "52:54:00:00:00:77", tap: tapName("lab.another", "vm"), address: "198.51.100.77" };
+    return { host, owner: "lab.another", policy, ...nic };
   }
 
   it("leaves no open window: a tap of ours that comes up before its rules is closed", async () => {
@@ -380,9 +380,9 @@ describe.skipIf(missing.length > 0)("the bridge of a host", () => {
   });
 
   /** Domains without a disk, which need no guest: what matters is when libvirt calls whom. */
-  const domain = (name: string, card: string, target = "") => `<domain type='qemu'><name>${name}</name>
+  const domain = (name: string, nic: string, target = "") => `<domain type='qemu'><name>${name}</name>
     <description>Made by holdfast for ${owner}</description><memory unit='MiB'>64</memory><os><type>hvm</type></os>
-    <devices><interface type='bridge'><mac address='${card}'/><source bridge='br0'/>${target}</interface></devices>
+    <devices><interface type='bridge'><mac address='${nic}'/><source bridge='br0'/>${target}</interface></devices>
     </domain>`;
   const virsh = (...args: string[]) => onHost("virsh", "-q", "-c", "qemu:///system", ...args);
 

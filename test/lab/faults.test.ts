@@ -22,7 +22,7 @@ const missing = missingPrerequisites().filter((what) => !what.startsWith("packag
 const boundSeconds = 120;
 
 /** A domain as libvirt has it when the engine is killed before it is told. */
-const cutOffDomain = `<domain type='qemu'><name>${runnerVm.name}</name>
+const interruptedDomain = `<domain type='qemu'><name>${runnerVm.name}</name>
   <description>Made by holdfast for lab.runners.crunchy</description>
   <memory unit='MiB'>64</memory><os><type>hvm</type></os></domain>`;
 
@@ -137,7 +137,7 @@ describe.skipIf(missing.length > 0)("outages", () => {
       await takeLock();
       // The first kill may have come before libvirt had it, or after: here the state does not know of it, and it is there.
       const define = `cat >/run/cut-off.xml; virsh domstate ${runnerVm.name} || virsh define /run/cut-off.xml`;
-      await workspace.site.hosts.crunchy.exec("sh", ["-c", define], { input: cutOffDomain });
+      await workspace.site.hosts.crunchy.exec("sh", ["-c", define], { input: interruptedDomain });
     }
     rows.push({
       step: "up",
@@ -253,12 +253,12 @@ function messageOf(text: string, place: string): string {
   const lines = summary.map((line) => line.trim().replace(/^((error|warning): )?(- )?/, ""));
   const ours = /^(cannot reach|host key of|libvirt on|registration of|GET )/;
   // A list of problems names the place in its heading.
-  const said = lines.flatMap((line, index) => {
+  const output = lines.flatMap((line, index) => {
     if (!line.includes(place)) return [];
     return line.endsWith(":") ? [lines[index + 1] ?? ""] : [line];
   });
   const best =
-    said.find((line) => ours.test(line)) ?? said.find((line) => /failed|refused/.test(line)) ?? said[0] ?? "";
+    output.find((line) => ours.test(line)) ?? output.find((line) => /failed|refused/.test(line)) ?? output[0] ?? "";
   return best
     .replace(/ssh-ed25519 [A-Za-z0-9+/=]{20,}/g, "ssh-ed25519 …")
     .replace(/\/\S*(?=\/\.config\/holdfast)/g, "~");

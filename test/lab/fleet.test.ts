@@ -157,9 +157,9 @@ describe.skipIf(missing.length > 0)("a fenced runner in the lab", () => {
     const account = await onVm(workspace, "setpriv --reuid forgejo-runner --clear-groups bash", {
       input: probe.join("\n"),
     });
-    for (const [where, said] of Object.entries({ job: log, account: account.stdout })) {
-      for (const [what] of forbidden) expect(said, where).toContain(`${what} closed`);
-      for (const [what] of open) expect(said, where).toContain(`${what} open`);
+    for (const [where, output] of Object.entries({ job: log, account: account.stdout })) {
+      for (const [what] of forbidden) expect(output, where).toContain(`${what} closed`);
+      for (const [what] of open) expect(output, where).toContain(`${what} open`);
     }
   });
 

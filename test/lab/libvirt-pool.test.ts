@@ -44,7 +44,7 @@ describe.skipIf(missing.length > 0)("a pool on a libvirt host", () => {
     workspace = await openSite(siteName);
     const { site } = workspace;
     const fixed = { address: `${address}/24`, gateway: site.network.gateway };
-    const card = { bridge: "br0", ...(withoutNetbox ? { ipv4: fixed } : {}) };
+    const nic = { bridge: "br0", ...(withoutNetbox ? { ipv4: fixed } : {}) };
     await configureStack(workspace, project, stack, {
       "site.id": "lab",
       placement: "libvirt",
@@ -57,7 +57,7 @@ describe.skipIf(missing.length > 0)("a pool on a libvirt host", () => {
       dns_servers: site.network.gateway,
       cpu_cores: "1",
       memory_mb: "512",
-      vms: JSON.stringify({ "app-01": { role: "app", interfaces: [card] } }),
+      vms: JSON.stringify({ "app-01": { role: "app", interfaces: [nic] } }),
     });
     if (withoutNetbox) await configure({ require_ipam: "false" });
     else await underIpam();

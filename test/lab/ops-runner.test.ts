@@ -130,11 +130,11 @@ describe.skipIf(missing.length > 0)("an operations runner", () => {
     const shim = "touch /run/at-tar; while [ ! -e /run/go ]; do sleep 0.1; done; exec /usr/bin/tar";
     await site.on(`printf '#!/bin/sh\\n${shim} "$@"\\n' > /usr/local/bin/tar; chmod 755 /usr/local/bin/tar`);
     await site.configure(await site.release("3"));
-    const cutOff = site.up();
+    const interrupted = site.up();
     const wait = { what: "tar on the VM", boundMs: 60_000, lookAt: "pulumi up" };
     await until(wait, async () => (await site.on("ls /run/at-tar", false)).exitCode === 0);
     site.killPlugin();
-    expect((await cutOff).exitCode).not.toBe(0);
+    expect((await interrupted).exitCode).not.toBe(0);
     await site.on("rm /usr/local/bin/tar; touch /run/go");
     expect(await site.up()).toMatchObject({ exitCode: 0 });
     expect(await site.steps()).toMatchObject({ deliver: { outcome: "skipped" } });

@@ -37,12 +37,12 @@ const missing = missingPrerequisites().filter((what) => !what.startsWith("packag
 describe.skipIf(missing.length > 0)("the blueprint of the operations runner", () => {
   let workspace: PoolWorkspace;
   let commandLines: ReadonlySet<string>;
-  const said: string[] = [];
+  const output: string[] = [];
 
   /** A verb on the environment's copy; what it says is kept. */
   async function verb(name: string, ...more: string[]): Promise<CommandResult> {
     const result = await blueprint(workspace, name, more, { check: false });
-    said.push(result.stdout, result.stderr);
+    output.push(result.stdout, result.stderr);
     return result;
   }
 
@@ -114,7 +114,7 @@ describe.skipIf(missing.length > 0)("the blueprint of the operations runner", ()
 
   dispatchStory(
     () => workspace,
-    (text) => said.push(text),
+    (text) => output.push(text),
   );
 
   it("left no secret in process lists, in words, logs, evidence and states, or on the runner", async () => {
@@ -127,7 +127,7 @@ describe.skipIf(missing.length > 0)("the blueprint of the operations runner", ()
     expect(commandLines.size).toBeGreaterThan(20);
     expect([...commandLines].filter((line) => line.includes("blueprint deploy"))).not.toEqual([]);
     const exported = await Promise.all(Object.values(stacks).map(exportOf));
-    const texts = [...commandLines, ...said, ...exported];
+    const texts = [...commandLines, ...output, ...exported];
     expect(texts.filter((text) => secrets.some((secret) => text.includes(secret)))).toEqual([]);
 
     // The whole site: logs, evidence, the operator's home and clone, the disks of host and runner.

@@ -118,11 +118,11 @@ describe.skipIf(missing.length > 0)("a site", { timeout: 120_000 }, () => {
   });
 
   it("is attached to, unchanged, when it stands", async () => {
-    const standing = identities(site);
+    const deployed = identities(site);
     const began = performance.now();
     const again = await siteUp({ name });
     expect(performance.now() - began).toBeLessThan(2_000);
-    expect(identities(again)).toEqual(standing);
+    expect(identities(again)).toEqual(deployed);
     expect(await siteStatus(name)).toMatchObject({ state: "up" });
   });
 

@@ -103,7 +103,7 @@ interface RecordedStart {
 }
 
 /** Lines of a log without their times and what only the official one says of its own configuration. */
-function said(log: string): string[] {
+function output(log: string): string[] {
   const lines = log.trim().split("\n");
   return lines
     .map((line) => line.replace(/^time="[^"]*" /, ""))
@@ -148,7 +148,7 @@ describe.skipIf(missing.length > 0)("the runner stand-in on a real forge", { tim
       const own = start.args.map((argument) => argument.replace("/var/lib/forgejo-runner", home));
       const now = await onHost(`cd ${home} && ${own.map((argument) => `'${argument}'`).join(" ")}`);
       expect(now).toMatchObject({ exitCode: start.rc });
-      expect(said(now.stderr)).toEqual(said(start.stderr));
+      expect(output(now.stderr)).toEqual(output(start.stderr));
     },
   );
 

@@ -114,16 +114,16 @@ function secretsProblems(
 
 /** Pulumi refuses a state in which something is named that does not stand before it: no command could mend it. */
 function integrityProblems(resources: readonly StateResource[]): string[] {
-  const standing = new Set<string>();
+  const deployed = new Set<string>();
   const seen = new Set<string>();
   const providers = new Set<string>();
   return resources.flatMap((resource) => {
     const { urn, parent, provider, dependencies, propertyDependencies, deletedWith } = resource;
     const named = [parent, deletedWith, ...(dependencies ?? []), ...Object.values(propertyDependencies ?? {}).flat()];
     const missing = named.filter((one) => typeof one === "string" && !seen.has(one));
-    const twice = resource.delete !== true && standing.has(urn);
+    const twice = resource.delete !== true && deployed.has(urn);
     const strange = provider !== undefined && provider !== "" && !providers.has(provider);
-    if (resource.delete !== true) standing.add(urn);
+    if (resource.delete !== true) deployed.add(urn);
     seen.add(urn);
     if (isProvider(resource)) providers.add(`${urn}::${resource.id ?? ""}`);
     return [

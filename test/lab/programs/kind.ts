@@ -13,9 +13,9 @@ const operation: Operation = {
   signal: new AbortController().signal,
   config: {},
   log: (severity, line) => process.stderr.write(`${severity}: ${line}\n`),
-  saw: () => {},
-  attach: () => undefined,
-  row: () => undefined,
+  recordVersion: () => {},
+  attachEvidence: () => undefined,
+  appendEvidence: () => undefined,
 };
 const state = { ...kind.inputs.parse(inputs), drift: [] };
 if (verb === "create") await kind.create(state, operation);

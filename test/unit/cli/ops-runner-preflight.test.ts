@@ -30,13 +30,13 @@ function vm(says: Record<string, string>, free = 10_000_000): (command: string) 
 async function lookAt(answer: (command: string) => Answer, changes: Partial<OperationsInputs> = {}) {
   const { key } = operatorHome();
   const host = await sshHost({ allowed: key.public, answer });
-  const { way, there } = await runnerLook({ ...inputs, ...changes, target: { ...inputs.target, port: host.port } });
-  return { way, there, received: host.received, words: there.map(({ status, found }) => `${status}: ${found}`) };
+  const { route, there } = await runnerLook({ ...inputs, ...changes, target: { ...inputs.target, port: host.port } });
+  return { route, there, received: host.received, words: there.map(({ status, found }) => `${status}: ${found}`) };
 }
 
 test("a VM that has all is ready, and was only looked at", async () => {
-  const { way, words, received } = await lookAt(vm(ubuntu));
-  expect(way).toMatchObject({ status: "ok", found: "direct" });
+  const { route, words, received } = await lookAt(vm(ubuntu));
+  expect(route).toMatchObject({ status: "ok", found: "direct" });
   expect(words).toEqual(["ok: Ubuntu 24.04.1 LTS", "ok: free", "ok: 10240 MB free on /, 550 MB needed"]);
   const changing = /\b(rm|mv|cp|mkdir|tee|install|touch|ln|chmod|chown|apt)\b|[^2&]>(?!\/dev\/null|&)/;
   expect(received.map(({ command }) => command).filter((command) => changing.test(command))).toEqual([]);
@@ -67,9 +67,9 @@ test("a full disk fails where nothing is installed, warns where something is, an
 test("a VM that refuses the key is said with the way that was tried", async () => {
   operatorHome();
   const host = await sshHost({ allowed: "ssh-ed25519 AAAA" });
-  const { way, there } = await runnerLook({ ...inputs, target: { ...inputs.target, port: host.port } });
-  expect(way).toMatchObject({ status: "failed", what: "runner-01 takes the login of opsadmin" });
-  expect(way.found).toMatch(/connectivity check failed/);
+  const { route, there } = await runnerLook({ ...inputs, target: { ...inputs.target, port: host.port } });
+  expect(route).toMatchObject({ status: "failed", what: "runner-01 takes the login of opsadmin" });
+  expect(route.found).toMatch(/connectivity check failed/);
   expect(there).toEqual([]);
 });
 
@@ -98,25 +98,25 @@ function pulumiWith(values: Record<string, string>, vms: unknown): Pulumi {
 
 async function stackLook(values: Record<string, string>, vms: unknown) {
   const seen: string[] = [];
-  const { required, way } = await readOpsRunnerStack(pulumiWith(values, vms), place, async ({ target }) => {
+  const { required, route } = await readOpsRunnerStack(pulumiWith(values, vms), place, async ({ target }) => {
     seen.push(target.host);
-    return { way: { what: "way", status: "ok" }, there: [{ what: "there", status: "ok" }] };
+    return { route: { what: "way", status: "ok" }, there: [{ what: "there", status: "ok" }] };
   });
   const failed = required.filter(({ status }) => status === "failed");
   return {
     seen,
-    way,
+    route,
     failed: failed.map(({ found, fix }) => `${found}; ${fix}`),
     names: required.map((one) => one.what),
   };
 }
 
 test("a stack is looked at as its program understands it, then its VM", async () => {
-  const { seen, failed, names, way } = await stackLook({ "vms.stack": "dev-onprem-ops-runner" }, contract);
+  const { seen, failed, names, route } = await stackLook({ "vms.stack": "dev-onprem-ops-runner" }, contract);
   expect({ seen, failed }).toEqual({ seen: ["192.0.2.41"], failed: [] });
   expect(names).toContain("the VMs' contract is there (dev-onprem-ops-runner)");
   expect(names.at(-1)).toBe("there");
-  expect(way).toMatchObject({ status: "ok" });
+  expect(route).toMatchObject({ status: "ok" });
 });
 
 test.each([
@@ -126,7 +126,7 @@ test.each([
   ["a VM that the pool does not have", { "vms.stack": "pool", vm_key: "runner-02" }, contract, /has no runner-02/],
   ["no pool", {}, contract, /inventory_state_ref is required/],
 ])("%s is said, and no VM is looked at", async (_what, values, vms, words) => {
-  const { seen, failed, way } = await stackLook(values as Record<string, string>, vms);
+  const { seen, failed, route } = await stackLook(values as Record<string, string>, vms);
   expect(failed.join("\n")).toMatch(words);
-  expect({ seen, way }).toEqual({ seen: [], way: undefined });
+  expect({ seen, route }).toEqual({ seen: [], route: undefined });
 });

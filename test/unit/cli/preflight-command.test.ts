@@ -8,7 +8,7 @@ import { describe, expect, it, test, vi } from "vitest";
 import { attempt, mend } from "../../../cli/config-checks.ts";
 import { nodeNeeds } from "../../../cli/pool-cluster.ts";
 import { guardChecks } from "../../../cli/pool-stack.ts";
-import { accessChecks, wayCheck } from "../../../cli/preflight-access.ts";
+import { accessChecks, routeCheck } from "../../../cli/preflight-access.ts";
 import { environmentCheck, evidenceCheck, publicKeyCheck, sshKeyCheck } from "../../../cli/preflight-workstation.ts";
 import { stackPlace } from "../../../cli/pulumi.ts";
 import { moves, shrinks } from "../../../components/pool/disks.ts";
@@ -65,24 +65,24 @@ describe("a mistake of the configuration", () => {
 
 const planned: ProxmoxPlannedVm = {
   ...{ key: "app-01", name: "dev-app-01", role: "app", templateKey: "debian-12", cpuCores: 2, memoryMb: 1024 },
-  ...{ diskGb: 8, datastoreId: "local-lvm", cards: [{ bridge: "vnetdev" }], tags: [], onBoot: true, protect: false },
+  ...{ diskGb: 8, datastoreId: "local-lvm", nics: [{ bridge: "vnetdev" }], tags: [], onBoot: true, protect: false },
 };
-const standing = { key: "app-01", name: "dev-app-01", diskGb: 8 };
+const deployed = { key: "app-01", name: "dev-app-01", diskGb: 8 };
 
 describe("the guards", () => {
-  const said = (standingVms: (typeof standing)[], vms: ProxmoxPlannedVm[], permission: boolean | string = false) =>
-    guardChecks(stack, standingVms, { vms, permission }, shrinks(standingVms, vms)).map(
+  const output = (deployedVms: (typeof deployed)[], vms: ProxmoxPlannedVm[], permission: boolean | string = false) =>
+    guardChecks(stack, deployedVms, { vms, permission }, shrinks(deployedVms, vms)).map(
       ({ status, found, fix }) => `${status} ${found ?? ""} ${fix ?? ""}`,
     );
 
   it("say what comes in addition, and what is permitted", () => {
-    expect(said([], [planned])).toEqual(["ok  "]);
-    expect(said([standing], [planned, { ...planned, key: "app-02" }])).toEqual(["ok in addition: app-02 "]);
-    expect(said([standing], [{ ...planned, key: "app-02" }], true)[0]).toMatch(/^ok allow_vm_set_replace=true/);
+    expect(output([], [planned])).toEqual(["ok  "]);
+    expect(output([deployed], [planned, { ...planned, key: "app-02" }])).toEqual(["ok in addition: app-02 "]);
+    expect(output([deployed], [{ ...planned, key: "app-02" }], true)[0]).toMatch(/^ok allow_vm_set_replace=true/);
   });
 
   it("fail for what would be taken away, with the permission for that change alone", () => {
-    const [gone, smaller] = said([standing, { ...standing, key: "app-02" }], [{ ...planned, diskGb: 6 }]);
+    const [gone, smaller] = output([deployed, { ...deployed, key: "app-02" }], [{ ...planned, diskGb: 6 }]);
     expect(gone).toMatch(
       /^failed vm set collision .* pulumi config set allow_vm_set_replace [0-9a-f]{16} --stack dev-apps/,
     );
@@ -92,7 +92,7 @@ describe("the guards", () => {
 
 test("a pool that would stand somewhere else is refused beside what its set of VMs loses", () => {
   const plan = { placement: "libvirt" as const, host: { host: "192.0.2.10", port: 22, user: "root", stack: "p/s" } };
-  const [set, moved] = guardChecks(stack, [standing], { vms: [planned], permission: false }, moves([standing], plan));
+  const [set, moved] = guardChecks(stack, [deployed], { vms: [planned], permission: false }, moves([deployed], plan));
   expect(set?.status).toBe("ok");
   expect(moved).toMatchObject({
     status: "failed",
@@ -102,7 +102,7 @@ test("a pool that would stand somewhere else is refused beside what its set of V
 });
 
 test("each node needs the storages and bridges of the VMs that it gets, once", () => {
-  const vms = [planned, { ...planned, key: "app-02" }, { ...planned, key: "app-03", datastoreId: "gold", cards: [] }];
+  const vms = [planned, { ...planned, key: "app-02" }, { ...planned, key: "app-03", datastoreId: "gold", nics: [] }];
   const template = { vmId: 9000 };
   const chosen = {
     "app-01": { template, node: "pve1" },
@@ -152,18 +152,20 @@ describe("a way to the VMs", () => {
     const { key } = operatorHome();
     const first = await sshHost({ allowed: key.public });
     const target = { host: first.host, port: first.port, user: "root", stack: "platform-vm/dev-apps" };
-    expect((await wayCheck("the bastion", target)).found).toMatch(/^met for the first time, with the host key SHA256:/);
-    expect((await wayCheck("the bastion", target)).found).toMatch(/^host key SHA256:\S+, as known$/);
+    expect((await routeCheck("the bastion", target)).found).toMatch(
+      /^met for the first time, with the host key SHA256:/,
+    );
+    expect((await routeCheck("the bastion", target)).found).toMatch(/^host key SHA256:\S+, as known$/);
     await first.stop();
     await sshHost({ allowed: key.public, port: target.port });
-    const changed = await wayCheck("the bastion", target);
+    const changed = await routeCheck("the bastion", target);
     expect(changed).toMatchObject({ status: "failed", found: expect.stringContaining("changed") });
   });
 
   it("that does not take the login fails, with the command that looks at it", async () => {
     operatorHome();
     const { host, port } = await sshHost({ allowed: keyPair().public });
-    const check = await wayCheck("the jump host", { host, port, user: "ops", stack: "platform-vm/dev-apps" });
+    const check = await routeCheck("the jump host", { host, port, user: "ops", stack: "platform-vm/dev-apps" });
     expect(check).toMatchObject({ status: "failed", fix: `look at it with: ssh -p ${port} ops@${host}` });
     expect(check.found).toContain("the login was refused");
   });

@@ -5,8 +5,14 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { hostKeysIn, machinesIn, publishedIn, standingMachines } from "../../../cli/machines.ts";
-import { changes, changeTable, cutOff, type RebuildRecord, type RecordedMachine } from "../../../cli/rebuild-record.ts";
+import { deployedMachines, hostKeysIn, machinesIn, publishedIn } from "../../../cli/machines.ts";
+import {
+  changes,
+  changeTable,
+  interrupted,
+  type RebuildRecord,
+  type RecordedMachine,
+} from "../../../cli/rebuild-record.ts";
 import type { StateResource } from "../../../cli/stack.ts";
 import { stackDirectory, writeEvidence } from "../../../provider/evidence/directory.ts";
 
@@ -44,7 +50,7 @@ const published = {
 test("machines are those of the contract, and what the checkpoint has of them is newer", () => {
   const resources = stateOf(published, { "app-01": 101 });
   expect(machinesIn(resources)).toMatchObject({ "app-01": { id: "101" }, "app-02": { id: "91" } });
-  expect(standingMachines(resources)).toEqual({
+  expect(deployedMachines(resources)).toEqual({
     "app-01": { ...{ name: "dev-app-01", id: "101", node: "pve1", address: "10.0.0.12", mac: "BC:24", identity } },
   });
 });
@@ -71,7 +77,7 @@ test("a machine on libvirt is known by its domain and by what its component says
       outputs: { name: "dev-app-01" },
     },
   ];
-  expect(standingMachines(resources)).toEqual({ "app-01": { ...facts, name: "dev-app-01", id } });
+  expect(deployedMachines(resources)).toEqual({ "app-01": { ...facts, name: "dev-app-01", id } });
   expect(hostKeysIn(resources)).toEqual({ "app-01": "ssh-ed25519 AAAA" });
   const clone = stateOf(undefined, { "app-01": 101 });
   expect(hostKeysIn(clone)).toEqual({});
@@ -109,11 +115,11 @@ test("a rebuild that did not succeed is found again, one that did or is not read
   };
   const write = (run: string, content: string) =>
     writeEvidence(join(stackDirectory(place.project, place.stack), run), { "rebuild.json": content });
-  expect(cutOff(place)).toBeUndefined();
+  expect(interrupted(place)).toBeUndefined();
   write("20260101T000000Z-1-aaaaaa", JSON.stringify(record));
-  expect(cutOff(place)).toEqual({ run: "20260101T000000Z-1-aaaaaa", before: record.before });
+  expect(interrupted(place)).toEqual({ run: "20260101T000000Z-1-aaaaaa", before: record.before });
   write("20260102T000000Z-1-aaaaaa", "{");
-  expect(cutOff(place)).toBeUndefined();
+  expect(interrupted(place)).toBeUndefined();
   write("20260103T000000Z-1-aaaaaa", JSON.stringify({ ...record, status: "ok" }));
-  expect(cutOff(place)).toBeUndefined();
+  expect(interrupted(place)).toBeUndefined();
 });

@@ -62,8 +62,8 @@ test.each([
     "node_name: is no secret of this project",
   ],
   ["not given", [], "proxmox.token: is needed, and is not given"],
-] as [string, [string, string][], string][])("what is %s is refused, and not repeated", (_what, given, said) => {
-  expect(() => store(...given)).toThrow(said);
+] as [string, [string, string][], string][])("what is %s is refused, and not repeated", (_what, given, output) => {
+  expect(() => store(...given)).toThrow(output);
   expect(() => store(...given)).not.toThrow(/hunter2|0f6c2c1e/);
 });
 

@@ -84,7 +84,7 @@ function problems(...args: Parameters<typeof plan>): string {
 describe("a pool under IPAM", () => {
   it("reserves an address for every card, of the static pool of its bridge, and gives the first one the gateway", () => {
     const { vms, ipam } = plan({ "pgha-01": two });
-    const [first, second] = vms[0]?.cards ?? [];
+    const [first, second] = vms[0]?.nics ?? [];
     const who = { zone: "onprem", env: "dev", vm: "pgha-01" };
     const pool = { subnet: "10.60.0.0/24", gateway: "10.60.0.1", from: "10.60.0.2", to: "10.60.0.99" };
     const reservation = { identity: { ...who, bridge: "vnetdev", nic: 1 }, pool };
@@ -108,31 +108,31 @@ describe("a pool under IPAM", () => {
   it("keeps an explicit address for the reservation to compare, and its gateway where it is the subnet's", () => {
     const ipv4 = { address: "10.60.0.7/24", gateway: "10.60.0.1" };
     const { vms } = plan({ "pgha-01": { interfaces: [{ bridge: "vnetdev", ipv4 }] } });
-    expect(vms[0]?.cards[0]).toMatchObject({ gateway: "10.60.0.1", reservation: { address: "10.60.0.7/24" } });
-    expect(vms[0]?.cards[0]?.address).toBeUndefined();
+    expect(vms[0]?.nics[0]).toMatchObject({ gateway: "10.60.0.1", reservation: { address: "10.60.0.7/24" } });
+    expect(vms[0]?.nics[0]?.address).toBeUndefined();
   });
 
   it("has another identity in another environment, on the same bridge", () => {
     const on = { interfaces: [{ bridge: "vnetdev" }] };
     const identities = ["dev", "staging"].map(
-      (env) => plan({ "pgha-01": on }, { env }).vms[0]?.cards[0]?.reservation?.identity,
+      (env) => plan({ "pgha-01": on }, { env }).vms[0]?.nics[0]?.reservation?.identity,
     );
     expect(new Set(identities.map((one) => one && identityDigest(one))).size).toBe(2);
   });
 
-  const card = (ipv4: object, bridge = "vnetdev") => ({ "pgha-01": { interfaces: [{ bridge, ipv4 }] } });
+  const nic = (ipv4: object, bridge = "vnetdev") => ({ "pgha-01": { interfaces: [{ bridge, ipv4 }] } });
   it.each([
-    [[card({ address: "dhcp" })], /ipv4\.address must not be dhcp when inputs\.addressing\.mode=ipam/],
+    [[nic({ address: "dhcp" })], /ipv4\.address must not be dhcp when inputs\.addressing\.mode=ipam/],
     [
-      [card({ address: "10.99.0.7/24" })],
+      [nic({ address: "10.99.0.7/24" })],
       /explicit IPAM address 10\.99\.0\.7\/24 is outside the authoritative subnet 10\.60/,
     ],
-    [[card({ address: "10.60.0.7/25" })], /explicit IPAM address 10\.60\.0\.7\/25 is outside the authoritative subnet/],
+    [[nic({ address: "10.60.0.7/25" })], /explicit IPAM address 10\.60\.0\.7\/25 is outside the authoritative subnet/],
     [
-      [card({ gateway: "10.60.0.9" })],
+      [nic({ gateway: "10.60.0.9" })],
       /ipv4\.gateway 10\.60\.0\.9 is not that of IPAM: the subnet of vnetdev has 10\.60\.0\.1/,
     ],
-    [[card({}, "vnetprod")], /vnetprod is not a bridge of the site/],
+    [[nic({}, "vnetprod")], /vnetprod is not a bridge of the site/],
     [
       [{ "pgha-01": two }, { "netbox.token": undefined }],
       /requires NETBOX_API_TOKEN\. Run: holdfast secrets ensure platform-vm\/dev-apps/,

@@ -57,7 +57,7 @@ test("a pool has its host, its image and VMs with one card, and needs neither to
   expect(plan().vms).toEqual([
     {
       ...{ key: "app-01", name: "dev-app-01", role: "app", cpuCores: 2, memoryMb: 4096, diskGb: 40 },
-      cards: [{ bridge: "br0", address: "192.0.2.21/24", gateway: "192.0.2.1" }],
+      nics: [{ bridge: "br0", address: "192.0.2.21/24", gateway: "192.0.2.1" }],
       tags: ["app", "custom-vm", "onprem", "platform"],
       ...{ onBoot: true, protect: false, bridge: "br0", cidr: "192.0.2.21/24", gateway: "192.0.2.1" },
     },
@@ -92,23 +92,23 @@ test("every key of the other placement is named, with what there is instead, in 
     vm_id: "210",
     "bastion.address": "10.10.0.2",
   };
-  const said = problems(others);
-  expect(said).toHaveLength(Object.keys(others).length);
+  const output = problems(others);
+  expect(output).toHaveLength(Object.keys(others).length);
   for (const key of Object.keys(others)) {
-    expect(said).toContainEqual(
+    expect(output).toContainEqual(
       expect.stringMatching(
         `^platform-vm:${key}: is a key of placement proxmox, and this pool's is libvirt.*pulumi config rm ${key}`,
       ),
     );
   }
-  expect(said.join()).toContain("vm.image.url and vm.image.sha256");
-  expect(said.join()).not.toContain("0f6c2c1e");
+  expect(output.join()).toContain("vm.image.url and vm.image.sha256");
+  expect(output.join()).not.toContain("0f6c2c1e");
 });
 
 test("a pool on Proxmox VE takes nothing of a libvirt host, and says the token that it lacks", () => {
   const values = { placement: undefined, "vm.pool": "images", "vm.type": "kvm", template_vm_id: "9000" };
-  const said = problems({ ...values, "proxmox.endpoint": "https://pve1.example.org:8006" });
-  expect(said.map((line) => line.split(": ")[0])).toEqual([
+  const output = problems({ ...values, "proxmox.endpoint": "https://pve1.example.org:8006" });
+  expect(output.map((line) => line.split(": ")[0])).toEqual([
     "platform-vm:host.address",
     "platform-vm:vm.pool",
     "platform-vm:vm.type",
@@ -117,8 +117,8 @@ test("a pool on Proxmox VE takes nothing of a libvirt host, and says the token t
 });
 
 test("what is missing comes with what is wrong", () => {
-  const said = problems({ "host.address": undefined, "vm.image.url": "file:///image.qcow2", node_name: "pve1" });
-  expect(said).toEqual([
+  const output = problems({ "host.address": undefined, "vm.image.url": "file:///image.qcow2", node_name: "pve1" });
+  expect(output).toEqual([
     expect.stringContaining("node_name: is a key of placement proxmox"),
     expect.stringContaining("host.address: is required with placement libvirt: pulumi config set host.address"),
     "platform-vm:vm.image.sha256: is required: the two belong together",

@@ -68,7 +68,7 @@ describe("a pool", () => {
         memoryMb: 4096,
         diskGb: 40,
         datastoreId: "local-lvm",
-        cards: [{ bridge: "vnetdev", address: "dhcp" }],
+        nics: [{ bridge: "vnetdev", address: "dhcp" }],
         tags: ["custom-vm", "db", "onprem", "platform"],
         onBoot: true,
         protect: false,
@@ -114,16 +114,16 @@ describe("a pool", () => {
   it("comes out of the shorthand for one VM, which needs neither MAC nor gateway with DHCP", () => {
     const shorthand = { vms: undefined, vm_name: "app-01", vm_bridge: "vnetmgmt" };
     expect(plan({ ...shorthand, vm_ipv4_cidr: "10.10.0.15/24", vm_gateway: "10.10.0.1" }).vms).toMatchObject([
-      { name: "dev-app-01", cards: [{ bridge: "vnetmgmt", address: "10.10.0.15/24", gateway: "10.10.0.1" }] },
+      { name: "dev-app-01", nics: [{ bridge: "vnetmgmt", address: "10.10.0.15/24", gateway: "10.10.0.1" }] },
     ]);
-    expect(plan({ ...shorthand, vm_ipv4_cidr: "dhcp" }).vms[0]?.cards).toEqual([
+    expect(plan({ ...shorthand, vm_ipv4_cidr: "dhcp" }).vms[0]?.nics).toEqual([
       { bridge: "vnetmgmt", address: "dhcp" },
     ]);
   });
 
   it("takes cards from the pool where a VM has none", () => {
     const changes = { ...vms({ a: {}, b: {} }), interfaces: JSON.stringify([nic]) };
-    expect(plan(changes).vms.map(({ cards }) => cards)).toEqual([[{ bridge: "vnetmgmt" }], [{ bridge: "vnetmgmt" }]]);
+    expect(plan(changes).vms.map(({ nics }) => nics)).toEqual([[{ bridge: "vnetmgmt" }], [{ bridge: "vnetmgmt" }]]);
   });
 
   it("is the shared runner with its documented name", () => {

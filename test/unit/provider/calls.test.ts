@@ -15,7 +15,7 @@ import { toyType } from "../../fixtures/provider-toys.fixture.ts";
 
 interface Plugin extends ReturnType<typeof engineOn> {
   process: ChildProcess;
-  said(): string;
+  output(): string;
 }
 
 async function plugin(): Promise<Plugin> {
@@ -29,7 +29,7 @@ async function plugin(): Promise<Plugin> {
   const [port] = (await once(createInterface(child.stdout), "line")) as [string];
   const engine = engineOn(Number(port));
   await engine.configure({ forgeToken: secret("planted-secret") });
-  return { ...engine, process: child, said: () => stderr };
+  return { ...engine, process: child, output: () => stderr };
 }
 
 const create = (engine: Plugin, name: string, size = 1) => engine.create(toyType, { name, size });
@@ -52,8 +52,8 @@ test.each([
   expect((await beside).getId()).toBe("1");
   expect((await create(engine, "next")).getId()).toBe("1");
   expect(engine.process.exitCode).toBeNull();
-  expect(engine.said()).not.toContain("planted-secret");
-  expect(engine.said()).toContain("provider-calls.fixture.ts");
+  expect(engine.output()).not.toContain("planted-secret");
+  expect(engine.output()).toContain("provider-calls.fixture.ts");
 });
 
 test("after a fault of nobody's the running calls end well, and no new one begins", async () => {
@@ -61,7 +61,7 @@ test("after a fault of nobody's the running calls end well, and no new one begin
   const beside = create(engine, "slow", 1_500);
   const broken = refusal(create(engine, "nobody"));
   await expect
-    .poll(engine.said, { timeout: 10_000 })
+    .poll(engine.output, { timeout: 10_000 })
     .toContain("something in the plugin holdfast broke: a fault of nobody");
   expect(await refusal(create(engine, "next"))).toMatch(
     /is ending, something in it broke: a fault of nobody; run the command/,
@@ -73,16 +73,16 @@ test("after a fault of nobody's the running calls end well, and no new one begin
 
 test("calls that do not end by themselves have their answer before the process ends", async () => {
   const calls = new Calls();
-  const said: string[] = [];
+  const output: string[] = [];
   let end = () => {};
   const ended = new Promise<void>((resolve) => {
     end = resolve;
   });
-  const emergency = { hide: (text: string) => text, say: (text: string) => said.push(text), end };
+  const emergency = { hide: (text: string) => text, say: (text: string) => output.push(text), end };
   const hangs = calls.answer("create of vm", () => new Promise(() => {}));
   calls.broke(new Error("boom"), emergency, 100);
   await expect(hangs).rejects.toThrow("create of vm broke off inside the plugin holdfast: boom");
   await ended;
-  expect(said).toEqual(["something in the plugin holdfast broke: boom; please report it"]);
+  expect(output).toEqual(["something in the plugin holdfast broke: boom; please report it"]);
   await expect(calls.answer("create of next", () => 1)).rejects.toThrow("is ending");
 });

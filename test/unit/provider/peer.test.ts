@@ -75,8 +75,8 @@ test.each<[Peer, boolean]>([
   ["gone", false],
   [process.getuid?.() ?? 0, true],
   [(process.getuid?.() ?? 0) + 1, false],
-])("where the system says %s of the other end: served is %s", async (said, served) => {
-  const { port, refusals } = await plugin(async () => said);
+])("where the system says %s of the other end: served is %s", async (output, served) => {
+  const { port, refusals } = await plugin(async () => output);
   expect((await answerTo(port)).length > 0).toBe(served);
   expect(refusals).toHaveLength(served ? 0 : 1);
 });

@@ -289,7 +289,7 @@ test("a URN that is none is an error and not the end of the plugin", async () =>
 
 test("a function answers, and reports arguments that do not fit without being called", async () => {
   const { engine } = await served();
-  expect(raw((await engine.invoke("holdfast:test:echo", { text: "hello" })).getReturn())).toEqual({ said: "hello" });
+  expect(raw((await engine.invoke("holdfast:test:echo", { text: "hello" })).getReturn())).toEqual({ output: "hello" });
   const refused = await engine.invoke("holdfast:test:echo", { text: "" });
   expect(refused.getFailuresList().map((failure) => [failure.getProperty(), failure.getReason()])).toEqual([
     ["text", "expected a text"],
@@ -300,7 +300,7 @@ test("a function answers, and reports arguments that do not fit without being ca
 test("what a function makes of a secret stays secret", async () => {
   const { engine } = await served();
   const answer = raw((await engine.invoke("holdfast:test:echo", { text: secret(password) })).getReturn());
-  expect(answer).toEqual({ said: secret(password) });
+  expect(answer).toEqual({ output: secret(password) });
 });
 
 test.each([

@@ -54,7 +54,7 @@ async function goodForge() {
   return { forge: { url, scope: "" }, forgeToken: forge.apiToken };
 }
 
-async function look(changes: Partial<PreflightArgs> = {}, context: { anew?: boolean } = {}) {
+async function look(changes: Partial<PreflightArgs> = {}, context: { forRebuild?: boolean } = {}) {
   const { forge, forgeToken } = await goodForge();
   const { signal } = new AbortController();
   const found = await preflightChecks(wanted({ forge, ...changes }), { signal, forgeToken, ...context });
@@ -89,11 +89,11 @@ test("everything at once: bridge, pool, address, image, programs and forge, in o
   const forge = { problem: "no forge answers at 192.0.2.1", scope: "" };
   const vms = [vm({ cidr: "198.51.100.5/24" })];
   const args = { host: target, vms, downloads: [image("file:///nowhere/image.qcow2")], forge };
-  const said = await engine.invoke(preflight.token, wanted(args)).then(
+  const output = await engine.invoke(preflight.token, wanted(args)).then(
     () => "accepted",
     (error: { details: string }) => error.details,
   );
-  expect(said.split("\n")[0]).toBe("stack runners/crunchy is not ready for 127.0.0.1, nothing was changed:");
+  expect(output.split("\n")[0]).toBe("stack runners/crunchy is not ready for 127.0.0.1, nothing was changed:");
   for (const part of [
     "there is no bridge br0",
     "there is no storage pool images",
@@ -103,7 +103,7 @@ test("everything at once: bridge, pool, address, image, programs and forge, in o
     "file:///nowhere/image.qcow2 cannot be read: ENOENT",
     "no forge answers at 192.0.2.1",
   ]) {
-    expect(said).toContain(`\n  - ${part}`);
+    expect(output).toContain(`\n  - ${part}`);
   }
 });
 
@@ -120,7 +120,7 @@ test.each([
   ],
 ])(
   "when %s, workstation and forge are looked at all the same, and nothing of the host is called good",
-  async (_what, place, said) => {
+  async (_what, place, output) => {
     workstation();
     const host = { ...(await place()), user: "root", stack: "runners/crunchy" };
     const { checks, failed } = await look({
@@ -129,7 +129,7 @@ test.each([
       forge: { problem: "no forge", scope: "" },
     });
     expect(failed).toEqual([
-      expect.stringMatching(said),
+      expect.stringMatching(output),
       expect.stringContaining("file:///nowhere cannot be read"),
       "no forge",
     ]);
@@ -209,7 +209,7 @@ test("the image is needed where VMs that stand are about to be destroyed and mad
   workstation();
   const { target } = await host({ stdout: printed(there) });
   const changes = { host: target, recordedVolumes: [`images/${base}`], downloads: [image("file:///nowhere")] };
-  const { failed, imageNeeded } = await look(changes, { anew: true });
+  const { failed, imageNeeded } = await look(changes, { forRebuild: true });
   expect(failed).toEqual([expect.stringContaining("file:///nowhere cannot be read")]);
   expect(imageNeeded).toBe(true);
 });
@@ -239,7 +239,7 @@ test.each([
   [405, "skipped", "does not say what it has"],
 ])(
   "a server that answers %i to the question for the image: %s, and nothing is fetched",
-  async (status, expected, said) => {
+  async (status, expected, output) => {
     workstation();
     const methods: (string | undefined)[] = [];
     const url = await serveHttp((request, response) => {
@@ -247,7 +247,7 @@ test.each([
       response.writeHead(status).end();
     });
     const check = await imageOf(image(`${url}/image`));
-    expect(check).toMatchObject({ status: expected, found: expect.stringContaining(said) });
+    expect(check).toMatchObject({ status: expected, found: expect.stringContaining(output) });
     expect(methods).toEqual(["HEAD"]);
   },
 );

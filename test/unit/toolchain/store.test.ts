@@ -44,7 +44,7 @@ const builder = () =>
   });
 
 /** A second process, and what it prints. */
-function maker(): { process: ChildProcessWithoutNullStreams; said: (text: string) => Promise<void> } {
+function maker(): { process: ChildProcessWithoutNullStreams; output: (text: string) => Promise<void> } {
   const script = fileURLToPath(new URL("../../fixtures/toolchain-maker.fixture.ts", import.meta.url));
   const child = spawn(process.execPath, ["--import", "tsx", script, builds], { env: { ...process.env, CI: "true" } });
   let output = "";
@@ -57,7 +57,7 @@ function maker(): { process: ChildProcessWithoutNullStreams; said: (text: string
   }
   return {
     process: child,
-    said: (text) =>
+    output: (text) =>
       new Promise((resolve, reject) => {
         const look = () => output.includes(text) && resolve();
         listeners.add(look);
@@ -144,18 +144,18 @@ test("two in one process at once build once", async () => {
 
 test("two processes at once build once, and the second says that it waits", { timeout: 30_000 }, async () => {
   const first = maker();
-  await first.said("making");
+  await first.output("making");
   const second = maker();
-  await second.said("another process is at work");
+  await second.output("another process is at work");
   second.process.stdin.end();
   first.process.stdin.end();
-  await Promise.all([first.said("made "), second.said("made ")]);
+  await Promise.all([first.output("made "), second.output("made ")]);
   expect(readFileSync(builds, "utf8")).toBe(`${first.process.pid}\n`);
 });
 
 test("a killed maker leaves nothing that is believed, and the next one sweeps up", { timeout: 30_000 }, async () => {
   const killed = maker();
-  await killed.said("making");
+  await killed.output("making");
   const home = join(cache, "toolchain/example");
   const [leftover = ""] = readdirSync(home);
   expect(readFileSync(join(home, leftover, "tool"), "utf8")).toBe("half");

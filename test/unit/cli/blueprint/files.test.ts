@@ -79,8 +79,8 @@ describe("a blueprint file", () => {
     ["no YAML", "kind: [", "is no blueprint"],
     ["a key that is there twice", `${head}  - { id: a, id: b, project: runners }\n`, "line 4: DUPLICATE_KEY"],
     ["another kind", "kind: Other\nref: a/b@v1\nsteps: []\n", "line 1: kind: expected Blueprint"],
-  ])("with %s is refused", (_what, text, said) => {
-    expect(refusal(text)).toContain(said);
+  ])("with %s is refused", (_what, text, output) => {
+    expect(refusal(text)).toContain(output);
   });
 
   it("that is not there says how to make one", () => {

@@ -15,7 +15,7 @@ const spec = (...steps: object[]) =>
     steps: steps.map((one) => ({ project: "first", ...one })),
   });
 const plan = (...steps: object[]) => planBlueprint(spec(...steps), "dev");
-const said = (...steps: object[]) => plan(...steps).problems.map(({ at, reason }) => `${at}: ${reason}`);
+const output = (...steps: object[]) => plan(...steps).problems.map(({ at, reason }) => `${at}: ${reason}`);
 
 describe("a plan", () => {
   it("names stacks after environment and step, and fills in what configuration says of them", () => {
@@ -31,7 +31,7 @@ describe("a plan", () => {
   });
 
   it("says everything that is wrong at once", () => {
-    const wrong = said(
+    const wrong = output(
       { id: "one", requires: ["nosuch"], config: { vms: { a: ["CHANGE_ME_IP"] }, of: `\${steps.nosuch.stack}` } },
       { id: "one", stack: "dev-x" },
       { id: "two", stack: "dev-x", config: { env: "prod" } },
@@ -48,7 +48,7 @@ describe("a plan", () => {
 
   it("finds steps that need each other in a circle, through others too", () => {
     expect(
-      said({ id: "free" }, { id: "a", requires: ["c"] }, { id: "b", requires: ["a"] }, { id: "c", requires: ["b"] }),
+      output({ id: "free" }, { id: "a", requires: ["c"] }, { id: "b", requires: ["a"] }, { id: "c", requires: ["b"] }),
     ).toEqual(["steps: need each other in a circle: a, b, c"]);
   });
 

@@ -240,7 +240,7 @@ test.each([
   ],
 ])(
   "where the lock of a job was taken away %s, its state is brought home only if nobody else has the stack",
-  (_what, happens, said) => {
+  (_what, happens, output) => {
     const path = write(join(root, checkpointPath(place)), checkpoint({}));
     const job = endedJob();
     for (const { lock } of job.leases) rmSync(lock);
@@ -251,11 +251,11 @@ test.each([
     const conflicts = merge(job, unpacked(new Map([[`backend/${checkpointPath(place)}`, returned]])));
     for (const lease of job.leases) releaseLease(lease);
     expect(readdirSync(locks)).toEqual(others);
-    expect(conflicts).toEqual(said ? [expect.stringMatching(said)] : []);
-    expect(existsSync(path) && readFileSync(path, "utf8")).toBe(said ? before : returned);
+    expect(conflicts).toEqual(output ? [expect.stringMatching(output)] : []);
+    expect(existsSync(path) && readFileSync(path, "utf8")).toBe(output ? before : returned);
     const rescued = /the job's state is in (\S+)$/m.exec(conflicts[0] ?? "")?.[1];
     if (rescued) expect(readFileSync(rescued, "utf8")).toContain('"by":"job"');
-    expect(rescued !== undefined).toBe(said !== undefined);
+    expect(rescued !== undefined).toBe(output !== undefined);
   },
 );
 
@@ -292,7 +292,7 @@ test.each([
     { capability: "absent" },
     /takes no work: .*absent\n.*pulumi up --stack dev-runner, in ops-runner\//,
   ],
-])("a runner %s takes no job", async (_what, change, said) => {
+])("a runner %s takes no job", async (_what, change, output) => {
   const access = { user: "ops", port: 22, hostKey: "", direct: true, knownHosts: "ops-runner/dev-runner" };
   const contract = {
     ...{ contract: "runner@1", env: "dev", place: "onprem", failureDomain: "onprem", direction: "failback", access },
@@ -305,5 +305,5 @@ test.each([
     return readRunner(pulumi, "dev-runner", "dev");
   };
   await expect(read({})).resolves.toMatchObject({ capability: "ready" });
-  await expect(read(change)).rejects.toThrow(said);
+  await expect(read(change)).rejects.toThrow(output);
 });

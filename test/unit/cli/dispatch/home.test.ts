@@ -29,7 +29,7 @@ const theRecord = "the record of platform/pgha@v1 in dev";
 const theRun = `evidence/${own}/${run}`;
 
 /** What a plan says, in short. */
-function said(texts: ReadonlyMap<string, string>, more: Partial<Unpacked> = {}, known: Here = here()) {
+function output(texts: ReadonlyMap<string, string>, more: Partial<Unpacked> = {}, known: Here = here()) {
   const plan = planHome(job, unpacked(texts, more), known);
   return {
     home: [
@@ -43,7 +43,7 @@ function said(texts: ReadonlyMap<string, string>, more: Partial<Unpacked> = {}, 
   };
 }
 
-const everything = said(returned()).home;
+const everything = output(returned()).home;
 
 /** What a runner sends, with something else under one name. */
 function changed(name: string, content: string | undefined): Map<string, string> {
@@ -62,7 +62,7 @@ const urnOf = (type: string, name = "x") => `urn:pulumi:dev-pgha::platform-vm::$
 const provider = resources()[1] as { urn: string; inputs: Record<string, unknown> };
 
 test("everything of a job that did what it should comes home, with its paths as they are here", () => {
-  const { refused, plan } = said(returned());
+  const { refused, plan } = output(returned());
   expect(refused).toEqual([]);
   expect(everything).toEqual([`evidence/blueprint/dev-platform.pgha.v1/${run}`, theRun, own, theRecord].sort());
   expect(plan.record?.run).toMatchObject({
@@ -145,26 +145,26 @@ test.each<[string, string]>([
     }),
   ],
 ])("a state that is %s is refused with all that came of its stack, and the rest comes home", (_, text) => {
-  const { home, refused, plan } = said(changed(at.state, text));
+  const { home, refused, plan } = output(changed(at.state, text));
   expect(refused).toEqual([own, theRun]);
   expect(home).toEqual(everything.filter((one) => one !== own && one !== theRun));
   expect([...(plan.refusals[0]?.files.keys() ?? [])]).toEqual(expect.arrayContaining(["state.json", "known_hosts"]));
   // No run from here takes a step for green whose state is not here.
   expect(plan.record?.steps.pgha).toMatchObject({ status: "error" });
   // In the history it is as bad: Pulumi can bring it back.
-  expect(said(changed(`${at.history}.checkpoint.json`, text)).refused).toEqual([own, theRun]);
+  expect(output(changed(`${at.history}.checkpoint.json`, text)).refused).toEqual([own, theRun]);
 });
 
 test("a state with other values from the same places is one: another endpoint that the configuration names, new machines", () => {
   const moved = withResource(1, { inputs: { ...provider.inputs, endpoint: "https://forge.example.org:8006" } });
-  expect(said(changed(at.state, moved)).refused).toEqual([]);
+  expect(output(changed(at.state, moved)).refused).toEqual([]);
   const first = here(
     {},
     { sent: undefined, secretsProviders: [{ type: "passphrase", state: { salt: "v1:Q7n8LUsgC5k=:v1:abc" } }] },
   );
-  expect(said(returned(), {}, first).refused).toEqual([]);
+  expect(output(returned(), {}, first).refused).toEqual([]);
   const strange = here({}, { sent: undefined, secretsProviders: [] });
-  expect(said(returned(), {}, strange).why).toContain("its secrets provider");
+  expect(output(returned(), {}, strange).why).toContain("its secrets provider");
 });
 
 const key = publicKey("new");
@@ -178,22 +178,24 @@ test.each<[string, string, string]>([
   ["of another type inside", `192.0.2.1 ${key.replace("ssh-ed25519", "ssh-rsa")}\n`, "a line that is none"],
   ["with characters that a terminal obeys", `192.0.2.1 \u001b[2J ${key}\n`, "a line that is none"],
 ])("known hosts with a key %s are refused with all that came of their stack", (_, text, words) => {
-  const { refused, why } = said(changed(at.knownHosts(own), text));
+  const { refused, why } = output(changed(at.knownHosts(own), text));
   expect(refused).toEqual([own, theRun]);
   expect(why).toContain(words);
 });
 
 test("a host key changes or goes with its machine alone, and only where the job may change anything", () => {
   const same = changed(at.state, checkpoint());
-  expect(said(same).why).toContain('it changes the host key of "192.0.2.1", and no other machine has that address now');
+  expect(output(same).why).toContain(
+    'it changes the host key of "192.0.2.1", and no other machine has that address now',
+  );
   same.set(at.knownHosts(own), "");
-  expect(said(same).why).toContain('it drops the host key of "192.0.2.1"');
-  expect(said(changed(at.knownHosts(own), "")).refused).toEqual([]);
+  expect(output(same).why).toContain('it drops the host key of "192.0.2.1"');
+  expect(output(changed(at.knownHosts(own), "")).refused).toEqual([]);
   const forge = here({}, { knownHosts: `forge.example.org ${publicKey("forge")}\n` });
   const planted = changed(at.knownHosts(own), `forge.example.org ${key}\n`);
-  expect(said(planted, {}, forge).why).toContain('it changes the host key of "forge.example.org"');
+  expect(output(planted, {}, forge).why).toContain('it changes the host key of "forge.example.org"');
   expect(
-    said(planted, {}, here({}, { knownHosts: `forge.example.org ${publicKey("forge")}\n`, pinned: new Set([key]) }))
+    output(planted, {}, here({}, { knownHosts: `forge.example.org ${publicKey("forge")}\n`, pinned: new Set([key]) }))
       .refused,
   ).toEqual([]);
   const looking = planHome({ ...job, verb: "preflight", changes: false, leases: [] }, unpacked(returned()), here());
@@ -215,7 +217,7 @@ test.each<[string, string, string]>([
   ["a record of another blueprint", at.record.replace("pgha", "other"), "{}"],
   ["a record of another environment", at.record.replace("/dev/", "/prod/"), "{}"],
 ])("%s are not taken, and everything else is", (_, name, content) => {
-  const { home, refused, plan } = said(changed(name, content));
+  const { home, refused, plan } = output(changed(name, content));
   expect(home).toEqual(everything);
   expect(refused).toEqual([JSON.stringify(name)]);
   expect(plan.refusals[0]?.files.get(name)?.toString()).toBe(content);
@@ -247,7 +249,7 @@ test.each<[string, Map<string, string>, string]>([
       ? { evidence: (owner) => new Map(owner === own ? [["run.json", Buffer.from("mine")]] : []) }
       : {},
   );
-  const { home, refused, why } = said(texts, {}, known);
+  const { home, refused, why } = output(texts, {}, known);
   expect(refused).toEqual([theRun]);
   expect(why).toContain(words);
   expect(home).toEqual(everything.filter((one) => one !== theRun));
@@ -255,7 +257,7 @@ test.each<[string, Map<string, string>, string]>([
 
 test("evidence is of the time in which the job ran, and of a run that says when", () => {
   for (const name of ["20250101T000000Z-1-abc", "20260127T163000Z-1-abc", "latest"]) {
-    const { refused, why } = said(new Map([...returned(), ...evidence(own, name)]));
+    const { refused, why } = output(new Map([...returned(), ...evidence(own, name)]));
     expect(refused).toEqual([`evidence/${own}/${name}`]);
     expect(why).toContain("it is not of the time in which the job ran");
   }
@@ -280,22 +282,22 @@ test.each<[string, string, string]>([
   ],
   ["with a step's evidence elsewhere", record({ step: { evidence: ["/etc/ssh"] } }), "evidence elsewhere"],
 ])("a record that is %s is refused, and the rest comes home", (_, text, words) => {
-  const { home, refused, why } = said(changed(at.record, text));
+  const { home, refused, why } = output(changed(at.record, text));
   expect(refused).toEqual([theRecord]);
   expect(why).toContain(words);
   expect(home).toEqual(everything.filter((one) => one !== theRecord));
 });
 
 test("a record brings no process home, and loses no step that is known here", () => {
-  const { plan } = said(changed(at.record, record({ step: { pulumi: { pid: 1, host: "here" } } })));
+  const { plan } = output(changed(at.record, record({ step: { pulumi: { pid: 1, host: "here" } } })));
   expect(plan.record?.steps.pgha).not.toHaveProperty("pulumi");
   const known = { ...place, status: "ok" as const, run: "old", began: "", evidence: [] };
   const lost = here({ record: { ref: job.ref, env: "dev", steps: { other: known } } });
-  expect(said(returned(), {}, lost).why).toContain("it has lost its step other");
+  expect(output(returned(), {}, lost).why).toContain("it has lost its step other");
 });
 
 test.each([at.state, at.knownHosts(own)])("where %s is a directory its stack is refused", (name) => {
-  const { refused, why } = said(changed(name, undefined), { directories: new Set([name]) });
+  const { refused, why } = output(changed(name, undefined), { directories: new Set([name]) });
   expect(refused).toEqual([own, theRun]);
   expect(why).toContain("is a directory");
 });
@@ -312,7 +314,7 @@ test("notes, locks and copies that programs keep are neither taken nor reported"
   const kept = [...names, at.record.replace(".json", ".lock"), "home/.config/holdfast/other", "output.log"];
   const texts = new Map([...returned(), ...kept.map((name): [string, string] => [name, "x"])]);
   texts.set(at.knownHosts("foundation/shared"), `192.0.2.2 ${publicKey("kept")}\n`);
-  expect(said(texts)).toMatchObject({ home: everything, refused: [] });
+  expect(output(texts)).toMatchObject({ home: everything, refused: [] });
 });
 
 test("whatever a runner sends, nothing comes home under a name that the job was not given, and all of it is accounted for", () => {
@@ -326,7 +328,7 @@ test("whatever a runner sends, nothing comes home under a name that the job was 
   fc.assert(
     fc.property(fc.dictionary(names, content), (sent) => {
       const texts = new Map(Object.entries(sent));
-      const { plan } = said(texts);
+      const { plan } = output(texts);
       for (const { project, stack, state } of plan.stacks) {
         expect(`${project}/${stack}`).toBe(own);
         if (state !== undefined) expect(JSON.parse(state).checkpoint.stack).toBe(`organization/${own}`);

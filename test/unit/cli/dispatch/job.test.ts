@@ -96,15 +96,15 @@ test("a job whose words do not come is looked at with a pause in between; its la
   let wholly = "";
   const runner = runnerWith({
     state: async () => (log.length > 0 ? { at: "running" } : { at: "ended", exitCode: 0 }),
-    follow: async (_job, _from, said) => {
+    follow: async (_job, _from, output) => {
       const text = log.shift() ?? "";
-      if (text !== "") said(Buffer.from(text));
+      if (text !== "") output(Buffer.from(text));
       wholly += text;
     },
     rest: async (_job, from) => Buffer.from(`${wholly}three`.slice(from)),
   });
   let [told, pauses] = ["", 0];
-  const said = (chunk: Buffer) => {
+  const output = (chunk: Buffer) => {
     told += chunk;
   };
   const progress = { offset: 0, interrupts: 0 };
@@ -113,7 +113,7 @@ test("a job whose words do not come is looked at with a pause in between; its la
     {} as Job,
     progress,
     new Interrupt([]),
-    { said, note() {} },
+    { onOutput: output, note() {} },
     async () => pauses++,
   );
   expect([state, told, pauses]).toEqual([{ at: "ended", exitCode: 0 }, "one two three", 3]);
@@ -171,8 +171,8 @@ test("what another process did meanwhile counts, and not what was seen before; a
 
   writeJob({ ...job, phase: "prepared" });
   rmSync(dirname(readDispatchEvidence(job)?.directory ?? ""), { recursive: true });
-  for (const said of [/never began; nothing was changed/, /is over: another process took away what was left of it/])
-    await expect(settle(absent, { ...job, phase: "prepared" }, { at: "absent" })).rejects.toThrow(said);
+  for (const output of [/never began; nothing was changed/, /is over: another process took away what was left of it/])
+    await expect(settle(absent, { ...job, phase: "prepared" }, { at: "absent" })).rejects.toThrow(output);
   writeDispatchEvidence(job, abandoned, undefined);
   await expect(settle(absent, job, { at: "absent" })).rejects.toThrow(/is over: another process forgot it on demand/);
 });
@@ -266,15 +266,15 @@ test("values that were passed on are hidden whatever their names are, and so is 
   vi.stubEnv("PULUMI_CONFIG_PASSPHRASE_FILE", write(join(root, "passphrase"), "open sesame\n"));
   for (const [name, value] of [["DSN", "db://ada:pw@db"] as const, ["MODE", "true"] as const, ["NONE", ""] as const])
     vi.stubEnv(name, value);
-  const said = "true: db://ada:pw@db, open sesame";
+  const output = "true: db://ada:pw@db, open sesame";
   const job = { ...jobAtWork(), passed: ["DSN", "MODE", "NONE"], changes: true };
-  const directory = writeDispatchEvidence({ ...job, command: [said] }, "failed", said);
+  const directory = writeDispatchEvidence({ ...job, command: [output] }, "failed", output);
   const evidence = ["runner.log", "dispatch.request.json"].map((name) => readFileSync(join(directory, name), "utf8"));
   for (const text of evidence) expect(text).toContain("true: [secret], [secret]");
 
   const about = { run: "1", ref: job.ref, env: job.env, verb: job.verb, versions: {} };
-  expect(new RunEvidence(about).clean(said)).toBe("true: db://ada:pw@db, [secret]");
+  expect(new RunEvidence(about).clean(output)).toBe("true: db://ada:pw@db, [secret]");
   // As its script sets it on a runner.
   vi.stubEnv("HOLDFAST_PASSED_ENV", job.passed.join(" "));
-  expect(new RunEvidence(about).clean(said)).toBe("true: [secret], [secret]");
+  expect(new RunEvidence(about).clean(output)).toBe("true: [secret], [secret]");
 });

@@ -3,7 +3,7 @@
  * on the disks.
  */
 import { describe, expect, test } from "vitest";
-import { type StandingVm, standingVms } from "../../../../components/pool/checkpoint.ts";
+import { type DeployedVm, deployedVms } from "../../../../components/pool/checkpoint.ts";
 import { lostDisks, moves, olderClones, otherMachines, otherUserData } from "../../../../components/pool/disks.ts";
 import { vmPart } from "../../../../components/pool/state-names.ts";
 import { vmNames } from "../../../../components/vm/plan.ts";
@@ -24,22 +24,22 @@ const disk = entry(types.volume, "vm-app-01-vm-root", { name: root, pool: "image
 const image = entry(types.volume, "vm-app-01-vm-base", { name: base, pool: "images" });
 const component = entry(types.component, "vm-app-01", { node: "192.0.2.10" });
 
-const whole: StandingVm = {
+const whole: DeployedVm = {
   ...{ key: "app-01", name: "dev-app-01", diskGb: 8, vmId: uuid },
   libvirt: { node: "192.0.2.10", pool: "images", root, base },
 };
 
 test("a VM on libvirt is read out of its domain and its volumes", () => {
-  expect(standingVms(Object.fromEntries([domain, disk, image, component]))).toEqual([whole]);
+  expect(deployedVms(Object.fromEntries([domain, disk, image, component]))).toEqual([whole]);
   const { vmId: _, ...known } = whole;
-  expect(standingVms(Object.fromEntries([[domainUrn, inProgram], disk, image, component]))).toEqual([known]);
+  expect(deployedVms(Object.fromEntries([[domainUrn, inProgram], disk, image, component]))).toEqual([known]);
 });
 
 test("a disk alone is a VM that stands: a failed update left it, or somebody took the domain away", () => {
-  expect(standingVms(Object.fromEntries([disk, image]))).toEqual([
+  expect(deployedVms(Object.fromEntries([disk, image]))).toEqual([
     { key: "app-01", name: "dev-app-01", diskGb: 8, libvirt: { node: "", pool: "images", root, base } },
   ]);
-  expect(standingVms(Object.fromEntries([image, component]))).toEqual([]);
+  expect(deployedVms(Object.fromEntries([image, component]))).toEqual([]);
 });
 
 test.each([
@@ -54,8 +54,8 @@ test.each([
 });
 
 const wanted = { pool: "images", image: { sha256 }, vms: [{ key: "app-01", name: "dev-app-01", diskGb: 8 }] };
-const lost = (more: Partial<typeof wanted>, standing: StandingVm[] = [whole]) =>
-  lostDisks(standing, { ...wanted, ...more }, "dev-apps");
+const lost = (more: Partial<typeof wanted>, deployed: DeployedVm[] = [whole]) =>
+  lostDisks(deployed, { ...wanted, ...more }, "dev-apps");
 
 test("what stays as it is, what is new and what is not known is no loss", () => {
   expect(lost({})).toEqual([]);
@@ -111,16 +111,16 @@ test("no VM moves from one placement, or from one host, to another", () => {
   ]);
 });
 
-const clone = (key: string, userData?: string): StandingVm => ({
+const clone = (key: string, userData?: string): DeployedVm => ({
   ...{ key, name: `dev-${key}`, diskGb: 8, vmId: 101, ...(userData === undefined ? {} : { userData }) },
 });
-const fromElsewhere = (storage: string | undefined, ...standing: StandingVm[]) =>
-  otherUserData(standing, { vms: [{ key: "a" }, { key: "b" }], storage }, "dev-apps").map(({ reason }) => reason);
+const fromElsewhere = (storage: string | undefined, ...deployed: DeployedVm[]) =>
+  otherUserData(deployed, { vms: [{ key: "a" }, { key: "b" }], storage }, "dev-apps").map(({ reason }) => reason);
 
 test("where the user data of a clone comes from is read out of its checkpoint", () => {
   const type = "proxmoxve:index/vmLegacy:VmLegacy";
   const [urn] = entry(type, "vm-app-01-vm", {});
-  const read = (outputs: object) => standingVms({ [urn]: { type, outputs } })[0]?.userData;
+  const read = (outputs: object) => deployedVms({ [urn]: { type, outputs } })[0]?.userData;
   expect(read({ initialization: { userDataFileId: "local:snippets/x.yaml" } })).toBe("local:snippets/x.yaml");
   expect(read({ initialization: { userDataFileId: "" } })).toBe("");
   expect(read({})).toBeUndefined();
@@ -132,19 +132,19 @@ test("user data that stays where it is, of new VMs, of VMs that leave, and that 
 });
 
 test("user data from anywhere else is refused, with the way back and the way on", () => {
-  const anew = "the provider would destroy such a VM and make another. Put it back";
+  const consequence = "the provider would destroy such a VM and make another. Put it back";
   const rebuild = "or, where that shall be: holdfast rebuild dev-apps --confirm dev-apps";
   expect(fromElsewhere("local", clone("a", ""), clone("b", ""))).toEqual([
-    `is local, and a, b stand without user data of the stack's: ${anew}: pulumi config rm snippets_storage; ${rebuild}`,
+    `is local, and a, b stand without user data of the stack's: ${consequence}: pulumi config rm snippets_storage; ${rebuild}`,
   ]);
   expect(fromElsewhere("nfs", clone("a", "local:snippets/x.yaml"))).toEqual([
-    `is nfs, and a stands with user data on local: ${anew}: pulumi config set snippets_storage local; ${rebuild}`,
+    `is nfs, and a stands with user data on local: ${consequence}: pulumi config set snippets_storage local; ${rebuild}`,
   ]);
   expect(fromElsewhere(undefined, clone("b", "nfs:snippets/x.yaml"))[0]).toContain("is not set, and b stands");
 });
 
 describe("a clone that stands", () => {
-  const standing: StandingVm[] = [
+  const deployed: DeployedVm[] = [
     { key: "a", name: "dev-a", diskGb: 8, vmId: 101, nodeName: "pve1", templateVmId: 9000 },
     { key: "b", name: "dev-b", diskGb: 8 },
   ];
@@ -152,27 +152,27 @@ describe("a clone that stands", () => {
   test("has node and template in its checkpoint", () => {
     const type = "proxmoxve:index/vmLegacy:VmLegacy";
     const [urn] = entry(type, "vm-a-vm", {});
-    const read = (outputs: object) => standingVms({ [urn]: { type, outputs } })[0];
+    const read = (outputs: object) => deployedVms({ [urn]: { type, outputs } })[0];
     expect(read({ nodeName: "pve1", clone: { vmId: 9000 } })).toMatchObject({ nodeName: "pve1", templateVmId: 9000 });
     expect(read({})).not.toHaveProperty("nodeName");
   });
 
   test("keeps id and node, or is refused with the way on; what is not said, not known, or new, is not compared", () => {
     const refused = (...planned: Parameters<typeof otherMachines>[1][number][]) =>
-      otherMachines(standing, planned, "dev-apps").map(({ key, reason }) => `${key}: ${reason}`);
+      otherMachines(deployed, planned, "dev-apps").map(({ key, reason }) => `${key}: ${reason}`);
     expect(refused({ key: "a", vmId: 101, nodeName: "pve1" }, { key: "a" })).toEqual([]);
     expect(refused({ key: "b", vmId: 7, nodeName: "pve2" }, { key: "c", vmId: 101, nodeName: "pve2" })).toEqual([]);
-    const anew =
+    const consequence =
       "the provider would destroy the VM and make another. Put it back; or, where that shall be: holdfast rebuild dev-apps --confirm dev-apps";
     expect(refused({ key: "a", vmId: 102, nodeName: "pve2" })).toEqual([
-      `vms.a.vm_id: is 102, and the VM has the id 101: ${anew}`,
-      `vms.a.node_name: is pve2, and the VM stands on pve1: ${anew}`,
+      `vms.a.vm_id: is 102, and the VM has the id 101: ${consequence}`,
+      `vms.a.node_name: is pve2, and the VM stands on pve1: ${consequence}`,
     ]);
   });
 
   test("stays the clone that it is, and that is said", () => {
-    expect(olderClones(standing, { a: 9000, b: 9001, c: 9001 }, "dev-apps")).toBeUndefined();
-    expect(olderClones(standing, { a: 9001 }, "dev-apps")).toBe(
+    expect(olderClones(deployed, { a: 9000, b: 9001, c: 9001 }, "dev-apps")).toBeUndefined();
+    expect(olderClones(deployed, { a: 9001 }, "dev-apps")).toBe(
       "VMs that stay clones of the template that they were made from: a (of 9000, now 9001); to make them anew: holdfast rebuild dev-apps --confirm dev-apps",
     );
   });

@@ -2,7 +2,7 @@
  * What a pool takes from others: its own last checkpoint, the templates' contract, what guest agents report.
  */
 import { expect, test } from "vitest";
-import { standingVms } from "../../../../components/pool/checkpoint.ts";
+import { deployedVms } from "../../../../components/pool/checkpoint.ts";
 import { shrinks } from "../../../../components/pool/disks.ts";
 import { addressOf, identityDigest } from "../../../../components/pool/identity.ts";
 import { componentName } from "../../../../components/pool/state-names.ts";
@@ -16,27 +16,27 @@ const urn = (key: string, type = vmType) =>
 
 test("the VMs of a checkpoint are known by their logical names, failed updates included", () => {
   const disks = [{ interface: "ide2" }, { interface: "scsi0", size: 12 }];
-  const standing = standingVms({
+  const deployed = deployedVms({
     [urn("pgha-01")]: { type: vmType, outputs: { name: "dev-pgha-01", vmId: 104, disks } },
     [urn("app-vm-02")]: { type: vmType, outputs: {} },
     [urn("x", "other:index:Thing")]: { type: "other:index:Thing", outputs: {} },
     "urn:pulumi:dev-apps::platform-vm::pulumi:providers:proxmoxve::proxmox": { type: "pulumi:providers:proxmoxve" },
   });
-  expect(standing).toEqual([
+  expect(deployed).toEqual([
     { key: "pgha-01", name: "dev-pgha-01", diskGb: 12, vmId: 104 },
     { key: "app-vm-02", name: "", diskGb: 0 },
   ]);
 });
 
 test("a disk that gets smaller is refused; one that is new, as large or larger is not", () => {
-  const standing = [{ key: "a", name: "dev-a", diskGb: 40 }];
+  const deployed = [{ key: "a", name: "dev-a", diskGb: 40 }];
   expect(
-    shrinks(standing, [
+    shrinks(deployed, [
       { key: "a", diskGb: 40 },
       { key: "b", diskGb: 1 },
     ]),
   ).toEqual([]);
-  expect(shrinks(standing, [{ key: "a", diskGb: 39 }])).toEqual([
+  expect(shrinks(deployed, [{ key: "a", diskGb: 39 }])).toEqual([
     { key: "vms.a.disk_size_gb", reason: expect.stringContaining("is 39, and the disk has 40 GiB") },
   ]);
 });

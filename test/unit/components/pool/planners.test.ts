@@ -123,19 +123,19 @@ describe("bridges", () => {
 
 describe("network cards", () => {
   const where = "inputs.vms[app-01].interfaces";
-  const card = (address?: string, gateway?: string) => ({
+  const nic = (address?: string, gateway?: string) => ({
     bridge: "vnetdev",
     ...(address === undefined ? {} : { ipv4: { address, ...(gateway === undefined ? {} : { gateway }) } }),
   });
 
   it.each([
-    [[card()]],
-    [[card("dhcp")]],
-    [[card("10.20.0.15/24", "10.20.0.1")]],
-    [[card("10.20.0.15/24", "10.20.0.1"), card("10.30.0.15/24")]],
-    [[{ ...card("dhcp"), mac_address: "BC:24:11:00:00:01" }, card()]],
-  ])("are fine: %j", (cards) => {
-    expect(interfaceProblems(where, cards)).toEqual([]);
+    [[nic()]],
+    [[nic("dhcp")]],
+    [[nic("10.20.0.15/24", "10.20.0.1")]],
+    [[nic("10.20.0.15/24", "10.20.0.1"), nic("10.30.0.15/24")]],
+    [[{ ...nic("dhcp"), mac_address: "BC:24:11:00:00:01" }, nic()]],
+  ])("are fine: %j", (nics) => {
+    expect(interfaceProblems(where, nics)).toEqual([]);
   });
 
   it.each([
@@ -143,33 +143,33 @@ describe("network cards", () => {
     [[{ bridge: " " }], [`${where}[1].bridge must be a non-empty string`]],
     [[{ bridge: "b", mac_address: "nonsense" }], [`${where}[1].mac_address must be a valid MAC address`]],
     [[{ bridge: "b", ipv4: {} }], [`${where}[1].ipv4.address is required`]],
-    [[card("dhcp", "10.20.0.1")], [`${where}[1].ipv4.gateway must be empty when address is dhcp`]],
+    [[nic("dhcp", "10.20.0.1")], [`${where}[1].ipv4.gateway must be empty when address is dhcp`]],
     [
-      [card("10.20.0.15")],
+      [nic("10.20.0.15")],
       [
         expect.stringContaining("ipv4.address is invalid"),
         expect.stringContaining("is required for static primary NIC"),
       ],
     ],
-    [[card("fd00::1/64", "10.20.0.1")], [`${where}[1].ipv4.address must be IPv4`]],
-    [[card("10.20.0.15/24")], [`${where}[1].ipv4.gateway is required for static primary NIC`]],
-    [[card("10.20.0.15/24", "fd00::1")], [`${where}[1].ipv4.gateway must be IPv4`]],
-    [[card("10.20.0.15/24", "x")], [`${where}[1].ipv4.gateway is invalid: expected an IPv4 address`]],
-    [[card("10.20.0.15/24", "10.21.0.1")], [`${where}[1].ipv4.gateway must be within 10.20.0.0/24`]],
-    [[card("10.20.0.1/24", "10.20.0.1")], [`${where}[1].ipv4.address is the gateway's own address`]],
-    [[card("dhcp"), card("10.20.0.15/24", "10.20.0.1")], [`${where}[2].ipv4.gateway is only allowed on interfaces[1]`]],
-  ])("are refused: %j", (cards, problems) => {
-    expect(interfaceProblems(where, cards)).toEqual(problems);
+    [[nic("fd00::1/64", "10.20.0.1")], [`${where}[1].ipv4.address must be IPv4`]],
+    [[nic("10.20.0.15/24")], [`${where}[1].ipv4.gateway is required for static primary NIC`]],
+    [[nic("10.20.0.15/24", "fd00::1")], [`${where}[1].ipv4.gateway must be IPv4`]],
+    [[nic("10.20.0.15/24", "x")], [`${where}[1].ipv4.gateway is invalid: expected an IPv4 address`]],
+    [[nic("10.20.0.15/24", "10.21.0.1")], [`${where}[1].ipv4.gateway must be within 10.20.0.0/24`]],
+    [[nic("10.20.0.1/24", "10.20.0.1")], [`${where}[1].ipv4.address is the gateway's own address`]],
+    [[nic("dhcp"), nic("10.20.0.15/24", "10.20.0.1")], [`${where}[2].ipv4.gateway is only allowed on interfaces[1]`]],
+  ])("are refused: %j", (nics, problems) => {
+    expect(interfaceProblems(where, nics)).toEqual(problems);
   });
 
   it("of two VMs never have one address or one MAC", () => {
-    const twice = { a: [card("10.20.0.15/24", "10.20.0.1")], b: [card(), card("10.20.0.15/25")] };
+    const twice = { a: [nic("10.20.0.15/24", "10.20.0.1")], b: [nic(), nic("10.20.0.15/25")] };
     expect(sharedAddresses(twice)).toEqual([
       "inputs.vms[b].interfaces[2].ipv4.address is the same as that of inputs.vms[a].interfaces[1]",
     ]);
-    const other = { ...card("10.20.0.15/24", "10.20.0.1"), bridge: "vnetstag" };
+    const other = { ...nic("10.20.0.15/24", "10.20.0.1"), bridge: "vnetstag" };
     expect(sharedAddresses({ a: twice.a, b: [other] })).toEqual([]);
-    const mac = { ...card(), mac_address: "bc:24:11:00:00:01" };
+    const mac = { ...nic(), mac_address: "bc:24:11:00:00:01" };
     expect(sharedAddresses({ a: [mac], b: [{ ...mac, mac_address: "BC:24:11:00:00:01" }] })).toHaveLength(1);
   });
 

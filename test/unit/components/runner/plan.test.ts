@@ -210,8 +210,8 @@ test.each([
   ["true true unless-stopped", false],
   ["true false no", false],
   ["", false],
-])("a container that docker describes as %j counts as alive: %s", (said, alive) => {
-  const docker = `docker() { echo '${said}'; }\n`;
+])("a container that docker describes as %j counts as alive: %s", (output, alive) => {
+  const docker = `docker() { echo '${output}'; }\n`;
   const check = () => execFileSync("/bin/sh", [], { input: docker + planRunner(settings).alive, stdio: "pipe" });
   if (alive) expect(check).not.toThrow();
   else expect(check).toThrow();

@@ -33,10 +33,10 @@ function refusal(raw: Record<string, string>, of: ConfigShape = shape): string {
 }
 
 test("every problem is reported at once, each with its key, the stack and that nothing was changed", () => {
-  const said = refusal({ "host.port": "0", "vm.type": "vmware", tokn: "x" });
-  expect(said).toContain("stack crunchy");
-  expect(said).toContain("nothing was changed");
-  expect(said.split("\n").slice(1)).toEqual([
+  const output = refusal({ "host.port": "0", "vm.type": "vmware", tokn: "x" });
+  expect(output).toContain("stack crunchy");
+  expect(output).toContain("nothing was changed");
+  expect(output.split("\n").slice(1)).toEqual([
     "  - toy:tokn: is not a key of this project; did you mean token?",
     "  - toy:host.address: is required",
     "  - toy:host.port: expected a whole number from 1 to 65535",
@@ -54,10 +54,10 @@ test.each(["constructor", "toString", "__proto__", "hasOwnProperty"])("the unkno
 });
 
 test("a key set with --path is shown its flat form and how to remove the nested one", () => {
-  const said = refusal({ host: '{"address":"192.0.2.1"}' });
-  expect(said).toContain("toy:host: is nested (set with --path?)");
-  expect(said).toContain("`pulumi config set host.address …`, `pulumi config set host.port …`");
-  expect(said).toContain("`pulumi config rm host`");
+  const output = refusal({ host: '{"address":"192.0.2.1"}' });
+  expect(output).toContain("toy:host: is nested (set with --path?)");
+  expect(output).toContain("`pulumi config set host.address …`, `pulumi config set host.port …`");
+  expect(output).toContain("`pulumi config rm host`");
 });
 
 test.each(["CHANGE_ME", "CHANGE_ME_NOW", "REPLACE_WITH_TOKEN", "YOUR_TOKEN", "https://CHANGE_ME.example.org"])(
@@ -108,11 +108,11 @@ test("a list may be typed with commas or written as a list", () => {
 });
 
 test("a structure names the field inside that does not fit", () => {
-  const said = refusal(
+  const output = refusal(
     { "site.id": "home", networks: '[{"name":"lan","bridge":"br0","cidr":"10.0.0.0"}]' },
     foundationConfig,
   );
-  expect(said).toContain("toy:networks: 0.cidr: expected an IPv4 network with prefix length");
+  expect(output).toContain("toy:networks: 0.cidr: expected an IPv4 network with prefix length");
   expect(refusal({ "site.id": "home", networks: "{lan" }, foundationConfig)).toContain("expected a structure");
 });
 

@@ -277,8 +277,8 @@ test.each(
   );
   expect(error.name).toBe({ forge: "ForgeError", netbox: "NetboxError", proxmox: "ProxmoxError" }[name]);
   expect(error.message).toContain(url);
-  const said = error instanceof ForgeError ? error.found : "";
-  for (const hidden of ["planted-token", "\u001b"]) expect(error.message + said).not.toContain(hidden);
+  const output = error instanceof ForgeError ? error.found : "";
+  for (const hidden of ["planted-token", "\u001b"]) expect(error.message + output).not.toContain(hidden);
 });
 
 test("NetBox: the next page is computed, and no link of an answer is followed", async () => {

@@ -138,16 +138,16 @@ test("what the user cancelled is called so", async () => {
 });
 
 test("no secret of configuration, inputs, old state or new state is in it, however the error spells it", async () => {
-  const said = [password, token, "token-of-bear", "old-secret-of-the-state"];
+  const output = [password, token, "token-of-bear", "old-secret-of-the-state"];
   const { engine, root } = await served(() => {
-    const spelt = said.flatMap((text) => [text, encodeURIComponent(text), Buffer.from(text).toString("base64")]);
+    const spelt = output.flatMap((text) => [text, encodeURIComponent(text), Buffer.from(text).toString("base64")]);
     throw new NotReady(`it said ${spelt.join(" and ")}`, "1", { ...inputs, token: "token-of-bear" });
   });
   await engine.configure({ forgeToken: secret(token) });
   const olds = { ...inputs, token: secret("old-secret-of-the-state") };
   await expect(engine.update(toyType, olds, { ...inputs, password: secret(password) })).rejects.toThrow();
   const written = all(root);
-  for (const text of said) {
+  for (const text of output) {
     for (const form of [text, encodeURIComponent(text), Buffer.from(text).toString("base64")]) {
       expect(written).not.toContain(form);
     }
@@ -156,8 +156,8 @@ test("no secret of configuration, inputs, old state or new state is in it, howev
 });
 
 test("no secret of the environment is in it, nor what a dispatch passed on under whatever name", async () => {
-  const { engine, root } = await served((_, { row }) => {
-    row("hook_test.json", { said: "hook with db://ada:pw@db" });
+  const { engine, root } = await served((_, { appendEvidence: row }) => {
+    row("hook_test.json", { output: "hook with db://ada:pw@db" });
     throw new Error("db://ada:pw@db refused pulumi-access-token");
   });
   const env = { DSN: "db://ada:pw@db", HOLDFAST_PASSED_ENV: "DSN", PULUMI_ACCESS_TOKEN: "pulumi-access-token" };
@@ -184,21 +184,21 @@ test("steps that run side by side are all in it", async () => {
 });
 
 test("rows of all resources of a run are in one file, without a secret, and the manifest knows it", async () => {
-  const { engine } = await served(({ name }, { row }) => {
-    row("hook_test.json", { name, said: [`it said ${token}`, Buffer.from(token).toString("base64")], count: 1 });
+  const { engine } = await served(({ name }, { appendEvidence: row }) => {
+    row("hook_test.json", { name, output: [`it said ${token}`, Buffer.from(token).toString("base64")], count: 1 });
     if (name === "wolf") throw new Error("no wolves here");
   });
   await engine.configure({ netboxToken: secret(token) });
   await engine.create(toyType, inputs);
   await expect(engine.create(toyType, { ...inputs, name: "wolf" })).rejects.toThrow();
   const rows = JSON.parse(readFileSync(join(latest(), "hook_test.json"), "utf8"));
-  const said = ["it said [secret]", "[secret]"];
-  expect(rows).toEqual(["bear", "wolf"].map((name) => ({ name, said, count: 1 })));
+  const output = ["it said [secret]", "[secret]"];
+  expect(rows).toEqual(["bear", "wolf"].map((name) => ({ name, output, count: 1 })));
   expect(differences(latest())).toEqual([]);
 });
 
 test("a row that cannot be written fails nothing", async () => {
-  const { engine, root, calls } = await served((_, { row }) => row("hook_test.json", { done: true }));
+  const { engine, root, calls } = await served((_, { appendEvidence: row }) => row("hook_test.json", { done: true }));
   writeFileSync(join(root, "holdfast"), "a file where a directory should be");
   await engine.create(toyType, inputs);
   expect(calls).toEqual(["create"]);

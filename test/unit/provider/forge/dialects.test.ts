@@ -23,11 +23,11 @@ const both = ["gitea", "forgejo15"] as const;
 /** A forge, and how to speak to it. */
 async function site(options: ForgeOptions) {
   const forge = await fakeForge(options);
-  const said: string[] = [];
+  const output: string[] = [];
   const access = { url: forge.url, token: forge.apiToken, bounds: patient };
   const register = (scope = "") =>
-    registerOverApi(access, { name, scope, owner }, (severity, text) => said.push(`${severity}: ${text}`));
-  return { forge, access, said, register };
+    registerOverApi(access, { name, scope, owner }, (severity, text) => output.push(`${severity}: ${text}`));
+  return { forge, access, output, register };
 }
 
 function runnersOf(version: string) {
@@ -236,10 +236,10 @@ describe.each(both)("%s", (which) => {
         if (post(request) === undefined || posts++ > 0) return undefined;
         return wasMade ? { done: fate } : fate;
       };
-      const { forge, said, register } = await site({ version, fault });
+      const { forge, output, register } = await site({ version, fault });
       const made = await register();
       expect(forge.rows).toMatchObject([{ id: made.runnerId, token: made.token }]);
-      expect(said.join()).toContain("is not known, so the forge's list is asked");
+      expect(output.join()).toContain("is not known, so the forge's list is asked");
       expect(posts).toBe(2);
     });
 

@@ -67,8 +67,8 @@ test.each(recordedVersions)("every refusal of Forgejo %s says what it means and 
   for (const [name, command] of refused) {
     const number = name.slice(0, 6);
     if (neverSent.includes(number)) continue;
-    const said = explained(wordsOf(answer(command)));
-    expect(said?.means, name).toMatch(meanings[number] ?? /there is no meaning for it here/);
-    expect(said?.fix).toMatch(/forge\.(ssh\.(command|forgejoUser|forgejoConfig)|scope)/);
+    const output = explained(wordsOf(answer(command)));
+    expect(output?.means, name).toMatch(meanings[number] ?? /there is no meaning for it here/);
+    expect(output?.fix).toMatch(/forge\.(ssh\.(command|forgejoUser|forgejoConfig)|scope)/);
   }
 });

@@ -40,9 +40,9 @@ test.each(recordedVersions)(
   async (version) => {
     const made: string[] = [];
     const answer: Answering = (...asked) => {
-      const said = forgejoAnswer(version)(...asked);
-      if (typeof said === "object" && !said.code) made.push(asked[0]);
-      return said;
+      const output = forgejoAnswer(version)(...asked);
+      if (typeof output === "object" && !output.code) made.push(asked[0]);
+      return output;
     };
     const { statuses, sent, forgeHost, command } = await looked(answer, {}, { scope: "ecosystem" });
     expect(statuses).toEqual(["ok", "ok", "skipped"]);

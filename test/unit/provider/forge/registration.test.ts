@@ -96,9 +96,9 @@ test.each([
   ["without labels", []],
 ])("a namesake %s is refused, and stays", async (_whose, labels) => {
   const forge = await fakeForge({ rows: [row({ labels })] });
-  const said = await refusal((await plugin(forge.url)).create(type, inputs(forge.url)));
-  expect(said).toContain(`a runner named ${name} (number 90) is already registered`);
-  expect(said).toContain("choose another vm.name");
+  const output = await refusal((await plugin(forge.url)).create(type, inputs(forge.url)));
+  expect(output).toContain(`a runner named ${name} (number 90) is already registered`);
+  expect(output).toContain("choose another vm.name");
   expect(forge.rows).toHaveLength(1);
 });
 
@@ -217,16 +217,16 @@ test.each(["", "ecosystem", "ecosystem/app"])(
 
 test("registering for a repository where Actions are disabled says so, and does not blame the repository", async () => {
   const forge = await fakeForge({ version: versions.forgejo15, actions: false });
-  const said = await refusal((await plugin(forge.url)).create(type, inputs(forge.url, "ecosystem/app")));
-  expect(said).toContain("Actions are disabled on");
-  expect(said).not.toContain("forge.scope");
+  const output = await refusal((await plugin(forge.url)).create(type, inputs(forge.url, "ecosystem/app")));
+  expect(output).toContain("Actions are disabled on");
+  expect(output).not.toContain("forge.scope");
 });
 
 test("a registration for one job is not imported: it is gone after that", async () => {
   const forge = await fakeForge({ version: versions.forgejo15, rows: [row({ ephemeral: true })] });
   const file = { uuid: row().uuid, token: "own", name, address: forge.url };
-  const said = await refusal((await plugin(forge.url)).read(type, runnerFile(JSON.stringify(file))));
-  expect(said).toContain("is registered for one job and gone after it");
+  const output = await refusal((await plugin(forge.url)).read(type, runnerFile(JSON.stringify(file))));
+  expect(output).toContain("is registered for one job and gone after it");
 });
 
 test("deleting deregisters; a row that is gone already is as good as deleted", async () => {
@@ -255,9 +255,9 @@ test.each([
   ["10 or before", versions.forgejo7],
 ])("a token for Forgejo %s is refused before anything is minted, with what to do instead", async (which, version) => {
   const forge = await fakeForge({ version });
-  const said = await refusal((await plugin(forge.url)).create(type, inputs(forge.url)));
-  expect(said).toContain(`is Forgejo ${which} (${version}), whose API can neither list nor delete runners`);
-  expect(said).toContain("register over SSH on the forge host instead: pulumi config rm forge.token");
+  const output = await refusal((await plugin(forge.url)).create(type, inputs(forge.url)));
+  expect(output).toContain(`is Forgejo ${which} (${version}), whose API can neither list nor delete runners`);
+  expect(output).toContain("register over SSH on the forge host instead: pulumi config rm forge.token");
   expect(forge.requests).toEqual(["GET /api/v1/version"]);
 });
 
@@ -306,28 +306,28 @@ test("a forge that repeats the token in its answer does not make us repeat it", 
     fault: ({ authorization }) =>
       authorization ? { status: 403, body: JSON.stringify({ message: `no scope for ${authorization}` }) } : undefined,
   });
-  const said = await refusal((await plugin(forge.url)).create(type, inputs(forge.url)));
-  expect(said).toContain("403 (no scope for");
-  expect(said).not.toContain(adminToken);
+  const output = await refusal((await plugin(forge.url)).create(type, inputs(forge.url)));
+  expect(output).toContain("403 (no scope for");
+  expect(output).not.toContain(adminToken);
 });
 
 test("a token that no header can carry is not repeated either", async () => {
   const forge = await fakeForge();
   const bad = `${adminToken}\u0001${adminToken}`;
-  const said = await refusal((await plugin(forge.url, { forgeToken: secret(bad) })).create(type, inputs(forge.url)));
-  expect(said).not.toContain(adminToken);
+  const output = await refusal((await plugin(forge.url, { forgeToken: secret(bad) })).create(type, inputs(forge.url)));
+  expect(output).not.toContain(adminToken);
 });
 
 test("a forge that is not there is named with the reason and the key to check", async () => {
   const url = await nowhere();
-  const said = await refusal((await plugin(url)).create(type, inputs(url)));
-  expect(said).toContain(`cannot reach the forge: GET ${url}/api/v1/version: ECONNREFUSED; nothing listens there`);
+  const output = await refusal((await plugin(url)).create(type, inputs(url)));
+  expect(output).toContain(`cannot reach the forge: GET ${url}/api/v1/version: ECONNREFUSED; nothing listens there`);
 });
 
 test("without a minting token and without a forge host the error says how to give either", async () => {
   const forge = await fakeForge();
-  const said = await refusal((await plugin(forge.url, {})).create(type, inputs(forge.url)));
-  expect(said).toContain("pulumi config set --secret forge.token, or set forge.ssh.*");
+  const output = await refusal((await plugin(forge.url, {})).create(type, inputs(forge.url)));
+  expect(output).toContain("pulumi config set --secret forge.token, or set forge.ssh.*");
 });
 
 /** A copy of a runner's registration file. */
@@ -357,14 +357,14 @@ test.each([
   ["lacks the token", '{"uuid":"1"}', "lacks uuid, token, name or address"],
 ])("a file to import that %s is refused without repeating it", async (_what, content, expected) => {
   const path = content === undefined ? "/nowhere/.runner" : runnerFile(content);
-  const said = await refusal((await plugin(await nowhere())).read(type, path));
-  expect(said).toContain(expected);
-  expect(said).not.toContain(adminToken);
+  const output = await refusal((await plugin(await nowhere())).read(type, path));
+  expect(output).toContain(expected);
+  expect(output).not.toContain(adminToken);
 });
 
 test("an import of a name that the forge lists twice is refused", async () => {
   const forge = await fakeForge({ rows: [row(), row({ id: 91 })] });
   const file = { uuid: row().uuid, token: "own", name, address: forge.url };
-  const said = await refusal((await plugin(forge.url)).read(type, runnerFile(JSON.stringify(file))));
-  expect(said).toContain(`lists 2 runners named ${name}; exactly one is needed`);
+  const output = await refusal((await plugin(forge.url)).read(type, runnerFile(JSON.stringify(file))));
+  expect(output).toContain(`lists 2 runners named ${name}; exactly one is needed`);
 });

@@ -47,8 +47,8 @@ const outcome = (work: Promise<unknown>) =>
 
 test("a create for another forge is refused, and says which one the token belongs to", async () => {
   const { forge, engine, stranger, tokens } = await site();
-  const said = await outcome(engine.create(type, inputs(stranger)));
-  expect(said).toContain(`forge.token belongs to ${forge.url}, so it is not sent to ${stranger}; set forge.url`);
+  const output = await outcome(engine.create(type, inputs(stranger)));
+  expect(output).toContain(`forge.token belongs to ${forge.url}, so it is not sent to ${stranger}; set forge.url`);
   expect(tokens()).toEqual([]);
 });
 

@@ -23,8 +23,8 @@ test.each([
   ["cut off", token.slice(0, 13)],
   ["without its beginning", token.slice(9)],
 ])("%s", (_how, spelled) => {
-  const said = withheld(`access token does not exist [sha: ${spelled}] here`, token);
-  expect(said).toMatch(/^access token does not exist \[sha: (\[secret\])+=*\] here$/);
+  const output = withheld(`access token does not exist [sha: ${spelled}] here`, token);
+  expect(output).toMatch(/^access token does not exist \[sha: (\[secret\])+=*\] here$/);
 });
 
 test("what has no secret in it stays as it is", () => {
@@ -41,8 +41,8 @@ test("no eight characters in a row of any secret are left, wherever it stands", 
   const secrets = fc.stringMatching(/^[\w.+/=-]{8,48}$/);
   fc.assert(
     fc.property(words, secrets, words, fc.nat(), (before, secret, after, cut) => {
-      const said = withheld(`${before}${secret}${after}`.slice(0, before.length + 8 + (cut % secret.length)), secret);
-      for (let at = 0; at + 8 <= secret.length; at++) expect(said).not.toContain(secret.slice(at, at + 8));
+      const output = withheld(`${before}${secret}${after}`.slice(0, before.length + 8 + (cut % secret.length)), secret);
+      for (let at = 0; at + 8 <= secret.length; at++) expect(output).not.toContain(secret.slice(at, at + 8));
     }),
   );
 });

@@ -32,20 +32,20 @@ async function plainNetbox(): Promise<number> {
 
 /** The plugin's client; what it said on the way. */
 async function reach(netboxUrl: string, netboxJumps: object[] = [], netboxToken = token) {
-  const said: string[] = [];
+  const output: string[] = [];
   const config = { netboxUrl, netboxToken, netboxJumps: netboxJumps as never };
   const signal = AbortSignal.timeout(20_000);
-  const api = await netboxApi({ config, signal, log: (_, text) => said.push(text) });
-  return { said, version: () => api.get("/status/", z.object({ "netbox-version": z.string() })) };
+  const api = await netboxApi({ config, signal, log: (_, text) => output.push(text) });
+  return { output, version: () => api.get("/status/", z.object({ "netbox-version": z.string() })) };
 }
 
 test("directly where that works: nobody logs in on the jump host", async () => {
   operatorHome();
   const jump = await sshHost();
   const port = await plainNetbox();
-  const { said, version } = await reach(`http://127.0.0.1:${port}`, [{ ...place, ...jump }]);
+  const { output, version } = await reach(`http://127.0.0.1:${port}`, [{ ...place, ...jump }]);
   expect(await version()).toEqual({ "netbox-version": "4.7.3" });
-  expect(said).toEqual([]);
+  expect(output).toEqual([]);
   expect(jump.dials()).toBe(0);
 });
 
@@ -55,8 +55,8 @@ test("through the second jump host where neither the straight way nor the first 
   const nowhere = await sshHost();
   const jump = await sshHost({ reaches: (host) => (host === "127.0.0.9" ? port : undefined) });
   const target = (one: { host: string; port: number }) => ({ ...place, host: one.host, port: one.port });
-  const { said, version } = await reach("http://127.0.0.9:1", [target(nowhere), target(jump)]);
-  expect(said).toEqual(["netbox api unreachable directly; using ssh tunnel via root@127.0.0.1"]);
+  const { output, version } = await reach("http://127.0.0.9:1", [target(nowhere), target(jump)]);
+  expect(output).toEqual(["netbox api unreachable directly; using ssh tunnel via root@127.0.0.1"]);
   await Promise.all(Array.from({ length: 10 }, version));
   expect(jump.dials()).toBe(1);
 });

@@ -14,43 +14,43 @@ const vm = (changes: Partial<ClusterVm> = {}): ClusterVm => ({
   ...{ vmid: 104, node: "pve2", type: "qemu", name: "mail", tags: "", template: 0 },
   ...changes,
 });
-const said = (changes: Partial<WantedVm>, ...there: ClusterVm[]) =>
+const output = (changes: Partial<WantedVm>, ...there: ClusterVm[]) =>
   inTheWay({ ...wanted, ...changes }, { owner, stack: "platform-vm/dev" }, there).map(
     ({ found, fix }) => `${found}; ${fix}`,
   );
 
 test("who has another name and id, or is the VM that the state has, is in nobody's way", () => {
-  expect(said({ vmId: 210 }, vm())).toEqual([]);
-  expect(said({ vmId: 104, recordedVmId: 104 }, vm({ name: "Dev-App-01" }))).toEqual([]);
-  expect(said({ recordedVmId: 104 }, vm({ name: "renamed", tags: `holdfast.${owner}` }))).toEqual([]);
+  expect(output({ vmId: 210 }, vm())).toEqual([]);
+  expect(output({ vmId: 104, recordedVmId: 104 }, vm({ name: "Dev-App-01" }))).toEqual([]);
+  expect(output({ recordedVmId: 104 }, vm({ name: "renamed", tags: `holdfast.${owner}` }))).toEqual([]);
 });
 
 test("who took the id of a VM that is gone is never changed in its place", () => {
-  const [unmarked] = said({ recordedVmId: 104 }, vm());
+  const [unmarked] = output({ recordedVmId: 104 }, vm());
   expect(unmarked).toContain("has the id that the state has for inputs.vms.app-01, and does not carry our mark");
   expect(unmarked).toContain("pulumi state delete");
   const theirs = vm({ name: wanted.name, tags: "holdfast.home.platform-vm.prod-apps" });
-  expect(said({ recordedVmId: 104 }, theirs)).toEqual([
+  expect(output({ recordedVmId: 104 }, theirs)).toEqual([
     expect.stringContaining("belongs to home.platform-vm.prod-apps"),
   ]);
 });
 
 test("a VM of the name, in whatever case, on whatever node, is in the way; so is one of the id", () => {
-  expect(said({}, vm({ name: "DEV-app-01" }))).toEqual([
+  expect(output({}, vm({ name: "DEV-app-01" }))).toEqual([
     "VM 104 (DEV-app-01) on node pve2 has the name of inputs.vms.app-01, and is not ours; set vms.app-01.vm_name to another one; it is neither used nor changed",
   ]);
-  expect(said({ vmId: 104 }, vm())).toEqual([
+  expect(output({ vmId: 104 }, vm())).toEqual([
     expect.stringContaining("has the id of inputs.vms.app-01, and is not ours"),
   ]);
-  expect(said({ vmId: 104 }, vm({ name: "dev-app-01" }))).toHaveLength(1);
+  expect(output({ vmId: 104 }, vm({ name: "dev-app-01" }))).toHaveLength(1);
 });
 
 test("whose it is is said, and what to do with one of ours that no state knows", () => {
   const theirs = vm({ name: wanted.name, tags: "holdfast.home.platform-vm.prod-apps" });
-  expect(said({}, theirs)[0]).toContain("belongs to home.platform-vm.prod-apps");
+  expect(output({}, theirs)[0]).toContain("belongs to home.platform-vm.prod-apps");
   const ours = vm({ name: wanted.name, tags: `app;holdfast.${owner}` });
-  expect(said({ recordedVmId: 99 }, ours)[0]).toContain("our mark, and is not in this stack's state");
-  expect(said({}, ours)[0]).toContain("qm destroy 104 --purge on node pve2");
+  expect(output({ recordedVmId: 99 }, ours)[0]).toContain("our mark, and is not in this stack's state");
+  expect(output({}, ours)[0]).toContain("qm destroy 104 --purge on node pve2");
 });
 
 test("everything that is wrong is said at once, and nothing else is asked than the list and the VM in the way", async () => {

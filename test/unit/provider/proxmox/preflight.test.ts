@@ -25,32 +25,32 @@ describe("a VM of the cluster", () => {
     ...changes,
   });
   const ours = { name: wanted.name, tags: tags.join(";"), template: 1 };
-  const said = (changes: Partial<WantedTemplate>, ...vms: ClusterVm[]) =>
+  const output = (changes: Partial<WantedTemplate>, ...vms: ClusterVm[]) =>
     collisions({ ...wanted, ...changes }, owner, vms).map(({ found, fix }) => `${found}; ${fix}`);
 
   test("with another name and id is in nobody's way", () => {
-    expect(said({ vmId: 9000 }, vm())).toEqual([]);
+    expect(output({ vmId: 9000 }, vm())).toEqual([]);
   });
 
   test("of the name is in the way, on whatever node", () => {
-    expect(said({}, vm({ name: wanted.name }))).toEqual([
+    expect(output({}, vm({ name: wanted.name }))).toEqual([
       "VM 104 (ubuntu-24.04-template) on node pve2 has the name of ubuntu-24.04, and is not ours; set templates.ubuntu-24.04.name to another one; it is neither used nor changed",
     ]);
   });
 
   test("of the id is in the way", () => {
-    expect(said({ vmId: 104 }, vm())).toEqual([
+    expect(output({ vmId: 104 }, vm())).toEqual([
       "VM 104 (mail) on node pve2 has the id of ubuntu-24.04, and is not ours; set templates.ubuntu-24.04.vmid to another one; it is neither used nor changed",
     ]);
   });
 
   test("of another stack is in the way, and whose it is is said", () => {
-    const [line] = said({}, vm({ ...ours, tags: "holdfast.home.template-image.prod;ubuntu-24.04" }));
+    const [line] = output({}, vm({ ...ours, tags: "holdfast.home.template-image.prod;ubuntu-24.04" }));
     expect(line).toContain("and belongs to home.template-image.prod");
   });
 
   test("that is ours with this digest is still not adopted when the state does not have it", () => {
-    const [line] = said({}, vm(ours));
+    const [line] = output({}, vm(ours));
     expect(line).toContain("our mark, but is not in this stack's state; an update that made it was cut off");
     expect(line).toContain("qm destroy 104 on node pve2");
   });
@@ -63,21 +63,21 @@ describe("a VM of the cluster", () => {
       "it is made of another image",
     ],
   ])("that is ours and %s is in the way", (_what, changes, words) => {
-    expect(said({}, vm({ ...ours, ...changes }))[0]).toContain(words);
+    expect(output({}, vm({ ...ours, ...changes }))[0]).toContain(words);
   });
 
   test("that the state has is ours, with any image", () => {
-    expect(said({ recordedVmId: 104 }, vm({ ...ours, tags: `holdfast.${owner};sha256-cdcdcdcdcdcd` }))).toEqual([]);
+    expect(output({ recordedVmId: 104 }, vm({ ...ours, tags: `holdfast.${owner};sha256-cdcdcdcdcdcd` }))).toEqual([]);
   });
 
   test("that the state has and nobody sees is said to be gone", () => {
-    expect(said({ recordedVmId: 9000 }, vm())).toEqual([
+    expect(output({ recordedVmId: 9000 }, vm())).toEqual([
       "template 9000 of ubuntu-24.04, which this stack's state has, is not there any more, or not for the token to see; where it was deleted, this makes it anew: pulumi refresh, then pulumi up",
     ]);
   });
 
   test("that took the recorded id is not", () => {
-    expect(said({ recordedVmId: 104 }, vm())[0]).toContain(
+    expect(output({ recordedVmId: 104 }, vm())[0]).toContain(
       "VM 104 (mail) on node pve2 has the id of ubuntu-24.04 in this stack's state, and does not carry its owner mark",
     );
   });

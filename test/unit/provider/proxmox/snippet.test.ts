@@ -138,9 +138,9 @@ describe("the storage of snippets", () => {
       "storage local is not shared: what is written at pve1.example.org, on node pve1, is not there on pve2",
     ],
   ])("%s %j is refused in words", async (storage, options, words) => {
-    const said = await asked(storage, options);
-    expect(said).toContain("stack platform-vm/dev-apps is not ready for Proxmox VE");
-    expect(said).toContain(words);
+    const output = await asked(storage, options);
+    expect(output).toContain("stack platform-vm/dev-apps is not ready for Proxmox VE");
+    expect(output).toContain(words);
   });
 
   test("the node behind an address is the only one, or the one with that address or name, or nobody's guess", () => {

@@ -113,8 +113,8 @@ test.each([
 });
 
 test("a step that fails is named, and kept with those before it", async () => {
-  const said: string[] = [];
-  const steps = new Steps((text) => said.push(text));
+  const output: string[] = [];
+  const steps = new Steps((text) => output.push(text));
   await steps.take("one", "doing one", async () => ({ skipped: "it is there" }));
   const failing = steps.take("two", "doing two", () => Promise.reject(new Error("no room")));
   await expect(failing).rejects.toThrow("two: no room");
@@ -122,7 +122,7 @@ test("a step that fails is named, and kept with those before it", async () => {
     { step: "one", outcome: "skipped", detail: "it is there" },
     { step: "two", outcome: "failed", detail: "no room" },
   ]);
-  expect(said).toEqual(["doing one", "doing two"]);
+  expect(output).toEqual(["doing one", "doing two"]);
 });
 
 test("a deploy forces each of its resources that runs again, once, in preview and update alike, and no other", async () => {

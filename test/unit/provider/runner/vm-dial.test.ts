@@ -59,7 +59,14 @@ async function scene(
       ...{ domain: "runner-02", forgeUrl: "http://127.0.0.4:3000", dialErrorLimit: 1 },
     },
     operation: {
-      ...{ urn: "", signal: new AbortController().signal, log() {}, saw() {}, attach: () => undefined, row() {} },
+      ...{
+        urn: "",
+        signal: new AbortController().signal,
+        log() {},
+        recordVersion() {},
+        attachEvidence: () => undefined,
+        appendEvidence() {},
+      },
       config: { siteAddresses: { "127.0.0.20": "Proxmox VE" } },
     },
   };
@@ -102,8 +109,8 @@ test("a VM whose key no state knows answers with its first one, or with one that
   expect(connection.target.hostKey).toBe(fresh.first.public);
   connection.close();
   const kept = keyPair();
-  const cutOff = await scene({ answersWith: kept, kept: [keyPair().public, kept.public] });
-  const again = await dials(cutOff);
+  const interrupted = await scene({ answersWith: kept, kept: [keyPair().public, kept.public] });
+  const again = await dials(interrupted);
   expect(again.target.hostKey).toBe(kept.public);
   again.close();
   const stranger = await scene({ answersWith: keyPair(), kept: [keyPair().public] });

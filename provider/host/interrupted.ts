@@ -36,7 +36,7 @@ done`;
  * @returns the names of those that were there.
  * @throws with what virsh said and the command by hand, when one of them cannot be removed.
  */
-export async function removeCutOff(wanted: PreflightArgs, signal: AbortSignal): Promise<string[]> {
+export async function removeInterrupted(wanted: PreflightArgs, signal: AbortSignal): Promise<string[]> {
   const domains = unrecordedDomains(wanted);
   if (domains.length === 0) return [];
   const { code, stdout, stderr } = await withSsh(wanted.host, { ...impatient, signal }, (connection) =>

@@ -4,11 +4,11 @@
 import type * as pulumi from "@pulumi/pulumi";
 import type { VirtualMachineRecordArgs } from "../components/plugin/netbox.ts";
 import type { HoldfastProvider } from "../components/plugin/resources.ts";
-import type { StandingVm } from "../components/pool/checkpoint.ts";
+import type { DeployedVm } from "../components/pool/checkpoint.ts";
 import type { PlatformVmConfig } from "./plan.ts";
 
 /** A VM that was made. */
-export interface MadeVm {
+export interface ProvisionedVm {
   /** Logical name. */
   key: string;
   /** Physical name. */
@@ -30,17 +30,17 @@ export interface MadeVm {
 }
 
 /** A pool that was made, and the plugin's provider for what comes behind it. */
-export interface MadePool {
-  vms: MadeVm[];
+export interface ProvisionedPool {
+  vms: ProvisionedVm[];
   holdfast: HoldfastProvider;
 }
 
 /** What the making of VMs needs beside the plan. */
-export interface Making {
+export interface ProvisionContext {
   config: PlatformVmConfig;
   place: { project: string; stack: string };
   /** What the checkpoint has. */
-  standing: readonly StandingVm[];
+  deployed: readonly DeployedVm[];
   /** Public keys of the VMs' user. */
   keys: string[];
 }

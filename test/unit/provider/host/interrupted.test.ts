@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { expect, test } from "vitest";
-import { removalScript, unrecordedDomains } from "../../../../provider/host/cut-off.ts";
+import { removalScript, unrecordedDomains } from "../../../../provider/host/interrupted.ts";
 import { wanted } from "../../../fixtures/preflight.fixture.ts";
 
 const [vm] = wanted().vms;

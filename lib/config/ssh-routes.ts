@@ -3,7 +3,7 @@
  * site. Pure.
  */
 import type { Site } from "../contracts/site.ts";
-import type { SshTarget } from "./dial.ts";
+import type { SshTarget } from "../ssh/dial.ts";
 
 /** What of a configuration decides the ways. */
 export interface WaySettings {
@@ -17,7 +17,7 @@ export interface WaySettings {
 }
 
 /** The ways beside the straight one. */
-export interface Ways {
+export interface SshRoutes {
   jump?: SshTarget;
   bastion?: SshTarget;
 }
@@ -26,7 +26,7 @@ export interface Ways {
  * The ways to the VMs beside the straight one. On the Proxmox host the login is root's.
  * @param stack `<project>/<stack>` whose known_hosts is used.
  */
-export function waysOver(settings: WaySettings, site: Site | undefined, stack: string): Ways {
+export function sshRoutesOver(settings: WaySettings, site: Site | undefined, stack: string): SshRoutes {
   const { jumpHost, jumpPort, jumpUser, auto } = settings;
   const bastion = auto ? bastionOf(settings.bastion, site) : undefined;
   return {

@@ -25,7 +25,7 @@ function cloudInitOf({ config }: ClusterVm): string | undefined {
  * @param vm with its configuration.
  * @param there the cluster's VMs, with the configurations of the templates among them.
  */
-export function isCutOffClone(vm: ClusterVm, owner: string, there: readonly ClusterVm[]): boolean {
+export function isInterruptedClone(vm: ClusterVm, owner: string, there: readonly ClusterVm[]): boolean {
   return (
     ownerInDescription(vm) === owner &&
     proxmoxOwner(vm.tags ?? "") !== owner &&
@@ -61,7 +61,7 @@ export function leftClone(vm: ClusterVm): string {
  * @param there the cluster's VMs, with the configurations of the templates among them.
  * @throws Error when it is not, or does not come free in time.
  */
-export async function removeCutOff(
+export async function removeInterrupted(
   api: ProxmoxApi,
   vm: ClusterVm,
   { owner, there }: { owner: string; there: readonly ClusterVm[] },
@@ -74,7 +74,7 @@ export async function removeCutOff(
   ]);
   if (config === undefined) return;
   const now: ClusterVm = { ...vm, status, tags: String(config.tags ?? ""), config };
-  if (config.lock !== undefined || !isCutOffClone(now, owner, there)) {
+  if (config.lock !== undefined || !isInterruptedClone(now, owner, there)) {
     throw new Error(
       `${leftClone(vm)}, and something has changed or still works on it${config.lock === undefined ? "" : ` (lock: ${config.lock})`}; ` +
         "nothing was removed: look at it in the node's task list, then the same command again",

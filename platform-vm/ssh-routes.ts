@@ -1,13 +1,14 @@
 /**
  * The ways over other machines by which a pool's VMs are reached. Pure.
  */
+
+import { type SshRoutes, sshRoutesOver } from "../lib/config/ssh-routes.ts";
 import type { Site } from "../lib/contracts/site.ts";
-import { type Ways, waysOver } from "../lib/ssh/ways.ts";
 import type { PlatformVmConfig } from "./plan.ts";
 
 /** The ways to the VMs beside the straight one. The Proxmox host leads to no VM of another placement. */
-export function waysTo(config: PlatformVmConfig, site: Site | undefined, stack: string): Ways {
-  return waysOver(
+export function sshRoutesTo(config: PlatformVmConfig, site: Site | undefined, stack: string): SshRoutes {
+  return sshRoutesOver(
     {
       jumpHost: config.ssh_proxy_jump_host,
       jumpPort: config.ssh_proxy_jump_port,

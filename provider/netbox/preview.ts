@@ -17,7 +17,11 @@ export type Certain = Partial<{ address: string; addressId: number }>;
  * @returns the address, where it is reserved already.
  * @throws Error for what an update would refuse.
  */
-export async function foresee(at: Allocating, reservation: Reservation, published?: Published): Promise<Certain> {
+export async function previewReservation(
+  at: Allocating,
+  reservation: Reservation,
+  published?: Published,
+): Promise<Certain> {
   const before = published?.address;
   if (reservation.address !== undefined && reservation.address !== before) {
     return has(at, reservation, await pinned(at, reservation));

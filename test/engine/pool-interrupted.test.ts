@@ -1,7 +1,7 @@
 /**
  * An update that is cut off between a VM's clone and its first configuration: refused, without an answer, or killed, for the first
  * VM of a pool and for its tenth. The same command goes on, no advice gives a VM away, and nobody else's is touched. The real
- * engine and the real provider against the simulated Proxmox VE, with a template as template-image makes it. It never proves that
+ * engine and the real provider against the simulated Proxmox VE, with a template-image makes it. It never proves that
  * a real Proxmox VE agrees.
  */
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
@@ -32,24 +32,24 @@ afterAll(() => site?.close());
 async function tryTo(...args: string[]) {
   const { exitCode, stdout, stderr } = await site.tryTo(...args);
   expect(stdout + stderr).not.toMatch(orphaning);
-  return { exitCode, said: stdout + stderr };
+  return { exitCode, output: stdout + stderr };
 }
 
 async function works(...args: string[]): Promise<string> {
-  const { exitCode, said } = await tryTo(...args);
-  expect(exitCode, said).toBe(0);
-  return said;
+  const { exitCode, output } = await tryTo(...args);
+  expect(exitCode, output).toBe(0);
+  return output;
 }
 
 /** Everything that only looks says that it is well, and changes nothing. Gives what the preview said. */
 async function looksWell(): Promise<string> {
   const before = site.writes();
-  const said = await works("preview");
+  const output = await works("preview");
   const preflight = await site.engine.holdfast("preflight", "dev-apps", "--json");
   const { checks } = JSON.parse(preflight.stdout) as { checks: Check[] };
   expect(checks.filter(({ status }) => status === "failed")).toEqual([]);
   expect(site.writes()).toBe(before);
-  return said + preflight.stdout;
+  return output + preflight.stdout;
 }
 
 /** The pool is as it would be if nothing had happened: each VM once, configured, running, and the next preview clean. */
@@ -112,8 +112,8 @@ it("killed at its tenth VM, before it is configured: the same command removes th
   const [clone] = site.proxmox.vms().filter(isRaw);
   expect(clone?.config.name).toBe("dev-app-10");
   expect(await looksWell()).toContain(`VM ${clone?.vmid} (dev-app-10) on node pve1 is a clone that an update left`);
-  const said = await works(...up);
-  expect(said).toContain(`removed VM ${clone?.vmid} (dev-app-10) on node pve1`);
+  const output = await works(...up);
+  expect(output).toContain(`removed VM ${clone?.vmid} (dev-app-10) on node pve1`);
   await isWhole(10);
 });
 

@@ -1,11 +1,11 @@
 /**
  * What is taken for a clone that a cut-off update left, and what is removed of it: by an update alone, and only while it is what
- * it was taken for. The plugin against a simulated Proxmox VE; the whole way is test/engine/pool-cut-off.test.ts's.
+ * it was taken for. The plugin against a simulated Proxmox VE; the whole way is test/engine/pool-interrupted.test.ts's.
  */
 import { expect, test } from "vitest";
 import type { PoolPreflightArgs } from "../../../../components/preflight/proxmox-args.ts";
 import type { ClusterVm } from "../../../../provider/proxmox/cluster.ts";
-import { isCutOffClone } from "../../../../provider/proxmox/cut-off.ts";
+import { isInterruptedClone } from "../../../../provider/proxmox/interrupted.ts";
 import { pluginOnProxmox } from "../../../fixtures/proxmox-plugin.fixture.ts";
 
 const owner = "home.platform-vm.dev-apps";
@@ -42,12 +42,14 @@ test.each<[string, Changes, boolean]>([
   ["its configuration is not known", { config: undefined }, false],
 ])("%s", (_, changes, expected) => {
   const vm = { ...clone, ...changes } as ClusterVm;
-  expect(isCutOffClone(vm, owner, [template, vm])).toBe(expected);
+  expect(isInterruptedClone(vm, owner, [template, vm])).toBe(expected);
 });
 
 test("without a template that it may be of, nothing is one", () => {
-  expect(isCutOffClone(clone, owner, [clone])).toBe(false);
-  expect(isCutOffClone(clone, owner, [clone, { ...template, config: undefined } as unknown as ClusterVm])).toBe(false);
+  expect(isInterruptedClone(clone, owner, [clone])).toBe(false);
+  expect(isInterruptedClone(clone, owner, [clone, { ...template, config: undefined } as unknown as ClusterVm])).toBe(
+    false,
+  );
 });
 
 /** A cluster with a clone that was left, and the pool's preflight on it. */
@@ -98,10 +100,10 @@ test.each([
 ])("one of ours that %s stays, and nobody is told to take another name", async (_, config) => {
   const { preflight, vm, names } = await left();
   Object.assign(vm.config, config);
-  const said = await preflight({ update: true });
-  expect(said).toContain(`our mark, and is not in this stack's state`);
-  expect(said).toContain(`qm destroy ${vm.vmid} --purge on node pve1`);
-  expect(said).not.toContain("to another one");
+  const output = await preflight({ update: true });
+  expect(output).toContain(`our mark, and is not in this stack's state`);
+  expect(output).toContain(`qm destroy ${vm.vmid} --purge on node pve1`);
+  expect(output).not.toContain("to another one");
   expect(names()).toContain("dev-app-01");
 });
 
