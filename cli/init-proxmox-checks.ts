@@ -2,8 +2,9 @@
  * What has to be true of a cluster before it is recorded: it answers with a certificate that somebody vouches for, in a
  * version that is known, its token sees node and storages, and its bastion takes root's login. Changes nothing.
  */
-import { connect, type PeerCertificate } from "node:tls";
-import { trustedCertificates } from "../lib/http/certificates.ts";
+import type { PeerCertificate, TLSSocket } from "node:tls";
+import { openTls } from "../lib/http/connect.ts";
+import { HttpFailure } from "../lib/http/failure.ts";
 import type { Check } from "../lib/preflight/check.ts";
 import { dial, type SshTarget } from "../lib/ssh/dial.ts";
 import { fingerprint, type HostKey, knownHostsFile, recordedKeys } from "../lib/ssh/known-hosts.ts";
@@ -68,38 +69,33 @@ export function versionCheck(version: string): Check {
   return { what, status: "failed", found: `it is ${version}`, fix: "upgrade the cluster" };
 }
 
-/** Whether somebody vouches for the certificate that the endpoint shows: the system, or `SSL_CERT_FILE`. */
-export function certificateCheck(endpoint: string): Promise<Check> {
-  const { hostname, port } = new URL(endpoint);
-  const host = hostname.replace(/^\[|\]$/g, "");
+/** Whether somebody vouches for the certificate that the endpoint shows: the system, or the site's own authority. */
+export async function certificateCheck(endpoint: string): Promise<Check> {
   const what = `${endpoint} shows a certificate that somebody vouches for`;
-  const failed = (found: string, fix: string): Check => ({ what, status: "failed", found, fix });
-  let ca: string[] | undefined;
+  const bound = AbortSignal.timeout(dialSeconds * 1000);
   try {
-    ca = trustedCertificates().ca;
+    const socket = await openTls(new URL(endpoint), bound);
+    const shown = await shownBy(socket, bound).finally(() => socket.destroy());
+    if (socket.authorized) return { what, status: "ok", found: shown };
+    const fix = "export SSL_CERT_FILE=<the cluster's authority, /etc/pve/pve-root-ca.pem there>";
+    return { what, status: "failed", found: `${shown}: ${socket.authorizationError}`, fix };
   } catch (error) {
-    return Promise.resolve(failed((error as Error).message, "export SSL_CERT_FILE=<a file>"));
+    const { message, advice } = HttpFailure.from(error as Error);
+    if (advice !== undefined) return { what, status: "failed", found: message, fix: advice };
+    const reason = bound.aborted ? `no answer within ${dialSeconds} s` : message;
+    const fix = "is --endpoint right, and can this machine reach it?";
+    return { what, status: "failed", found: `it does not answer: ${reason}`, fix };
   }
-  return new Promise((resolve) => {
-    const settings = { host, port: Number(port || 443), rejectUnauthorized: false, ...(ca ? { ca } : {}) };
-    const socket = connect({
-      ...settings,
-      ...(/[a-z]/i.test(host) && !host.includes(":") ? { servername: host } : {}),
-    });
-    const end = (check: Check) => {
-      socket.destroy();
-      resolve(check);
-    };
-    const silent = (reason: string) =>
-      failed(`it does not answer: ${reason}`, "is --endpoint right, and can this machine reach it?");
-    socket.setTimeout(dialSeconds * 1000, () => end(silent(`no answer within ${dialSeconds} s`)));
-    socket.once("error", (error) => end(silent(error.message)));
-    socket.once("secureConnect", () => {
-      const shown = certificateText(socket.getPeerCertificate());
-      if (socket.authorized) return end({ what, status: "ok", found: shown });
-      const fix = "export SSL_CERT_FILE=<the cluster's authority, /etc/pve/pve-root-ca.pem there>";
-      end(failed(`${shown}: ${socket.authorizationError}`, fix));
-    });
+}
+
+/** What stands in the certificate that a socket's other side shows. Rejects when none is shown before the bound. */
+function shownBy(socket: TLSSocket, bound: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    // For as long as it lives: an error that nobody listens to ends the process.
+    socket.on("error", reject);
+    socket.once("secureConnect", () => resolve(certificateText(socket.getPeerCertificate())));
+    if (bound.aborted) reject(bound.reason);
+    bound.addEventListener("abort", () => reject(bound.reason), { once: true });
   });
 }
 

@@ -1,9 +1,10 @@
 /**
  * What of the environment is secret: values that are hidden from everything that is written or shown. By the names of variables,
- * by name where a dispatch passed them on, and the passphrase also where it is in a file.
+ * by name where a dispatch passed them on, the passphrase also where it is in a file, and passwords of proxies.
  */
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
+import { proxySecrets } from "./http/proxy.ts";
 
 /** On a runner: names of the variables that `--pass-env` passed on, separated by spaces. */
 export const passedVariable = "HOLDFAST_PASSED_ENV";
@@ -20,7 +21,9 @@ export function secretsOfEnvironment(passed: readonly string[] = [], env = proce
     const isSecret = /(TOKEN|SECRET|PASSWORD|PASSPHRASE|_KEY)$/.test(name);
     return isSecret || (named.has(name) && value.length >= shortestPassed) ? [value] : [];
   });
-  return [...values, contentOf(fileOf("PULUMI_CONFIG_PASSPHRASE_FILE", env))].filter((value) => value !== "");
+  return [...values, ...proxySecrets(env), contentOf(fileOf("PULUMI_CONFIG_PASSPHRASE_FILE", env))].filter(
+    (value) => value !== "",
+  );
 }
 
 /** Path of the file that a variable names; undefined where it names none. */

@@ -4,27 +4,44 @@
 
 /**
  * - `unsent`: the call itself is none that HTTP could carry. Nothing was sent.
+ * - `environment`: what this process' environment says of certificates or proxies cannot be followed. Nothing was sent.
+ * - `proxy`: the proxy on the way was not reached, or did not connect. The other side was not reached.
  * - `late`: the time ran out.
  * - `cut-off`: the answer did not come to its end, or there was none.
  * - `garbled`: an answer came that is none: too long, compressed, against the protocol.
  * - `unconnected`: DNS, TCP or TLS failed; `code` says how.
  */
-export type HttpFailureKind = "unsent" | "late" | "cut-off" | "garbled" | "unconnected";
+export type HttpFailureKind = "unsent" | "environment" | "proxy" | "late" | "cut-off" | "garbled" | "unconnected";
+
+/** What is known of a failure beside its reason. */
+export interface HttpFailureOptions extends ErrorOptions {
+  /** What to do next, where that does not depend on who was asked. */
+  advice?: string;
+}
 
 /** A call that got no whole answer. Its message is the reason alone, for a sentence of the caller's. */
 export class HttpFailure extends Error {
+  /** What to do next; undefined where only the caller knows. */
+  readonly advice: string | undefined;
+
   constructor(
     readonly kind: HttpFailureKind,
     message: string,
-    options?: ErrorOptions,
+    options: HttpFailureOptions = {},
   ) {
     super(message, options);
     this.name = "HttpFailure";
+    this.advice = options.advice;
   }
 
-  /** What the system calls it, for example `ECONNREFUSED`; empty where it has no name for it. */
+  /** What the system calls it, for example `ECONNREFUSED`; empty where it has no name for it, and for a proxy's. */
   get code(): string {
-    return ((this.cause ?? {}) as NodeJS.ErrnoException).code ?? "";
+    return this.kind === "proxy" ? "" : (((this.cause ?? {}) as NodeJS.ErrnoException).code ?? "");
+  }
+
+  /** Whether the same call fails for as long as nobody changes this machine's environment or the call. Nothing was sent. */
+  get isFinal(): boolean {
+    return this.kind === "unsent" || this.kind === "environment";
   }
 
   /** What went wrong in Node.js' own client. */
