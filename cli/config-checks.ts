@@ -6,7 +6,8 @@ import { ConfigError, type ConfigShape, type Problem } from "../lib/config/stric
 import { Failure } from "../lib/failure.ts";
 import type { Check } from "../lib/preflight/check.ts";
 import { ProgramError } from "../lib/program-error.ts";
-import { folderText, type StackPlace } from "./pulumi.ts";
+import { projectFolderText } from "../lib/project.ts";
+import type { StackPlace } from "./pulumi.ts";
 
 /** A stack, and the shape of its project's configuration. */
 export interface ConfiguredStack extends StackPlace {
@@ -53,7 +54,7 @@ function problemCheck(problem: Problem, stack: ConfiguredStack): Check {
 
 /** The command that mends a key; a structure is written by hand. */
 export function mend(key: string, { project, stack, shape }: ConfiguredStack): string {
-  const at = `--stack ${stack}, in ${folderText({ project })}`;
+  const at = `--stack ${stack}, in ${projectFolderText(project)}`;
   // What is wrong inside a structure is said with the path to it.
   const top = Object.hasOwn(shape, key) ? key : (key.split(".")[0] ?? key);
   const info = shape[top] && fieldInfo.get(shape[top]);

@@ -2,6 +2,7 @@
  * `holdfast init proxmox`: looks at a cluster of Proxmox VE and records it in the foundation's configuration, from which every
  * stack of the site finds it. Everything that is wrong comes at once, and nothing is recorded then.
  */
+import { foundation } from "../foundation/project.ts";
 import { proxmoxKeys } from "../lib/config/proxmox-keys.ts";
 import { type ProxmoxAuthority, siteParts } from "../lib/contracts/site.ts";
 import { Failure } from "../lib/failure.ts";
@@ -27,7 +28,7 @@ export interface InitOptions {
 
 /** Looks, records, and gives the exit code: 0 recorded, 1 something failed, 2 something could not be looked at. */
 export async function initProxmox(options: InitOptions): Promise<number> {
-  const place = stackPlace(options.stack ?? "shared", ["foundation"], "foundation");
+  const place = stackPlace(options.stack ?? "shared", [foundation.name], foundation.name);
   const wanted = wantedFrom(options, place);
   const pulumi = await Pulumi.open();
   const authorities = await recordedAuthorities(pulumi, place);

@@ -6,6 +6,7 @@ import { Failure } from "../lib/failure.ts";
 import { type IpIdentity, identityDigest } from "../lib/netbox/identity.ts";
 import type { Check } from "../lib/preflight/check.ts";
 import type { SshTarget } from "../lib/ssh/dial.ts";
+import { platformVm } from "../platform-vm/project.ts";
 import { exitCode, printTable } from "./check-table.ts";
 import {
   type AuditInput,
@@ -15,7 +16,7 @@ import {
   type Finding,
 } from "./netbox-audit-plan.ts";
 import { heldIn } from "./netbox-held.ts";
-import { poolProject, readPoolStack } from "./pool-stack.ts";
+import { readPoolStack } from "./pool-stack.ts";
 import { Pulumi, type StackPlace, stackPlace } from "./pulumi.ts";
 import type { StateResource } from "./stack.ts";
 
@@ -62,15 +63,15 @@ interface Looked extends Believing {
 export async function netboxAudit(options: AuditOptions): Promise<number> {
   const staleDays = daysOf(options["stale-days"] ?? "30");
   const pulumi = await Pulumi.open();
-  const all = await pulumi.stacks(poolProject);
+  const all = await pulumi.stacks(platformVm.name);
   const wanted = options.stack ?? all;
-  const places = wanted.map((name) => stackPlace(name, [poolProject], poolProject));
+  const places = wanted.map((name) => stackPlace(name, [platformVm.name], platformVm.name));
   if (places.length === 0)
-    throw new Failure(`${poolProject} has no stack to look at`, `pulumi stack ls, in ${poolProject}/`);
+    throw new Failure(`${platformVm.name} has no stack to look at`, `pulumi stack ls, in ${platformVm.name}/`);
   const looked: Looked[] = [];
   // One after the other: each asks Pulumi several things at once.
   for (const place of places) looked.push(await look(pulumi, place));
-  const others = new Set(all.map((name) => `${poolProject}/${name}`));
+  const others = new Set(all.map((name) => `${platformVm.name}/${name}`));
   const checks = await compare(looked, { others, staleDays });
   const stacks = looked.map(({ stack }) => stack);
   if (options.json) process.stdout.write(`${JSON.stringify({ stacks, staleDays, checks }, null, 2)}\n`);

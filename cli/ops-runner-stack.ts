@@ -2,49 +2,41 @@
  * A stack of ops-runner as its program would understand it, and what it needs of its VM. Whatever is wrong comes as a check;
  * nothing is built, sent or changed.
  */
+
 import { resolve } from "node:path";
 import { parseConfig } from "../lib/config/strict.ts";
 import { consume } from "../lib/contracts/contract.ts";
 import { type Vms, vmsContract } from "../lib/contracts/vms.ts";
-import type { Check } from "../lib/preflight/check.ts";
+import type { Looks } from "../lib/project.ts";
 import { opsRunnerConfig } from "../ops-runner/config.ts";
 import { type OpsRunnerConfig, planRunner, type RunnerPlan } from "../ops-runner/plan.ts";
+import { opsRunner } from "../ops-runner/project.ts";
 import { type RunnerLook, runnerLook } from "../provider/runner/operations-checks.ts";
 import { attempt, type ConfiguredStack } from "./config-checks.ts";
 import { checkout, type Pulumi, type StackPlace } from "./pulumi.ts";
 import { readContract, readSite, readStack } from "./stack.ts";
 
-/** Name of the project. */
-export const opsRunnerProject = "ops-runner";
-
-/** What was seen of a stack of ops-runner. */
-export interface OpsRunnerLook {
-  /** Configuration, contracts and plan; what holds on the VM. */
-  required: Check[];
-  /** The way to the VM, where one is known: an update of its pool may open it yet. */
-  route?: Check;
-}
-
 /**
- * Looks at stack and VM.
+ * Looks at the plan (configuration, contracts), at what holds on the VM, and at the way there, where one is known: an update of
+ * its pool may open it yet.
  * @param look at the VM; another one in tests.
  * @throws Failure when Pulumi does not give the stack.
  */
-export async function readOpsRunnerStack(
+export async function opsRunnerLooks(
   pulumi: Pulumi,
   place: StackPlace,
   look: (inputs: ReturnType<typeof inputsOf>) => Promise<RunnerLook> = runnerLook,
-): Promise<OpsRunnerLook> {
+): Promise<Looks<"plan" | "vm" | "ssh-route">> {
   const { values } = await readStack(pulumi, place);
   const stack: ConfiguredStack = { ...place, shape: opsRunnerConfig };
   const parsed = await attempt("every key of the configuration is known and legal", stack, () =>
     parseConfig(place.project, place.stack, opsRunnerConfig, values),
   );
   const config = parsed.value;
-  if (!config) return { required: parsed.checks };
+  if (!config) return { plan: parsed.checks, ...unseen };
   const about = config["vms.stack"] ?? config["vms.file"] ?? "not asked for";
   const vms = await attempt(`the VMs' contract is there (${about})`, stack, () => readVms(pulumi, config), describe);
-  if (!("value" in vms)) return { required: [...parsed.checks, ...vms.checks] };
+  if (!("value" in vms)) return { plan: [...parsed.checks, ...vms.checks], ...unseen };
   const planned = await attempt(
     "the runner can be planned",
     stack,
@@ -54,11 +46,14 @@ export async function readOpsRunnerStack(
     },
     ({ facts }) => `${config.vm_key} is ${facts.vm.name}, ${facts.vm.address}`,
   );
-  const required = [...parsed.checks, ...vms.checks, ...planned.checks];
-  if (!planned.value) return { required };
+  const plan = [...parsed.checks, ...vms.checks, ...planned.checks];
+  if (!planned.value) return { plan, ...unseen };
   const { route, there } = await look(inputsOf(planned.value));
-  return { required: [...required, ...there], route };
+  return { plan, vm: there, "ssh-route": [route] };
 }
+
+/** Looks at a VM that is not known. */
+const unseen = { vm: [], "ssh-route": [] };
 
 /** What the plugin would get, without a release that has to be built first. */
 function inputsOf({ toolchain, release }: RunnerPlan) {
@@ -68,7 +63,7 @@ function inputsOf({ toolchain, release }: RunnerPlan) {
 async function readVms(pulumi: Pulumi, config: OpsRunnerConfig): Promise<Vms | undefined> {
   const { "vms.stack": stack, "vms.file": file } = config;
   if (stack !== undefined) return readContract(pulumi, vmsContract, stack);
-  return consume(vmsContract, { file: file && resolve(checkout, opsRunnerProject, file) });
+  return consume(vmsContract, { file: file && resolve(checkout, opsRunner.name, file) });
 }
 
 function describe(vms: Vms | undefined): string | undefined {

@@ -24,9 +24,6 @@ import { attempt, type ConfiguredStack } from "./config-checks.ts";
 import type { Pulumi, StackPlace } from "./pulumi.ts";
 import { readContract, readNetbox, readSite, readStack, type StateResource } from "./stack.ts";
 
-/** Name of the project. */
-export const poolProject = "platform-vm";
-
 /** A pool that can be planned. */
 export interface Pool {
   /** Holds the token of Proxmox VE, where there is one, in the clear. */

@@ -1,18 +1,17 @@
 /**
- * `holdfast preflight <stack>`: everything about a stack of VMs, of templates or of an operations runner that can be looked at
- * without a change. What an update depends on counts; what it may do without only warns, unless `--strict` says that all of it counts.
+ * `holdfast preflight <stack>`: everything about a stack that can be looked at without a change, as far as its project says that
+ * there is something. What an update depends on counts; what it may do without only warns, unless `--strict` says that all of
+ * it counts.
  */
 import type { Check } from "../lib/preflight/check.ts";
+import type { Looks } from "../lib/project.ts";
+import { opsRunner } from "../ops-runner/project.ts";
+import { platformVm } from "../platform-vm/project.ts";
+import { templateImage } from "../template-image/project.ts";
 import { exitCode, printTable } from "./check-table.ts";
-import { deployedMachines, hostKeysIn } from "./machines.ts";
-import { opsRunnerProject, readOpsRunnerStack } from "./ops-runner-stack.ts";
-import { netboxChecks } from "./pool-netbox.ts";
-import { placementChecks } from "./pool-placement.ts";
-import { type PoolStack, poolProject, readPoolStack } from "./pool-stack.ts";
-import { accessChecks } from "./preflight-access.ts";
-import { environmentCheck, evidenceCheck, publicKeyCheck, sshKeyCheck } from "./preflight-workstation.ts";
+import { evidenceCheck, sshKeyCheck } from "./preflight-workstation.ts";
+import { type ListedProject, projectNamed, projects } from "./projects.ts";
 import { Pulumi, type StackPlace, stackPlace } from "./pulumi.ts";
-import { readTemplateStack, templateProject } from "./template-stack.ts";
 
 /** What an update depends on, and what it may do without. */
 export interface Looked {
@@ -20,9 +19,36 @@ export interface Looked {
   optional: Check[];
 }
 
+/** Looks at what is the same for every stack: the workstation that deploys it. */
+const workstationLooks = {
+  "ssh-key": async () => [sshKeyCheck()],
+  evidence: async () => [await evidenceCheck()],
+};
+
+type Preflighted = Extract<ListedProject, { preflight: unknown }>;
+/** The looks of a project that are its own. */
+type OwnLook<P extends Preflighted> = Exclude<
+  P["preflight"]["required" | "optional"][number],
+  keyof typeof workstationLooks
+>;
+
+/**
+ * Who looks at a stack of a project, for all that its preflight names beside the workstation. Read only when it is asked for:
+ * the clients of what is looked at take most of a second.
+ */
+const stackLooks: {
+  readonly [P in Preflighted as P["name"]]: (pulumi: Pulumi, place: StackPlace) => Promise<Looks<OwnLook<P>>>;
+} = {
+  [platformVm.name]: async (pulumi, place) => (await import("./preflight-pool.ts")).poolLooks(pulumi, place),
+  [templateImage.name]: async (pulumi, place) => (await import("./template-stack.ts")).templateLooks(pulumi, place),
+  [opsRunner.name]: async (pulumi, place) => (await import("./ops-runner-stack.ts")).opsRunnerLooks(pulumi, place),
+};
+
 /** Looks, prints, and gives the exit code: 0 all is well, 1 something failed, 2 something could not be looked at. */
 export async function preflight(name: string, options: { strict: boolean; json: boolean }): Promise<number> {
-  const place = stackPlace(name, [poolProject, templateProject, opsRunnerProject], poolProject);
+  const usual = platformVm.name;
+  const others = projects.filter((one) => one.preflight && one.name !== usual);
+  const place = stackPlace(name, [usual, ...others.map((one) => one.name)], usual);
   const pulumi = await Pulumi.open();
   const { required, optional } = (await ownChecks(pulumi, place)) ?? { required: [], optional: [] };
   const checks = [...required, ...(options.strict ? optional : optional.map(onlyWarns))];
@@ -34,46 +60,17 @@ export async function preflight(name: string, options: { strict: boolean; json: 
 
 /** What a project has to look at beside its configuration; undefined for one that has nothing. */
 export async function ownChecks(pulumi: Pulumi, place: StackPlace): Promise<Looked | undefined> {
-  if (place.project === poolProject) return pool(pulumi, place);
-  if (place.project === opsRunnerProject) return operationsRunner(pulumi, place);
-  return place.project === templateProject ? templates(pulumi, place) : undefined;
+  const preflight = projectNamed(place.project)?.preflight;
+  if (!preflight) return undefined;
+  const common: Partial<Record<string, () => Promise<Check[]>>> = workstationLooks;
+  const own: Looks<string> = await stackLooks[place.project as Preflighted["name"]](pulumi, place);
+  const look = async (name: string) => (await common[name]?.()) ?? own[name] ?? [];
+  const checksOf = async (names: readonly string[]) => (await Promise.all(names.map(look))).flat();
+  const [required, optional] = await Promise.all([checksOf(preflight.required), checksOf(preflight.optional)]);
+  return { required, optional };
 }
 
 /** What is not satisfied is shown and does not fail. */
 export function onlyWarns(check: Check): Check {
   return check.status === "failed" || check.status === "skipped" ? { ...check, status: "warning" } : check;
-}
-
-async function pool(pulumi: Pulumi, place: StackPlace): Promise<Looked> {
-  const stack = await readPoolStack(pulumi, place);
-  const [placement, netbox, evidence, access] = await Promise.all([
-    placementChecks(stack),
-    netboxChecks(stack),
-    evidenceCheck(),
-    accessOf(stack),
-  ]);
-  // Without keys of its own a pool puts the operator's onto its VMs, and cannot be planned to the end without one.
-  const needsKey = stack.pool !== undefined && stack.pool.config.ssh_keys.length === 0;
-  const own = stack.pool && (stack.pool.config.env ?? stack.pool.siteEnv);
-  return {
-    required: [...stack.checks, ...stack.lost, ...(needsKey ? [publicKeyCheck()] : []), ...placement, ...netbox],
-    optional: [sshKeyCheck(), ...access, evidence, environmentCheck(process.env.HYOPS_ENV ?? "", own)],
-  };
-}
-
-async function accessOf({ place, resources, pool }: PoolStack): Promise<Check[]> {
-  const what = "the ways to the VMs, and the VMs that stand, answer over SSH";
-  if (!pool) return [{ what, status: "skipped", found: "not looked at: the configuration cannot be used" }];
-  if (!pool.plan.readiness.enabled) return [];
-  return accessChecks(`${place.project}/${place.stack}`, pool.plan, deployedMachines(resources), hostKeysIn(resources));
-}
-
-async function operationsRunner(pulumi: Pulumi, place: StackPlace): Promise<Looked> {
-  const [{ required, route }, evidence] = await Promise.all([readOpsRunnerStack(pulumi, place), evidenceCheck()]);
-  return { required: [sshKeyCheck(), ...required], optional: [...(route ? [route] : []), evidence] };
-}
-
-async function templates(pulumi: Pulumi, place: StackPlace): Promise<Looked> {
-  const [required, evidence] = await Promise.all([readTemplateStack(pulumi, place), evidenceCheck()]);
-  return { required, optional: [sshKeyCheck(), evidence] };
 }

@@ -5,6 +5,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { Failure } from "../lib/failure.ts";
+import { projectFolder, topProject } from "../lib/project.ts";
 import { run } from "../lib/run.ts";
 import { ensureToolchain } from "../toolchain/index.ts";
 
@@ -26,16 +27,6 @@ export interface StackSummary {
   lastUpdate?: string;
   /** Resources in its state. */
   resourceCount?: number;
-}
-
-/** Where the `Pulumi.yaml` of a project is, from the top folder. */
-export function folderOf(project: string): string {
-  return project === "foundation" ? "." : project;
-}
-
-/** The folder in words, for messages. */
-export function folderText({ project }: Pick<StackPlace, "project">): string {
-  return project === "foundation" ? "the top folder" : `${project}/`;
 }
 
 /**
@@ -104,7 +95,7 @@ export class Pulumi {
     // Pulumi puts this before everything else, and says it as it is: one in files need not be asked about.
     const { PULUMI_BACKEND_URL: said = "" } = process.env;
     if (said.startsWith("file://")) return said;
-    return (JSON.parse(await this.answer("foundation", ["whoami", "--json"])) as { url: string }).url;
+    return (JSON.parse(await this.answer(topProject, ["whoami", "--json"])) as { url: string }).url;
   }
 
   /** Makes a stack, without selecting it. @throws Failure with Pulumi's own words. */
@@ -119,7 +110,7 @@ export class Pulumi {
 
   private answer(project: string, args: readonly string[], stdin?: string): Promise<string> {
     return run("pulumi", [...args, "--non-interactive", "--color", "never"], {
-      cwd: join(checkout, folderOf(project)),
+      cwd: join(checkout, projectFolder(project)),
       env: this.env,
       timeoutMs: boundMs,
       next: "the command's own words say what is missing: a stack, PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE_FILE",
@@ -141,7 +132,7 @@ export class Pulumi {
         "pulumi",
         [...args, "--stack", stack, ...(process.stdin.isTTY ? [] : ["--non-interactive"])],
         {
-          cwd: join(checkout, folderOf(project)),
+          cwd: join(checkout, projectFolder(project)),
           env: this.environment(),
           // A passphrase may be asked for there.
           stdio: [process.stdin.isTTY ? "inherit" : "ignore", out, 2],

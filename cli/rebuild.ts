@@ -6,12 +6,13 @@ import { vmPart } from "../components/pool/state-names.ts";
 import { Failure } from "../lib/failure.ts";
 import { failures } from "../lib/preflight/check.ts";
 import { fingerprint, forgetKeys, knownHostsFile, recordedKeys } from "../lib/ssh/known-hosts.ts";
+import { platformVm } from "../platform-vm/project.ts";
 import { catalogue } from "../provider/catalogue.ts";
 import { Recorder } from "../provider/evidence/recorder.ts";
 import { deployedMachines, hostKeysIn, type Machine, machinesIn, publishedIn } from "./machines.ts";
 import { netboxChecks } from "./pool-netbox.ts";
 import { placementChecks } from "./pool-placement.ts";
-import { type Pool, type PoolStack, poolProject, readPoolStack } from "./pool-stack.ts";
+import { type Pool, type PoolStack, readPoolStack } from "./pool-stack.ts";
 import { ask } from "./prompt.ts";
 import { Pulumi, type StackPlace, stackPlace } from "./pulumi.ts";
 import {
@@ -46,7 +47,7 @@ export async function rebuild(name: string, { confirm, yes, json }: RebuildOptio
       `nothing was changed: holdfast rebuild ${name} --confirm ${name}`,
     );
   }
-  const place = stackPlace(name, [poolProject], poolProject);
+  const place = stackPlace(name, [platformVm.name], platformVm.name);
   const pulumi = await Pulumi.open();
   const stack = await readPoolStack(pulumi, place);
   const pool = await readyPool(stack);

@@ -8,10 +8,9 @@ import { type Recorded, recordedIn } from "../lib/preflight/recorded.ts";
 import { ProgramError } from "../lib/program-error.ts";
 import { runnersConfig } from "../runners/config.ts";
 import { planRunnerStack, type RunnerPlan, type RunnersConfig } from "../runners/plan.ts";
+import { runners } from "../runners/project.ts";
 import { Pulumi, stackPlace } from "./pulumi.ts";
 import { readSite, readStack } from "./stack.ts";
-
-const project = "runners";
 
 /** A runner stack. */
 export interface RunnerStack {
@@ -26,12 +25,12 @@ export interface RunnerStack {
  * @throws Failure when it cannot be read or its configuration cannot be used.
  */
 export async function readRunnerStack(name: string): Promise<RunnerStack> {
-  const place = stackPlace(name, [project], project);
+  const place = stackPlace(name, [runners.name], runners.name);
   const pulumi = await Pulumi.open();
   const { values, resources } = await readStack(pulumi, place);
   try {
-    const config = parseConfig(project, place.stack, runnersConfig, values);
-    const plan = planRunnerStack(config, await readSite(pulumi, project, config), place);
+    const config = parseConfig(place.project, place.stack, runnersConfig, values);
+    const plan = planRunnerStack(config, await readSite(pulumi, place.project, config), place);
     return { config, plan, recorded: recordedIn(resources) };
   } catch (error) {
     throw error instanceof ProgramError ? new Failure(error.message) : error;

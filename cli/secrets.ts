@@ -3,33 +3,22 @@
  * A value travels by standard input alone, and is shown nowhere.
  */
 import { text } from "node:stream/consumers";
-import { foundationConfig } from "../foundation/config.ts";
 import { fieldInfo } from "../lib/config/fields.ts";
 import { type ConfigShape, holdsPlaceholder } from "../lib/config/strict.ts";
 import { Failure } from "../lib/failure.ts";
-import { opsRunnerConfig } from "../ops-runner/config.ts";
-import { platformVmConfig } from "../platform-vm/config.ts";
-import { runnersConfig } from "../runners/config.ts";
-import { templateImageConfig } from "../template-image/config.ts";
+import { platformVm } from "../platform-vm/project.ts";
+import { projectNamed, projectNames } from "./projects.ts";
 import { ask } from "./prompt.ts";
 import { Pulumi, type StackPlace, stackPlace } from "./pulumi.ts";
+import { shapes } from "./shapes.ts";
 import { ownValues } from "./stack.ts";
-
-/** Configuration of every project that has a schema. */
-export const shapes: Readonly<Record<string, ConfigShape>> = {
-  foundation: foundationConfig,
-  "ops-runner": opsRunnerConfig,
-  "platform-vm": platformVmConfig,
-  runners: runnersConfig,
-  "template-image": templateImageConfig,
-};
 
 /** What a stack's configuration has of a key. */
 export type Presence = "secret" | "clear";
 
 /** Asks, stores, and says what was there. Exit code 0: all secrets are there as secrets; 1: one is there in the clear. */
 export async function ensureSecrets(name: string, options: { stdin: boolean; json: boolean }): Promise<number> {
-  const place = stackPlace(name, Object.keys(shapes), "platform-vm");
+  const place = stackPlace(name, projectNames, platformVm.name);
   const shape = shapes[place.project] ?? {};
   const pulumi = await Pulumi.open();
   const configured = await pulumi.ask(place, ["config", "--json"]);
@@ -69,7 +58,7 @@ export function presenceIn(json: string, project: string): Record<string, Presen
 
 /**
  * Keys of secrets that a stack needs and lacks.
- * @param values of the stack's configuration, those of secrets empty.
+ * @param values of the stack's configuration by key, those of secrets empty.
  */
 export function missingSecrets(
   project: string,
@@ -77,19 +66,11 @@ export function missingSecrets(
   present: Record<string, Presence>,
   values: Record<string, string> = {},
 ): string[] {
-  const overSsh = Object.keys(present).some((key) => key.startsWith("forge.ssh."));
-  return secretKeys(shape).filter((key) => {
-    if (present[key] !== undefined) return false;
-    // Without a token a runner is registered over SSH: only who said how needs none.
-    if (project === "runners" && key === "forge.token") return !overSsh;
-    if (project === "platform-vm" && key === "proxmox.token") return values.placement !== "libvirt";
-    if (project === "platform-vm" && key === "netbox.token") {
-      // A structure that cannot be used is the program's to say.
-      const { data } = platformVmConfig.addressing.safeParse(values.addressing || undefined);
-      return data?.mode === "ipam";
-    }
-    return shape[key]?.safeParse(undefined).success === false;
-  });
+  const needs = projectNamed(project)?.secrets ?? {};
+  const keys = Object.keys(present);
+  // A value that cannot be used is the program's to say.
+  const value = (key: string) => shape[key]?.safeParse(values[key] || undefined).data;
+  return secretKeys(shape).filter((key) => present[key] === undefined && needs[key]?.({ keys, value }) === true);
 }
 
 function secretKeys(shape: ConfigShape): string[] {

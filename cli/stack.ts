@@ -9,8 +9,9 @@ import { type Netbox, netboxContract } from "../lib/contracts/netbox.ts";
 import { type Site, siteContract } from "../lib/contracts/site.ts";
 import { Failure } from "../lib/failure.ts";
 import type { RecordedResource } from "../lib/preflight/recorded.ts";
+import { projectFolderText } from "../lib/project.ts";
 import type { PlatformVmConfig } from "../platform-vm/plan.ts";
-import { checkout, folderText, type Pulumi, type StackPlace } from "./pulumi.ts";
+import { checkout, type Pulumi, type StackPlace } from "./pulumi.ts";
 
 /** A resource of a state. */
 export interface StateResource extends RecordedResource {
@@ -62,9 +63,9 @@ export async function readContract<S extends z.ZodType>(
   const output = await pulumi.ask(place, ["stack", "output", contract.output, "--json"]).catch((error: Error) => {
     const what = error instanceof Failure ? error.what : error.message;
     const text = `${place.project}/${stack} exports no ${contract.output} (${contract.version}), or cannot be read: ${what}`;
-    throw new Failure(text, `pulumi up --stack ${stack}, in ${folderText(place)}`, { cause: error });
+    throw new Failure(text, `pulumi up --stack ${stack}, in ${projectFolderText(place.project)}`, { cause: error });
   });
-  return checkContract(contract, JSON.parse(output), `stack ${stack} of ${folderText(place)} exports`);
+  return checkContract(contract, JSON.parse(output), `stack ${stack} of ${projectFolderText(place.project)} exports`);
 }
 
 /** The site contract of a stack of `project`, from where its configuration says that it is; undefined where it says nothing. */

@@ -2,8 +2,10 @@
  * A stack of template-image as its program would understand it, and what it needs of its cluster. Whatever is wrong comes as
  * a check.
  */
+
 import { parseConfig } from "../lib/config/strict.ts";
 import type { Check } from "../lib/preflight/check.ts";
+import type { Looks } from "../lib/project.ts";
 import { templateChecks } from "../provider/proxmox/preflight.ts";
 import { templateImageConfig } from "../template-image/config.ts";
 import { planTemplates } from "../template-image/plan.ts";
@@ -13,14 +15,8 @@ import { proxmoxOf } from "./pool-cluster.ts";
 import type { Pulumi, StackPlace } from "./pulumi.ts";
 import { readSite, readStack } from "./stack.ts";
 
-/** Name of the project. */
-export const templateProject = "template-image";
-
-/**
- * Looks at stack and cluster.
- * @throws Failure when Pulumi does not give the stack.
- */
-export async function readTemplateStack(pulumi: Pulumi, place: StackPlace): Promise<Check[]> {
+/** Looks at plan and cluster. @throws Failure when Pulumi does not give the stack. */
+export async function templateLooks(pulumi: Pulumi, place: StackPlace): Promise<Looks<"plan" | "cluster">> {
   const { values, resources } = await readStack(pulumi, place);
   const stack: ConfiguredStack = { ...place, shape: templateImageConfig };
   const planned = await attempt(
@@ -34,9 +30,10 @@ export async function readTemplateStack(pulumi: Pulumi, place: StackPlace): Prom
   );
   if (!planned.value) {
     const found = "not looked at: what the templates need is not known";
-    return [...planned.checks, { what: "the cluster has what the templates need", status: "skipped", found }];
+    const cluster: Check = { what: "the cluster has what the templates need", status: "skipped", found };
+    return { plan: planned.checks, cluster: [cluster] };
   }
   const { config, plan } = planned.value;
   const wanted = planPreflight(config, plan, `${place.project}/${place.stack}`, resources);
-  return [...planned.checks, ...(await templateChecks(proxmoxOf(config, plan.endpoint), wanted))];
+  return { plan: planned.checks, cluster: await templateChecks(proxmoxOf(config, plan.endpoint), wanted) };
 }

@@ -13,8 +13,9 @@ import {
   pinKey,
 } from "../lib/ssh/known-hosts.ts";
 import { shownKey } from "../lib/ssh/shown-key.ts";
+import { runners } from "../runners/project.ts";
+import { projectNames } from "./projects.ts";
 import { Pulumi, type StackPlace, stackPlace } from "./pulumi.ts";
-import { shapes } from "./secrets.ts";
 import { resourcesIn, type StateResource } from "./stack.ts";
 import { pinnedBy, replaceKey, type Trusted, trustedBy } from "./trusted-keys.ts";
 
@@ -33,7 +34,7 @@ export async function trust(
   name: string,
   { confirm, json }: { confirm?: string | undefined; json: boolean },
 ): Promise<number> {
-  const place = stackPlace(name, Object.keys(shapes), "runners");
+  const place = stackPlace(name, projectNames, runners.name);
   const stack = `${place.project}/${place.stack}`;
   const pulumi = await Pulumi.open();
   const state = await pulumi.ask(place, ["stack", "export"]);

@@ -8,6 +8,7 @@ import type { ReportProblem } from "../lib/config/strict.ts";
 import type { Site } from "../lib/contracts/site.ts";
 import type { SshTarget } from "../lib/ssh/dial.ts";
 import type { PlannedVm, PlatformVmConfig, VmInputs } from "./plan.ts";
+import { templateStack } from "./template-reference.ts";
 
 /** A VM on Proxmox VE, decided. */
 export interface ProxmoxPlannedVm extends PlannedVm {
@@ -98,16 +99,6 @@ function onProxmox(vm: PlannedVm, inputs: VmInputs, config: PlatformVmConfig): P
     datastoreId: own.datastore_id ?? config.datastore_id ?? usualStorage,
     ...(own.startup_order === undefined ? {} : { startupOrder: own.startup_order }),
   };
-}
-
-/**
- * The stack with the templates' contract. `core/onprem/template-image#x` is the stack x, else that of the environment, which
- * may be empty.
- */
-export function templateStack(reference: string, env: string): string {
-  const [module = "", instance] = reference.split("#");
-  if (module === "core/onprem/template-image") return instance ?? env;
-  return module.replace(/^template-image\//, "");
 }
 
 function templateStackOf(config: PlatformVmConfig, env: string, report: ReportProblem): string | undefined {

@@ -5,28 +5,16 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { blueprintSchema } from "../cli/blueprint/spec.ts";
-import { foundationConfig } from "../foundation/config.ts";
+import { shapes } from "../cli/shapes.ts";
 import { keyTable, stackFileSchema } from "../lib/config/describe.ts";
-import type { ConfigShape } from "../lib/config/strict.ts";
 import { Failure, runMain } from "../lib/failure.ts";
-import { opsRunnerConfig } from "../ops-runner/config.ts";
-import { platformVmConfig } from "../platform-vm/config.ts";
-import { runnersConfig } from "../runners/config.ts";
-import { templateImageConfig } from "../template-image/config.ts";
 
-const projects: Record<string, ConfigShape> = {
-  foundation: foundationConfig,
-  "ops-runner": opsRunnerConfig,
-  "platform-vm": platformVmConfig,
-  runners: runnersConfig,
-  "template-image": templateImageConfig,
-};
 const top = join(import.meta.dirname, "..");
 const marks = ["<!-- keys: written by npm run schemas -->", "<!-- /keys -->"] as const;
 
 await runMain(async () => {
   const wanted = new Map<string, string>();
-  for (const [project, shape] of Object.entries(projects)) {
+  for (const [project, shape] of Object.entries(shapes)) {
     const schema = `${JSON.stringify(stackFileSchema(project, shape), null, 2)}\n`;
     wanted.set(join(top, "stacks", "schemas", `${project}.json`), schema);
     const readme = join(top, project, "README.md");

@@ -6,7 +6,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { checkout, folderOf, type Pulumi, type StackPlace } from "../pulumi.ts";
+import { projectFolder } from "../../lib/project.ts";
+import { checkout, type Pulumi, type StackPlace } from "../pulumi.ts";
 import { environmentVariable } from "./environment.ts";
 import { killSession } from "./session.ts";
 
@@ -84,7 +85,7 @@ export async function runPulumi(pulumi: Pulumi, operation: Operation, interrupt:
   const { place, args, env, forceRun, log, began } = operation;
   const out = openSync(log, "a", 0o600);
   const child = spawn("pulumi", [...args, "--non-interactive", "--color", "never", ...pulumi.stackArgs(place, args)], {
-    cwd: join(checkout, folderOf(place.project)),
+    cwd: join(checkout, projectFolder(place.project)),
     env: {
       ...pulumi.environment(),
       ...{ [environmentVariable]: env, [forceVariable]: forceRun },

@@ -6,8 +6,10 @@
 import { fieldInfo } from "../../lib/config/fields.ts";
 import { ConfigError, type ConfigShape, parseConfig } from "../../lib/config/strict.ts";
 import { Failure } from "../../lib/failure.ts";
-import { folderText, type StackPlace } from "../pulumi.ts";
-import { missingSecrets, shapes } from "../secrets.ts";
+import { projectFolderText } from "../../lib/project.ts";
+import type { StackPlace } from "../pulumi.ts";
+import { missingSecrets } from "../secrets.ts";
+import { shapes } from "../shapes.ts";
 import { type BlueprintFile, type BlueprintSource, readBlueprint } from "./file.ts";
 import { type BlueprintPlan, type BlueprintProblem, type PlannedStep, planBlueprint } from "./plan.ts";
 import { asTexts, isProject, readStackFile } from "./stack-file.ts";
@@ -101,7 +103,7 @@ export function lackingSecrets({ project, stack, config, secrets }: PlannedStep)
 /** The command that gives a stack a secret; one of a project without a schema is given to Pulumi itself. */
 export function secretCommand({ project, stack }: StackPlace, key: string): string {
   if (shapes[project]) return `npx holdfast secrets ensure ${project}/${stack}`;
-  return `pulumi config set --secret ${key} --stack ${stack}, in ${folderText({ project })}`;
+  return `pulumi config set --secret ${key} --stack ${stack}, in ${projectFolderText(project)}`;
 }
 
 /** What is wrong with a step's configuration as it will be: the blueprint's values over the stack's own. */

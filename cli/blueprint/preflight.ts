@@ -7,13 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Check } from "../../lib/preflight/check.ts";
 import { step as progress } from "../../lib/progress.ts";
+import { projectFolderText } from "../../lib/project.ts";
 import { secretsOfEnvironment } from "../../lib/secret-environment.ts";
 import { redact } from "../../provider/evidence/redact.ts";
 import { mend } from "../config-checks.ts";
 import { onlyWarns, ownChecks } from "../preflight.ts";
 import { evidenceCheck } from "../preflight-workstation.ts";
-import { folderText, type Pulumi } from "../pulumi.ts";
-import { shapes } from "../secrets.ts";
+import type { Pulumi } from "../pulumi.ts";
+import { shapes } from "../shapes.ts";
 import { changesIn, failureIn, type Interrupt, runPulumi } from "./engine.ts";
 import { type LoadedBlueprint, lackingSecrets, mergedProblems, secretCommand } from "./load.ts";
 import { holderOf, isAtWork } from "./lock.ts";
@@ -101,7 +102,7 @@ async function stepChecks(
 function secretChecks(step: PlannedStep, isThere: boolean): Check[] {
   const lacking = lackingSecrets(step);
   if (lacking.length === 0) return [{ what: "the stack has its secrets", status: "ok" }];
-  const before = isThere ? "" : `pulumi stack init ${step.stack}, in ${folderText(step)}; then `;
+  const before = isThere ? "" : `pulumi stack init ${step.stack}, in ${projectFolderText(step.project)}; then `;
   return lacking.map((key) => {
     const fix = `${before}${secretCommand(step, key)}`;
     return { what: `secret ${key} is there`, status: "failed", found: "is not there", fix };
@@ -135,7 +136,7 @@ async function previewCheck(
   const clean = redact(text, [...(await hidden), ...secretsOfEnvironment()]);
   if (code === 0) return { what, status: "ok", found: changesIn(clean) ?? "nothing to change" };
   if (interrupt.came) return { what, status: "skipped", found: "interrupted" };
-  const fix = `pulumi preview --stack ${step.stack}, in ${folderText(step)}`;
+  const fix = `pulumi preview --stack ${step.stack}, in ${projectFolderText(step.project)}`;
   return { what, status: "failed", found: late ?? failureIn(clean), fix };
 }
 

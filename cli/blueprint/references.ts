@@ -2,13 +2,7 @@
  * How people name a stack: `<project>#<stack>`, `<project>/<stack>`, or the runbook's `platform/onprem/platform-vm#instance`.
  * Pure.
  */
-
-/** Module names of the runbook, by the project that does what they did. */
-const modules: Readonly<Record<string, string>> = {
-  "core/onprem/template-image": "template-image",
-  "platform/onprem/platform-vm": "platform-vm",
-  "platform/linux/ops-runner": "ops-runner",
-};
+import { projectOfModule } from "../projects.ts";
 
 /** The stack of an environment that an instance names: `onprem_ops_runner` in `dev` is `dev-onprem-ops-runner`. */
 export function stackOf(instance: string, env: string): string {
@@ -29,7 +23,7 @@ export function parseReference(text: string, env: string): { project: string; st
   if (instance === undefined && at < 0) return undefined;
   const project = instance === undefined ? module.slice(0, at) : module;
   const name = instance ?? module.slice(at + 1);
-  const known = modules[project] ?? project;
+  const known = projectOfModule(project)?.name ?? project;
   if (!/^[a-z][a-z0-9-]*$/.test(known) || !/^\w[\w.-]*$/.test(name)) return undefined;
   return { project: known, stack: stackOf(name, env) };
 }

@@ -7,7 +7,8 @@ import { dirname, join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { Document, parse, parseDocument } from "yaml";
 import { Failure } from "../../lib/failure.ts";
-import { checkout, folderOf, folderText, type StackPlace } from "../pulumi.ts";
+import { projectFolder, projectFolderText } from "../../lib/project.ts";
+import { checkout, type StackPlace } from "../pulumi.ts";
 import type { Presence } from "../secrets.ts";
 
 /** What a stack file has of its project's own keys. */
@@ -21,7 +22,7 @@ export interface StackFile {
 
 /** Whether there is a project of this name in the checkout. */
 export function isProject(project: string): boolean {
-  const file = join(checkout, folderOf(project), "Pulumi.yaml");
+  const file = join(checkout, projectFolder(project), "Pulumi.yaml");
   return existsSync(file) && (parse(readFileSync(file, "utf8")) as { name?: unknown }).name === project;
 }
 
@@ -95,7 +96,7 @@ function isSecure(value: unknown): boolean {
 }
 
 function stackFilePath({ project, stack }: StackPlace): string {
-  const folder = join(checkout, folderOf(project));
+  const folder = join(checkout, projectFolder(project));
   const { stackConfigDir = "." } = parse(readFileSync(join(folder, "Pulumi.yaml"), "utf8")) as {
     stackConfigDir?: string;
   };
@@ -113,5 +114,5 @@ function documentOf(path: string) {
 
 /** The file in words, for messages. */
 export function stackFileText(place: StackPlace): string {
-  return `configuration of stack ${place.stack} in ${folderText(place)}`;
+  return `configuration of stack ${place.stack} in ${projectFolderText(place.project)}`;
 }

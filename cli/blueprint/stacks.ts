@@ -3,7 +3,8 @@
  */
 
 import { Failure } from "../../lib/failure.ts";
-import { folderText, type Pulumi, type StackPlace, type StackSummary } from "../pulumi.ts";
+import { projectFolderText } from "../../lib/project.ts";
+import type { Pulumi, StackPlace, StackSummary } from "../pulumi.ts";
 import { lackingSecrets, mergedProblems, secretCommand } from "./load.ts";
 import type { PlannedStep } from "./plan.ts";
 import { readStackFile } from "./stack-file.ts";
@@ -43,7 +44,7 @@ export async function prepareStacks(pulumi: Pulumi, steps: readonly PlannedStep[
     );
     const wrong = mergedProblems(step).map(
       ({ key, reason }) =>
-        `${project}/${stack}: ${key}: ${reason}\n      next: pulumi config set ${key} <value> --stack ${stack}, in ${folderText({ project })}, or steps.${step.id}.config in the blueprint`,
+        `${project}/${stack}: ${key}: ${reason}\n      next: pulumi config set ${key} <value> --stack ${stack}, in ${projectFolderText(project)}, or steps.${step.id}.config in the blueprint`,
     );
     return [...secrets, ...wrong];
   });

@@ -3,9 +3,10 @@
  * a runner.
  */
 import { isAbsolute, join, relative, resolve } from "node:path";
-import { templateStack } from "../../platform-vm/plan-proxmox.ts";
+import { type ConsumedContract, projectFolder } from "../../lib/project.ts";
 import { readStackFile } from "../blueprint/stack-file.ts";
-import { checkout, folderOf, type StackPlace } from "../pulumi.ts";
+import { producerOf, projectNamed, projects } from "../projects.ts";
+import { checkout, type StackPlace } from "../pulumi.ts";
 
 /** What is sent beside the stacks of the steps. */
 export interface Needs {
@@ -17,10 +18,10 @@ export interface Needs {
   problems: string[];
 }
 
-/** Configuration keys that name a stack, with the project that it is of. */
-const stackKeys: Readonly<Record<string, string>> = { "site.stack": "foundation", "vms.stack": "platform-vm" };
-/** Configuration keys that name a file. */
-const fileKeys = ["site.file", "vms.file", "netbox.file"];
+/** What the projects of this repository read, for a program that is none of them and says with the same keys where it is. */
+const anyContracts: readonly ConsumedContract[] = projects
+  .flatMap(({ consumes }) => consumes)
+  .filter((one) => !("stackOf" in one));
 
 /** A step, as far as it needs something. */
 interface NeedingStep extends StackPlace {
@@ -36,14 +37,15 @@ export function needsOfPlan({ steps, env }: { steps: readonly NeedingStep[]; env
   const problems: string[] = [];
   for (const step of steps) {
     const values: Record<string, unknown> = { ...readStackFile(step).values, ...step.config };
-    for (const place of stacksIn(step, values, env)) {
+    const consumed = projectNamed(step.project)?.consumes ?? anyContracts;
+    for (const place of stacksIn(consumed, values, env)) {
       const name = `${place.project}/${place.stack}`;
       if (!own.has(name)) reads.set(name, place);
     }
-    for (const key of fileKeys) {
+    for (const key of new Set(consumed.flatMap(({ fileKey = [] }) => fileKey))) {
       const value = values[key];
       if (typeof value !== "string" || value === "") continue;
-      const path = relative(checkout, resolve(checkout, folderOf(step.project), value));
+      const path = relative(checkout, resolve(checkout, projectFolder(step.project), value));
       if (!isAbsolute(value) && !path.startsWith("..")) files.add(path);
       else
         problems.push(
@@ -54,12 +56,10 @@ export function needsOfPlan({ steps, env }: { steps: readonly NeedingStep[]; env
   return { reads: [...reads.values()], files: [...files], problems };
 }
 
-function stacksIn({ project }: StackPlace, values: Record<string, unknown>, env: string): StackPlace[] {
-  const named = Object.entries(stackKeys).flatMap(([key, producer]): StackPlace[] => {
-    const value = values[key];
-    return typeof value === "string" && value !== "" ? [{ project: producer, stack: value }] : [];
+function stacksIn(consumed: readonly ConsumedContract[], values: Record<string, unknown>, env: string): StackPlace[] {
+  return consumed.flatMap(({ contract, stackKey = "", stackOf }): StackPlace[] => {
+    const project = producerOf(contract)?.name;
+    const stack = stackOf ? stackOf(values, env) : values[stackKey];
+    return project === undefined || typeof stack !== "string" || stack === "" ? [] : [{ project, stack }];
   });
-  const reference = values.template_state_ref;
-  const isClone = project === "platform-vm" && typeof reference === "string" && values.template_vm_id === undefined;
-  return isClone ? [...named, { project: "template-image", stack: templateStack(reference, env) }] : named;
 }

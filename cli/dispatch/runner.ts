@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { type Runner as RunnerContract, runnerContract } from "../../lib/contracts/runner.ts";
 import { Failure } from "../../lib/failure.ts";
 import type { SshTarget } from "../../lib/ssh/dial.ts";
+import { opsRunner } from "../../ops-runner/project.ts";
 import { type RunnerWays, withRunner } from "../../provider/runner/operations-access.ts";
 import { sourceEntries } from "../../release/checkout.ts";
 import { parseReference } from "../blueprint/references.ts";
@@ -20,7 +21,7 @@ const stageSeconds = 10;
 export function runnerStack(text: string, env: string): string {
   if (/^\w[\w.-]*$/.test(text)) return text;
   const place = parseReference(text, env);
-  if (place?.project === "ops-runner") return place.stack;
+  if (place?.project === opsRunner.name) return place.stack;
   throw new Failure(
     `${JSON.stringify(text)} names no operations runner`,
     "--runner <stack of ops-runner>, or ops-runner#<stack>",

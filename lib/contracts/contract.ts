@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import type { z } from "zod";
 import { ProgramError } from "../program-error.ts";
+import { projectFolderText } from "../project.ts";
 
 /** A contract: its name with version, the stack output that carries it, and its shape. */
 export interface Contract<S extends z.ZodType> {
@@ -52,8 +53,7 @@ export async function consume<S extends z.ZodType>(
  */
 async function readStack<S extends z.ZodType>(contract: Contract<S>, stack: string): Promise<z.output<S>> {
   const name = `organization/${contract.producer}/${stack}`;
-  const folder = contract.producer === "foundation" ? "the top folder" : `${contract.producer}/`;
-  const make = `make it with: pulumi up --stack ${stack} in ${folder}`;
+  const make = `make it with: pulumi up --stack ${stack} in ${projectFolderText(contract.producer)}`;
   const { outputs } = await pulumi.runtime
     .invoke("pulumi:pulumi:readStackOutputs", { name })
     .catch((error: Error): { outputs: Record<string, unknown> } => {

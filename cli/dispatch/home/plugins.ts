@@ -3,16 +3,8 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { projectNamed } from "../../projects.ts";
 import { checkout } from "../../pulumi.ts";
-
-/** Packages that the program of a project uses, beside Pulumi's own. */
-const packagesOf: Readonly<Record<string, readonly string[]>> = {
-  foundation: [],
-  "template-image": ["holdfast", "proxmoxve"],
-  "platform-vm": ["holdfast", "libvirt", "proxmoxve"],
-  runners: ["holdfast", "libvirt"],
-  "ops-runner": ["holdfast"],
-};
 
 /** What an npm package says of its plugin. */
 interface PluginPackage {
@@ -21,7 +13,7 @@ interface PluginPackage {
 
 /** The packages of a project. One that is not of this suite has none of its own: only those that its state had. */
 export function projectPackages(project: string): readonly string[] {
-  return packagesOf[project] ?? [];
+  return projectNamed(project)?.packages ?? [];
 }
 
 /** Inputs by which Pulumi finds the plugins of a project, as the SDKs of this checkout write them into a state. */

@@ -3,7 +3,7 @@
  * answers from a table. That nothing is changed on the VM: every command that it gets is one that only looks.
  */
 import { expect, test } from "vitest";
-import { readOpsRunnerStack } from "../../../cli/ops-runner-stack.ts";
+import { opsRunnerLooks } from "../../../cli/ops-runner-stack.ts";
 import type { Pulumi } from "../../../cli/pulumi.ts";
 import { Failure } from "../../../lib/failure.ts";
 import { runnerLook } from "../../../provider/runner/operations-checks.ts";
@@ -98,10 +98,15 @@ function pulumiWith(values: Record<string, string>, vms: unknown): Pulumi {
 
 async function stackLook(values: Record<string, string>, vms: unknown) {
   const seen: string[] = [];
-  const { required, route } = await readOpsRunnerStack(pulumiWith(values, vms), place, async ({ target }) => {
+  const {
+    plan,
+    vm,
+    "ssh-route": [route],
+  } = await opsRunnerLooks(pulumiWith(values, vms), place, async ({ target }) => {
     seen.push(target.host);
     return { route: { what: "way", status: "ok" }, there: [{ what: "there", status: "ok" }] };
   });
+  const required = [...plan, ...vm];
   const failed = required.filter(({ status }) => status === "failed");
   return {
     seen,
