@@ -3,7 +3,6 @@
  * nodes, storages and bridges are there. Asked with GET alone.
  */
 
-import type { WantedSnippets } from "../components/preflight/proxmox-args.ts";
 import type { Check } from "../lib/preflight/check.ts";
 import type { ProxmoxPlan } from "../platform-vm/plan.ts";
 import { planPreflight } from "../platform-vm/preflight-proxmox.ts";
@@ -11,6 +10,7 @@ import { ProxmoxApi } from "../provider/proxmox/api.ts";
 import { apiCheck, type NodeNeeds, nodeChecks } from "../provider/proxmox/node-checks.ts";
 import { poolChecks } from "../provider/proxmox/pool-preflight.ts";
 import { snippetStorage } from "../provider/proxmox/snippet-storage.ts";
+import type { WantedSnippets } from "../resources/proxmox/pool-preflight.ts";
 import type { Pool, PoolStack } from "./pool-stack.ts";
 import { routeCheck } from "./preflight-access.ts";
 

@@ -3,13 +3,13 @@
  * exports `runner@1`.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { HoldfastProvider } from "../components/plugin/resources.ts";
-import { OperationsToolchain } from "../components/plugin/runner.ts";
 import { loadConfig } from "../lib/config/strict.ts";
 import { consume, produce } from "../lib/contracts/contract.ts";
 import { runnerContract } from "../lib/contracts/runner.ts";
 import { siteContract } from "../lib/contracts/site.ts";
 import { vmsContract } from "../lib/contracts/vms.ts";
+import { operationsToolchainKind } from "../resources/runner/operations-toolchain.ts";
+import { HoldfastProvider, Resource } from "../resources/sdk.ts";
 import { opsRunnerConfig } from "./config.ts";
 import { planRunner } from "./plan.ts";
 import { readyRelease } from "./release.ts";
@@ -22,7 +22,8 @@ const place = { project: pulumi.getProject(), stack: pulumi.getStack() };
 const plan = planRunner(config, site, vms, place, process.env.HYOPS_ENV);
 const release = plan.release && (await readyRelease(plan.release));
 
-const toolchain = new OperationsToolchain(
+const toolchain = new Resource(
+  operationsToolchainKind,
   "toolchain",
   { ...plan.toolchain, release },
   {

@@ -3,7 +3,6 @@
  * contract. Pure. Messages keep the words that operators search for.
  */
 
-import type { OperationsToolchainArgs } from "../components/plugin/runner.ts";
 import { ownerOf, takenBySite } from "../components/vm/whereabouts.ts";
 import { planOwner } from "../lib/config/site-keys.ts";
 import { type SshRoutes, sshRoutesOver } from "../lib/config/ssh-routes.ts";
@@ -13,6 +12,7 @@ import type { Site } from "../lib/contracts/site.ts";
 import type { Vms } from "../lib/contracts/vms.ts";
 import type { ReleaseTool } from "../lib/release/tools.ts";
 import type { SshTarget } from "../lib/ssh/dial.ts";
+import type { OperationsInputs } from "../resources/runner/operations-toolchain.ts";
 import type { opsRunnerConfig } from "./config.ts";
 
 /** Values of the configuration. */
@@ -26,7 +26,7 @@ export type ReleaseSource =
 /** A runner, decided. */
 export interface RunnerPlan {
   /** Everything that the toolchain needs beside its release. */
-  toolchain: Omit<OperationsToolchainArgs, "release">;
+  toolchain: Omit<OperationsInputs, "release">;
   /** Absent where nothing is to be installed. */
   release?: ReleaseSource;
   /** What the contract says of it, whatever is installed. */

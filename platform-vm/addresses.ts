@@ -2,9 +2,9 @@
  * Reserves what the plan leaves to IPAM, and hands every card on with its address, planned or reserved.
  */
 import type * as pulumi from "@pulumi/pulumi";
-import { IpReservation } from "../components/plugin/netbox.ts";
-import type { HoldfastProvider, HoldfastProviderArgs } from "../components/plugin/resources.ts";
 import { componentName } from "../components/pool/state-names.ts";
+import { ipReservationKind } from "../resources/netbox/ip-reservation.ts";
+import { type HoldfastProvider, type HoldfastProviderArgs, Resource } from "../resources/sdk.ts";
 import type { PlannedNic, PlannedVm, PlatformVmConfig, PoolPlan } from "./plan.ts";
 
 /** A card with its address. */
@@ -32,7 +32,8 @@ export function addressedNics(
     if (!reservation || !ipam) return nic;
     const { identity, pool, address } = reservation;
     const { subnet, from, to } = pool;
-    const { address: reserved, addressId } = new IpReservation(
+    const { address: reserved, addressId } = new Resource(
+      ipReservationKind,
       `${componentName(key)}-ip-${identity.nic}`,
       {
         ...{ identity, owner, pool: { subnet, from, to } },

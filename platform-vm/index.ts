@@ -3,7 +3,6 @@
  * worked on, exports `vms@1`.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { Readiness } from "../components/plugin/resources.ts";
 import { deployed } from "../components/pool/checkpoint.ts";
 import { judgeVmSet } from "../components/pool/vm-set.ts";
 import { ConfigError, loadConfig } from "../lib/config/strict.ts";
@@ -13,6 +12,8 @@ import { siteContract } from "../lib/contracts/site.ts";
 import { type Vms, vmsContract } from "../lib/contracts/vms.ts";
 import { ProgramError } from "../lib/program-error.ts";
 import { operatorPublicKey } from "../lib/ssh/operator-key.ts";
+import { Resource } from "../resources/sdk.ts";
+import { readinessKind } from "../resources/ssh/readiness.ts";
 import { platformVmConfig } from "./config.ts";
 import { planPool } from "./plan.ts";
 import { recordVms } from "./records.ts";
@@ -51,7 +52,8 @@ const { vms, holdfast } =
 recordVms(plan, vms, holdfast);
 const { readiness } = plan;
 const gate = readiness.enabled
-  ? new Readiness(
+  ? new Resource(
+      readinessKind,
       "readiness",
       {
         stack,

@@ -1,13 +1,15 @@
 /**
  * Makes a pool's VMs on one libvirt host: preflight, the rule that opens each bridge, and the VMs.
  */
-import { BridgeForwardRule, HoldfastProvider, preflight } from "../components/plugin/resources.ts";
 import { LibvirtPoolVm } from "../components/pool/libvirt-pool-vm.ts";
 import { componentName } from "../components/pool/state-names.ts";
 import { imagePath } from "../components/vm/image.ts";
 import { libvirtProvider } from "../components/vm/libvirt-provider.ts";
 import { recorded } from "../lib/preflight/recorded.ts";
 import { knownHostKey } from "../lib/ssh/first-contact.ts";
+import { bridgeForwardKind } from "../resources/host/bridge-forward.ts";
+import { hostPreflightFunction } from "../resources/host/preflight.ts";
+import { call, HoldfastProvider, Resource } from "../resources/sdk.ts";
 import { addressedNics, netboxProviderArgs } from "./addresses.ts";
 import type { LibvirtPlan } from "./plan.ts";
 import { planPreflight } from "./preflight-libvirt.ts";
@@ -25,12 +27,13 @@ export async function makePool(
     hypervisors: hostKey && [{ ...host, hostKey }],
     ...netboxProviderArgs(plan, config),
   });
-  const { imageNeeded } = await preflight(planPreflight(plan, known), { provider: holdfast });
+  const { imageNeeded } = await call(hostPreflightFunction, planPreflight(plan, known), { provider: holdfast });
   const bridges = [...new Set(plan.vms.map(({ bridge }) => bridge))];
   const rules = bridges.map(
     (bridge) =>
       // An owner of the rule has one bridge.
-      new BridgeForwardRule(
+      new Resource(
+        bridgeForwardKind,
         `bridge-forward-${bridge}`,
         { host, bridge, owner: `${owner}.${bridge}` },
         { provider: holdfast },

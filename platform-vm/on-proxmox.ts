@@ -3,13 +3,14 @@
  */
 import * as proxmox from "@pulumi/proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
-import { PoolGuard, poolPreflight } from "../components/plugin/proxmox.ts";
-import { HoldfastProvider } from "../components/plugin/resources.ts";
 import { olderClones } from "../components/pool/disks.ts";
 import { ProxmoxVm } from "../components/pool/proxmox-vm.ts";
 import { componentName } from "../components/pool/state-names.ts";
 import { consume } from "../lib/contracts/contract.ts";
 import { templatesContract } from "../lib/contracts/templates.ts";
+import { poolGuardKind } from "../resources/proxmox/pool-guard.ts";
+import { poolPreflightFunction } from "../resources/proxmox/pool-preflight.ts";
+import { call, HoldfastProvider, Resource } from "../resources/sdk.ts";
 import { type AddressedNic, addressedNics, netboxProviderArgs } from "./addresses.ts";
 import type { ProxmoxPlan } from "./plan.ts";
 import { planPreflight } from "./preflight-proxmox.ts";
@@ -37,7 +38,8 @@ export async function makePool(
     proxmoxInsecure: insecure,
     ...netboxProviderArgs(plan, config),
   });
-  const { snippetsDirectory: directory } = await poolPreflight(
+  const { snippetsDirectory: directory } = await call(
+    poolPreflightFunction,
     planPreflight(plan, chosen, deployed, { stack, reference: config.template_state_ref }),
     {
       provider: holdfast,
@@ -72,7 +74,8 @@ export async function makePool(
     );
     return { key, name, nics, made };
   });
-  new PoolGuard(
+  new Resource(
+    poolGuardKind,
     "guard",
     { owner: plan.owner, vms: vms.map(({ key, name, made }) => ({ key, name, vmId: made.vmId })) },
     { provider: holdfast },

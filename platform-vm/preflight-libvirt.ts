@@ -1,9 +1,9 @@
 /**
  * What the preflight of a pool on a libvirt host is asked to look at. Pure.
  */
-import { imageDownload, type PreflightArgs } from "../components/preflight/args.ts";
 import { macAddress, vmNames } from "../components/vm/plan.ts";
 import type { Recorded } from "../lib/preflight/recorded.ts";
+import { imageDownload, type PreflightArgs } from "../resources/host/preflight.ts";
 import type { LibvirtPlan } from "./plan.ts";
 
 /** @param recorded what the stack's state has: those are ours, whatever else is said. */

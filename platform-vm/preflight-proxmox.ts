@@ -2,7 +2,7 @@
  * What the preflight of a pool on Proxmox VE is asked to look at. Pure.
  */
 import type { DeployedVm } from "../components/pool/checkpoint.ts";
-import type { PoolPreflightArgs, WantedSnippets } from "../components/preflight/proxmox-args.ts";
+import type { PoolPreflightArgs, WantedSnippets } from "../resources/proxmox/pool-preflight.ts";
 import type { ProxmoxPlan } from "./plan.ts";
 import type { PlannedSnippets } from "./plan-proxmox.ts";
 import type { Chosen } from "./templates.ts";

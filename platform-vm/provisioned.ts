@@ -2,9 +2,9 @@
  * What a placement makes of a pool: the same for every one, so that gate and contract need not know which it was.
  */
 import type * as pulumi from "@pulumi/pulumi";
-import type { VirtualMachineRecordArgs } from "../components/plugin/netbox.ts";
-import type { HoldfastProvider } from "../components/plugin/resources.ts";
 import type { DeployedVm } from "../components/pool/checkpoint.ts";
+import type { virtualMachineRecordKind } from "../resources/netbox/virtual-machine-record.ts";
+import type { HoldfastProvider, ResourceArgs } from "../resources/sdk.ts";
 import type { PlatformVmConfig } from "./plan.ts";
 
 /** A VM that was made. */
@@ -26,7 +26,7 @@ export interface ProvisionedVm {
   /** Public SSH host key, where we made it. */
   hostKey?: pulumi.Output<string>;
   /** As it really has it. */
-  hardware: Pick<VirtualMachineRecordArgs, "vcpus" | "memoryMb" | "disks" | "cards">;
+  hardware: Pick<ResourceArgs<typeof virtualMachineRecordKind>, "vcpus" | "memoryMb" | "disks" | "cards">;
 }
 
 /** A pool that was made, and the plugin's provider for what comes behind it. */

@@ -2,10 +2,10 @@
  * Keeps the VMs' records in NetBox, of a pool whose addresses are reserved there: as they were made, not as they were planned.
  */
 
-import { VirtualMachineRecord } from "../components/plugin/netbox.ts";
-import type { HoldfastProvider } from "../components/plugin/resources.ts";
 import { componentName } from "../components/pool/state-names.ts";
 import { parseOwnerMark } from "../lib/owner-mark.ts";
+import { virtualMachineRecordKind } from "../resources/netbox/virtual-machine-record.ts";
+import { type HoldfastProvider, Resource } from "../resources/sdk.ts";
 import type { PoolPlan } from "./plan.ts";
 import type { ProvisionedVm } from "./provisioned.ts";
 
@@ -20,7 +20,8 @@ export function recordVms(plan: PoolPlan, vms: readonly ProvisionedVm[], holdfas
   const planned = new Map(plan.vms.map((vm) => [vm.key, vm]));
   for (const { key, name, vmId, hardware } of vms) {
     const { role = "", tags = [], onBoot: startOnBoot = false } = planned.get(key) ?? {};
-    new VirtualMachineRecord(
+    new Resource(
+      virtualMachineRecordKind,
       `${componentName(key)}-record`,
       {
         ...{ owner, key, name, role, tags, startOnBoot, ...hardware },

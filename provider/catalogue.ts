@@ -36,6 +36,6 @@ export const catalogue: Catalogue = {
     templateSmoke,
     virtualMachineRecord,
     ipReservation,
-  ] as unknown as Catalogue["kinds"],
-  functions: [preflight, proxmoxPreflight, poolPreflight] as unknown as Catalogue["functions"],
+  ],
+  functions: [preflight, proxmoxPreflight, poolPreflight],
 };

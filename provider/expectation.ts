@@ -2,11 +2,11 @@
  * What can be said of a resource without looking at it: before it is created, before it is updated, and after an update
  * that was not finished. Pure.
  */
+import type { AnyKind } from "../resources/kind.ts";
 import { difference } from "./diff.ts";
-import type { ResourceKind } from "./kind.ts";
 import { type Properties, UNKNOWN } from "./wire.ts";
 
-type Outputs = Pick<ResourceKind, "computed" | "volatile">;
+type Outputs = Pick<AnyKind, "computed" | "volatile">;
 
 /**
  * After an update that failed half way the engine keeps the old inputs beside the new state, and a refresh forgets that it
@@ -25,7 +25,7 @@ export function preview(kind: Outputs, inputs: Properties): Properties {
 
 /** Computed outputs that this update does not change, so that a preview need not call them unknown. */
 export function stable(kind: Outputs, olds: Properties, changed: readonly string[]): Properties {
-  const moves = (name: string) => kind.volatile?.[name]?.some((input) => changed.includes(input)) ?? false;
+  const moves = (name: string) => kind.volatile?.[name]?.some((input: string) => changed.includes(input)) ?? false;
   const names = Object.keys(kind.computed).filter((name) => name in olds && !moves(name));
   return Object.fromEntries(names.map((name) => [name, olds[name] ?? null]));
 }

@@ -1,10 +1,10 @@
 /**
- * What a resource kind of this plugin has to say for itself. The server (server.ts) does everything that all kinds share:
- * secrets, unknowns, checking, diffing, previews, partial failures.
+ * How the plugin carries out what resources/ declares. The server (server.ts) does everything that all kinds share: secrets,
+ * unknowns, checking, diffing, previews, partial failures.
  */
-import type { z } from "zod";
-import type { SshTarget } from "../lib/ssh/dial.ts";
-import type { Properties, Value } from "./wire.ts";
+import type { AnyKind, AnyPluginFunction, ArgumentsOf, InputsOf, ResultOf, StateOf } from "../resources/kind.ts";
+import type { ProviderConfig } from "../resources/provider-config.ts";
+import type { Value } from "./wire.ts";
 
 /** What an operation may use besides its inputs. */
 export interface Operation {
@@ -24,54 +24,8 @@ export interface Operation {
   appendEvidence(file: string, appendEvidence: Readonly<Record<string, Value>>): void;
 }
 
-/** Configuration of the provider resource. */
-export interface ProviderConfig {
-  /** API token of the forge; secret. Without it, runners are registered over SSH on the forge host. */
-  forgeToken?: string | undefined;
-  /** Base URL of the forge that the token belongs to; states of release 0.1 have none. */
-  forgeUrl?: string | undefined;
-  /** Hypervisors that the stack's libvirt provider connects to, with the host keys that it has met. */
-  hypervisors?: (SshTarget & { hostKey: string })[] | undefined;
-  /** Addresses that are no VM's of this stack, each with whose it is; see components/vm/whereabouts.ts. */
-  siteAddresses?: Readonly<Record<string, string>> | undefined;
-  /** URL of the Proxmox VE API. */
-  proxmoxEndpoint?: string | undefined;
-  /** API token for Proxmox VE, `user@realm!id=uuid`; secret. */
-  proxmoxToken?: string | undefined;
-  /** Whether a certificate that nobody vouches for is taken there. */
-  proxmoxInsecure?: boolean | undefined;
-  /** Base URL of NetBox, without `/api`. */
-  netboxUrl?: string | undefined;
-  /** API token for NetBox, v1 or v2; secret. */
-  netboxToken?: string | undefined;
-  /** Ways to NetBox where it does not answer directly, the first one first. */
-  netboxJumps?: SshTarget[] | undefined;
-}
-
-/** State of a resource: its inputs and what became known about it. `drift` lists, in words, what a refresh found wrong. */
-export type State<I> = I & { drift?: string[] } & Record<string, unknown>;
-
-/** One resource kind. `I` is the shape of its inputs, `S` of its state. */
-export interface ResourceKind<I = Properties, S extends object = State<I>> {
-  /** Type token, for example `holdfast:forge:RunnerRegistration`. */
-  readonly type: string;
-  /** Refuses inputs that cannot work, before anything is changed. */
-  readonly inputs: z.ZodType<I> & { readonly shape: Readonly<Record<string, z.ZodType>> };
-  /** Outputs that are always secret. */
-  readonly secrets: readonly string[];
-  /** Outputs that are unknown until the resource was created, each with what a state may have there. */
-  readonly computed: Readonly<Record<string, z.ZodType>>;
-  /** What a state keeps besides, which no program reads; the same. */
-  readonly kept?: Readonly<Record<string, z.ZodType>>;
-  /**
-   * Computed outputs that an update may change, each with the inputs on which it depends; `drift` and `forcedRun` count as
-   * inputs here. The others are stable.
-   */
-  readonly volatile?: Readonly<Record<string, readonly string[]>>;
-  /** Whether a deploy updates it although nothing differs; its state keeps `forcedRun`. See forced-run.ts. */
-  readonly reruns?: boolean;
-  /** Inputs whose change needs another resource: the old one is deleted first. */
-  readonly replaceOn: readonly string[];
+/** What a kind does, besides what its declaration says of it. */
+export interface Handlers<I, S extends object> {
   /**
    * Looks, in a preview whose inputs are all known, at what create or update will meet. Must not change anything outside.
    * Throws for what they would refuse, and logs what they would do.
@@ -93,12 +47,33 @@ export interface ResourceKind<I = Properties, S extends object = State<I>> {
   delete(id: string, state: S, operation: Operation): Promise<void>;
 }
 
-/** A function of this plugin. Runs in previews too, so it must not change anything outside. */
-export interface ProviderFunction<I = Properties> {
-  /** Token, for example `holdfast:host:preflight`. */
-  readonly token: string;
-  readonly inputs: z.ZodType<I>;
-  invoke(inputs: I, operation: Operation): Promise<Properties>;
+/** A kind with what carries it out. */
+export type ResourceKind<K extends AnyKind> = K & Handlers<InputsOf<K>, StateOf<K>>;
+
+/** The same of any kind, whose properties only its own handlers know. */
+// biome-ignore lint/suspicious/noExplicitAny: what a kind takes is checked by its schema when it runs.
+export type AnyResourceKind = AnyKind & Handlers<any, any>;
+
+/** Carries a declared kind out. */
+export function implement<K extends AnyKind>(kind: K, handlers: Handlers<InputsOf<K>, StateOf<K>>): ResourceKind<K> {
+  return { ...kind, ...handlers };
+}
+
+/** A function with what carries it out. Runs in previews too, so it must not change anything outside then. */
+export type ProviderFunction<F extends AnyPluginFunction> = F & {
+  invoke(inputs: ArgumentsOf<F>, operation: Operation): Promise<ResultOf<F>>;
+};
+
+/** The same of any function. */
+// biome-ignore lint/suspicious/noExplicitAny: as of kinds.
+export type AnyProviderFunction = AnyPluginFunction & { invoke(inputs: any, operation: Operation): Promise<any> };
+
+/** Carries a declared function out. */
+export function implementFunction<F extends AnyPluginFunction>(
+  declared: F,
+  invoke: ProviderFunction<F>["invoke"],
+): ProviderFunction<F> {
+  return { ...declared, invoke };
 }
 
 /**

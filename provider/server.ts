@@ -7,6 +7,9 @@ import plugin from "@pulumi/pulumi/proto/plugin_pb.js";
 import provrpc from "@pulumi/pulumi/proto/provider_grpc_pb.js";
 import pb from "@pulumi/pulumi/proto/provider_pb.js";
 import empty from "google-protobuf/google/protobuf/empty_pb.js";
+import type { Drift } from "../resources/kind.ts";
+import { type Declared, packageSchema } from "../resources/package-schema.ts";
+import type { ProviderConfig } from "../resources/provider-config.ts";
 import type { Activity } from "./activity.ts";
 import { Calls } from "./calls.ts";
 import { violations } from "./check.ts";
@@ -16,25 +19,25 @@ import type { Recorder, Step } from "./evidence/recorder.ts";
 import { textsIn } from "./evidence/redact.ts";
 import { preview, stable, unfinished } from "./expectation.ts";
 import { isForced } from "./forced-run.ts";
-import type { Operation, ProviderConfig, ProviderFunction, ResourceKind, State } from "./kind.ts";
+import type { AnyProviderFunction, AnyResourceKind, Operation } from "./kind.ts";
 import { type Doorkeeper, listen } from "./listen.ts";
 import { answer, callName, checkFailure, diffResponse, echoInputs, unimplemented } from "./responses.ts";
 import { asServiceError } from "./service-error.ts";
 import { checkedId, checkedState } from "./state.ts";
 import { type Decoded, decode, encode, holdsUnknown, type Properties } from "./wire.ts";
 
-type AnyKind = ResourceKind<Properties, State<Properties>>;
+/** A state as the server knows it, whatever its kind. */
+type State = Properties & Drift;
 /** What answers a call of one kind. */
 type Respond = (request: never) => unknown;
 
 /** Version of the shape of the states that this plugin writes; a newer one is refused instead of misread. */
 export const stateVersion = 1;
 
-/** What the plugin offers, by token. */
-export interface Catalogue {
-  version: string;
-  kinds: readonly ResourceKind<never, never>[];
-  functions: readonly ProviderFunction<never>[];
+/** What the plugin offers, with what carries it out. */
+export interface Catalogue extends Declared {
+  kinds: readonly AnyResourceKind[];
+  functions: readonly AnyProviderFunction[];
 }
 
 /** What the plugin's process does beside serving. */
@@ -55,7 +58,7 @@ export interface Hooks {
 interface Change {
   operation: Step["operation"];
   urn: string;
-  kind: AnyKind;
+  kind: AnyResourceKind;
   before: Decoded[];
 }
 
@@ -118,7 +121,7 @@ class Plugin {
         return new empty.Empty();
       },
       getPluginInfo: () => new plugin.PluginInfo().setVersion(this.catalogue.version),
-      getSchema: () => new pb.GetSchemaResponse().setSchema(JSON.stringify({ name: "holdfast" })),
+      getSchema: () => new pb.GetSchemaResponse().setSchema(JSON.stringify(packageSchema(this.catalogue))),
       checkConfig: (request: pb.CheckRequest) => echoInputs(decode(request.getNews())),
       diffConfig: (request: pb.DiffRequest) =>
         diffResponse(
@@ -144,9 +147,8 @@ class Plugin {
   }
 
   private async invoke(request: pb.InvokeRequest): Promise<pb.InvokeResponse> {
-    const found = this.catalogue.functions.find((candidate) => candidate.token === request.getTok());
-    if (!found) throw unimplemented(`function ${request.getTok()}`);
-    const wanted = found as unknown as ProviderFunction<Properties>;
+    const wanted = this.catalogue.functions.find((candidate) => candidate.token === request.getTok());
+    if (!wanted) throw unimplemented(`function ${request.getTok()}`);
     const { values, secrets } = decode(request.getArgs());
     const failures = violations(wanted.inputs, values);
     if (failures.length > 0) return new pb.InvokeResponse().setFailuresList(failures.map(checkFailure));
@@ -192,7 +194,7 @@ class Plugin {
   private async read(request: pb.ReadRequest): Promise<pb.ReadResponse> {
     const kind = this.kind(request.getUrn());
     const known = this.decodeState(request.getProperties(), kind, request.getUrn());
-    const state = Object.keys(known.values).length > 0 ? (known.values as State<Properties>) : undefined;
+    const state = Object.keys(known.values).length > 0 ? (known.values as State) : undefined;
     const id = checkedId(request.getId(), request.getUrn());
     const found = await kind.read(id, state, this.operation(request.getUrn()));
     if (!found) return new pb.ReadResponse();
@@ -215,7 +217,7 @@ class Plugin {
       return new pb.UpdateResponse().setProperties(this.encodeState(kind, expected, inputs));
     }
     try {
-      const old = olds.values as State<Properties>;
+      const old = olds.values as State;
       const state = await this.change(
         { operation: "update", urn: request.getUrn(), kind, before: [olds, inputs] },
         (operation) => kind.update(checkedId(request.getId(), request.getUrn()), old, inputs.values, operation),
@@ -228,12 +230,12 @@ class Plugin {
   }
 
   /** What the kind itself can say in a preview; nothing while an input is unknown. */
-  private async preview(kind: AnyKind, urn: string, inputs: Decoded, olds?: Decoded): Promise<object> {
+  private async preview(kind: AnyResourceKind, urn: string, inputs: Decoded, olds?: Decoded): Promise<object> {
     if (!kind.preview || holdsUnknown(inputs.values)) return {};
-    return kind.preview(inputs.values, this.operation(urn), olds?.values as State<Properties> | undefined);
+    return kind.preview(inputs.values, this.operation(urn), olds?.values as State | undefined);
   }
 
-  private reasonsToUpdate(request: pb.UpdateRequest, kind: AnyKind, olds: Decoded): string[] {
+  private reasonsToUpdate(request: pb.UpdateRequest, kind: AnyResourceKind, olds: Decoded): string[] {
     const oldInputs = request.getOldInputs() ? decode(request.getOldInputs()).values : olds.values;
     const drift = (olds.values.drift ?? []) as string[];
     const forced = kind.reruns === true && isForced(olds.values);
@@ -245,8 +247,7 @@ class Plugin {
     const state = this.decodeState(request.getProperties(), kind, request.getUrn());
     await this.change(
       { operation: "delete", urn: request.getUrn(), kind, before: [state] },
-      (operation) =>
-        kind.delete(checkedId(request.getId(), request.getUrn()), state.values as State<Properties>, operation),
+      (operation) => kind.delete(checkedId(request.getId(), request.getUrn()), state.values as State, operation),
       () => undefined,
     );
     return new empty.Empty();
@@ -268,11 +269,11 @@ class Plugin {
     return this.hooks.recorder.record(recorded, guarded);
   }
 
-  private kind(urn: string): AnyKind {
+  private kind(urn: string): AnyResourceKind {
     const type = urn.split("::")[2]?.split("$").at(-1);
     const found = this.catalogue.kinds.find((candidate) => candidate.type === type);
     if (!found) throw unimplemented(`resource type ${type}`);
-    return found as unknown as AnyKind;
+    return found;
   }
 
   private operation(urn: string): Operation {
@@ -296,7 +297,7 @@ class Plugin {
   }
 
   /** A state as its kind may have it; see state.ts. None at all is an import's. */
-  private decodeState(struct: Parameters<typeof decode>[0], kind: AnyKind, urn: string): Decoded {
+  private decodeState(struct: Parameters<typeof decode>[0], kind: AnyResourceKind, urn: string): Decoded {
     const { values, secrets } = this.decodeOlds(struct);
     return { values: Object.keys(values).length > 0 ? checkedState(kind, values, urn) : values, secrets };
   }
@@ -312,7 +313,7 @@ class Plugin {
     return decoded;
   }
 
-  private encodeState(kind: AnyKind, state: object, inputs: Decoded) {
+  private encodeState(kind: AnyResourceKind, state: object, inputs: Decoded) {
     const drift = (state as { drift?: string[] }).drift ?? [];
     return encode({ ...state, drift, stateVersion } as Properties, new Set([...kind.secrets, ...inputs.secrets]));
   }

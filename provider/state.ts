@@ -4,10 +4,10 @@
  * kind's own of what it adds. Pure.
  */
 import { z } from "zod";
-import type { ResourceKind } from "./kind.ts";
+import type { AnyKind } from "../resources/kind.ts";
 import type { Properties, Value } from "./wire.ts";
 
-type Checked = Pick<ResourceKind, "type" | "inputs" | "computed" | "kept">;
+type Checked = Pick<AnyKind, "type" | "inputs" | "computed" | "kept">;
 
 /** What the server itself keeps in every state. */
 const ours = { drift: z.array(z.string()).optional() };

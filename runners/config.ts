@@ -4,7 +4,6 @@
 
 import { z } from "zod";
 import { exceptionProblem } from "../components/fence/policy.ts";
-import { isLabel } from "../components/runner/labels.ts";
 import {
   baseUrl,
   choice,
@@ -25,6 +24,7 @@ import { siteKeys } from "../lib/config/site-keys.ts";
 import { publicAddress } from "../lib/contracts/site.ts";
 import { commandWords } from "../lib/forge/forgejo-command.ts";
 import { scopePattern } from "../lib/forge/scope-pattern.ts";
+import { isLabel } from "../lib/runner-labels.ts";
 
 export const runnersConfig = {
   ...siteKeys,

@@ -4,7 +4,6 @@
  */
 import * as pulumi from "@pulumi/pulumi";
 import { tapName } from "../components/fence/tap.ts";
-import { BridgeForwardRule, EgressFence, HoldfastProvider, preflight } from "../components/plugin/resources.ts";
 import { ActionsRunner } from "../components/runner/actions-runner.ts";
 import { imagePath } from "../components/vm/image.ts";
 import { libvirtProvider } from "../components/vm/libvirt-provider.ts";
@@ -19,6 +18,10 @@ import { recorded } from "../lib/preflight/recorded.ts";
 import { ProgramError } from "../lib/program-error.ts";
 import { knownHostKey } from "../lib/ssh/first-contact.ts";
 import { operatorPublicKey } from "../lib/ssh/operator-key.ts";
+import { bridgeForwardKind } from "../resources/host/bridge-forward.ts";
+import { egressFenceKind } from "../resources/host/egress-fence.ts";
+import { hostPreflightFunction } from "../resources/host/preflight.ts";
+import { call, HoldfastProvider, Resource } from "../resources/sdk.ts";
 import { runnersConfig } from "./config.ts";
 import { locateForge } from "./forge.ts";
 import { planRunnerStack } from "./plan.ts";
@@ -41,17 +44,20 @@ const holdfast = new HoldfastProvider("holdfast", {
   hypervisors: hostKey && [{ ...host, hostKey }],
   siteAddresses: plan.siteAddresses,
 });
-const { imageNeeded } = await preflight(planPreflight(config, plan, forge, known), { provider: holdfast });
+const { imageNeeded } = await call(hostPreflightFunction, planPreflight(config, plan, forge, known), {
+  provider: holdfast,
+});
 if ("problem" in forge) throw new ProgramError(forge.problem);
 const forgeUrl = forge.url;
 const authorizedKeys = config["vm.authorizedKeys"].length > 0 ? config["vm.authorizedKeys"] : [operatorPublicKey()];
 
 const image = { url: config["vm.image.url"], sha256: config["vm.image.sha256"] };
 const egress = plan.egress?.(forgeUrl);
-const rule = new BridgeForwardRule("bridge-forward", { host, bridge, owner }, { provider: holdfast });
+const rule = new Resource(bridgeForwardKind, "bridge-forward", { host, bridge, owner }, { provider: holdfast });
 const fence =
   egress &&
-  new EgressFence(
+  new Resource(
+    egressFenceKind,
     "egress-fence",
     { host, owner, mac: macAddress(owner, name), tap: tapName(owner, name), policy: egress, ...plan.identity(egress) },
     { provider: holdfast },

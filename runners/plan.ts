@@ -2,8 +2,7 @@
  * Decides everything about a runner from its configuration and, where there is one, the site contract. Pure.
  */
 import { isIPv6 } from "node:net";
-import { type EgressPolicy, knownMachines, planEgress } from "../components/fence/policy.ts";
-import { labelName, runsBesideRunner } from "../components/runner/labels.ts";
+import { knownMachines, planEgress } from "../components/fence/policy.ts";
 import type { Execution } from "../components/runner/plan.ts";
 import type { Network } from "../components/vm/cloud-init.ts";
 import { planNetwork } from "../components/vm/plan.ts";
@@ -15,7 +14,9 @@ import type { Fleet } from "../lib/contracts/fleet.ts";
 import type { Site, SiteNetwork } from "../lib/contracts/site.ts";
 import { forgejoCommand } from "../lib/forge/forgejo-command.ts";
 import { hostOf } from "../lib/network/address.ts";
+import { labelName, runsBesideRunner } from "../lib/runner-labels.ts";
 import type { SshTarget } from "../lib/ssh/dial.ts";
+import type { EgressPolicy } from "../resources/egress-policy.ts";
 import type { runnersConfig } from "./config.ts";
 
 /** Values of the configuration. */

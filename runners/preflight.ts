@@ -3,10 +3,10 @@
  * `holdfast doctor host`.
  */
 
-import { type Download, imageDownload, type PreflightArgs } from "../components/preflight/args.ts";
 import { macAddress, vmNames } from "../components/vm/plan.ts";
 import { hostOf } from "../lib/network/address.ts";
 import type { Recorded } from "../lib/preflight/recorded.ts";
+import { type Download, imageDownload, type PreflightArgs } from "../resources/host/preflight.ts";
 import type { FoundForge } from "./forge.ts";
 import type { RunnerPlan, RunnersConfig } from "./plan.ts";
 

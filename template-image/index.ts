@@ -4,14 +4,14 @@
  */
 import * as proxmox from "@pulumi/proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
-import { proxmoxPreflight } from "../components/plugin/proxmox.ts";
-import { HoldfastProvider } from "../components/plugin/resources.ts";
 import { ProxmoxTemplate } from "../components/template/proxmox-template.ts";
 import { loadConfig } from "../lib/config/strict.ts";
 import { consume, produce } from "../lib/contracts/contract.ts";
 import { siteContract } from "../lib/contracts/site.ts";
 import { type Templates, templatesContract } from "../lib/contracts/templates.ts";
 import { checkpointResources } from "../lib/preflight/recorded.ts";
+import { proxmoxPreflightFunction } from "../resources/proxmox/preflight.ts";
+import { call, HoldfastProvider } from "../resources/sdk.ts";
 import { templateImageConfig } from "./config.ts";
 import { planTemplates } from "./plan.ts";
 import { planPreflight } from "./preflight.ts";
@@ -30,7 +30,7 @@ const holdfast = new HoldfastProvider("holdfast", {
   proxmoxToken: token,
   proxmoxInsecure: insecure,
 });
-await proxmoxPreflight(planPreflight(config, plan, stack, Object.values(await checkpointResources())), {
+await call(proxmoxPreflightFunction, planPreflight(config, plan, stack, Object.values(await checkpointResources())), {
   provider: holdfast,
 });
 const providers = { holdfast, proxmox: new proxmox.Provider("proxmox", { endpoint, apiToken: token, insecure }) };

@@ -1,8 +1,8 @@
 /**
  * What has to hold before templates are made, from their plan and the stack's own state. Pure; the plugin looks.
  */
-import type { ProxmoxPreflightArgs } from "../components/preflight/proxmox-args.ts";
 import type { RecordedResource } from "../lib/preflight/recorded.ts";
+import type { ProxmoxPreflightArgs } from "../resources/proxmox/preflight.ts";
 import type { TemplateImageConfig, TemplateImagePlan } from "./plan.ts";
 
 const templateType = "proxmoxve:index/vmLegacy:VmLegacy";

@@ -6,30 +6,7 @@
  */
 import { hostOf } from "../../lib/network/address.ts";
 import { contains, ipv4Number } from "../../lib/network/ipv4.ts";
-
-/** Something that a job may reach although it lies where jobs may not go. */
-export interface Exception {
-  /** IPv4 address, IPv4 network or host name; a name is looked up on the machine that carries the fence, again and again. */
-  host: string;
-  /** `any` is TCP and UDP. */
-  protocol: "tcp" | "udp" | "any";
-  /** Port; undefined for all ports and protocols. */
-  port?: number | undefined;
-  /**
-   * Of a name: whether an address on the LAN is meant, too. Else a name that resolves into a closed network opens nothing,
-   * for whoever has the name's zone would open the fence. Addresses of the hypervisor itself are never opened by a name.
-   */
-  lan?: boolean | undefined;
-}
-
-/** What the fence lets through, as both of its layers carry it out. */
-export interface EgressPolicy {
-  exceptions: Exception[];
-  /** IPv4 networks that are closed besides those which the machine finds on its own cards. */
-  closed: string[];
-  /** Address or name of the forge: closed but for the exceptions, even where it is on the internet. */
-  forge?: string | undefined;
-}
+import type { EgressPolicy, Exception } from "../../resources/egress-policy.ts";
 
 /**
  * What is never the internet (RFC 6890): private networks, carrier-grade NAT, link-local with its cloud metadata, loopback,

@@ -2,7 +2,8 @@
  * Changes of a pool that would take away what is on the disks of VMs that stand. They are refused in words, before anything is
  * touched. Pure.
  */
-import { type VmNames, vmNames } from "../vm/plan.ts";
+import type { VmNames } from "../../resources/host/preflight.ts";
+import { vmNames } from "../vm/plan.ts";
 import type { DeployedVm, LibvirtDisk } from "./checkpoint.ts";
 
 /** A change that is refused, and the configuration key that asks for it. */

@@ -6,8 +6,10 @@ import { createHash } from "node:crypto";
 import * as proxmox from "@pulumi/proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
 import { ownerDescription, proxmoxTag } from "../../lib/owner-mark.ts";
-import { Snippet } from "../plugin/proxmox.ts";
-import { HostKey, type SshTargetArgs } from "../plugin/resources.ts";
+import type { SshTarget } from "../../lib/ssh/dial.ts";
+import { snippetKind } from "../../resources/proxmox/snippet.ts";
+import { Resource } from "../../resources/sdk.ts";
+import { hostKeyKind } from "../../resources/ssh/host-key.ts";
 import { userData } from "../vm/cloud-init.ts";
 import { addressOf, identityDigest } from "./identity.ts";
 import type { TemplateChoice } from "./templates.ts";
@@ -78,7 +80,7 @@ export interface SnippetPlace {
   /** The storage's own directory of snippets. */
   directory: string;
   /** The Proxmox host, which writes it. */
-  host: SshTargetArgs;
+  host: SshTarget;
   /** The plugin's provider. */
   provider: pulumi.ProviderResource;
 }
@@ -146,7 +148,7 @@ export class ProxmoxVm extends pulumi.ComponentResource {
   /** Makes a host key, and the user data with it. */
   private ownUserData(name: string, args: ProxmoxVmArgs, { key, provider, ...place }: SnippetPlace) {
     const child = { parent: this, provider };
-    const hostKey = new HostKey(`${name}-vm-host-key`, { comment: key }, child);
+    const hostKey = new Resource(hostKeyKind, `${name}-vm-host-key`, { comment: key }, child);
     const content = pulumi.all([hostKey.privateKey, hostKey.publicKey]).apply(([privateKey, publicKey]) =>
       userData({
         hostName: args.vmName,
@@ -157,7 +159,7 @@ export class ProxmoxVm extends pulumi.ComponentResource {
       }),
     );
     const file = hostKey.publicKey.apply((publicKey) => snippetName(key, publicKey));
-    const { volumeId } = new Snippet(`${name}-vm-user-data`, { ...place, name: file, content }, child);
+    const { volumeId } = new Resource(snippetKind, `${name}-vm-user-data`, { ...place, name: file, content }, child);
     return { hostKey: hostKey.publicKey, volumeId };
   }
 }

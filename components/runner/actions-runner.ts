@@ -4,12 +4,12 @@
  * Made: VM, registration, daemon. Unmade: the daemon drains, the registration is deleted, then the VM goes.
  */
 import * as pulumi from "@pulumi/pulumi";
-import {
-  RunnerRegistration,
-  type RunnerRegistrationArgs,
-  RunnerService,
-  type RunnerServiceArgs,
-} from "../plugin/resources.ts";
+import { runnerRegistrationKind } from "../../resources/forge/runner-registration.ts";
+import { runnerServiceKind } from "../../resources/runner/service.ts";
+import { Resource, type ResourceArgs } from "../../resources/sdk.ts";
+
+type RegistrationArgs = ResourceArgs<typeof runnerRegistrationKind>;
+type ServiceArgs = ResourceArgs<typeof runnerServiceKind>;
 
 /** What a runner is made of. */
 export interface ActionsRunnerArgs {
@@ -22,7 +22,7 @@ export interface ActionsRunnerArgs {
   /** Empty for the whole instance, `org`, or `owner/repository`. */
   scope: string;
   /** The forge host, where registration goes over SSH. Without it the API is used. */
-  forgeHost?: NonNullable<RunnerRegistrationArgs["forgeHost"]> | undefined;
+  forgeHost?: NonNullable<RegistrationArgs["forgeHost"]> | undefined;
   /** What the runner offers, for example `["fenced"]`. */
   labels: string[];
   /** Image of the container in which a job runs whose label names none: `name:tag`, or `name@sha256:…`. */
@@ -32,11 +32,11 @@ export interface ActionsRunnerArgs {
   /** Seconds that a running job gets to finish when the runner stops. */
   drainSeconds: number;
   /** Container image or binary. */
-  execution: RunnerServiceArgs["execution"];
+  execution: ServiceArgs["execution"];
   /** What jobs may reach; absent: everything that the VM can. */
-  egress?: RunnerServiceArgs["egress"];
+  egress?: ServiceArgs["egress"];
   /** The VM and how to log in to it. */
-  vm: Pick<RunnerServiceArgs, "vmId" | "vm" | "hypervisor" | "dialErrorLimit">;
+  vm: Pick<ServiceArgs, "vmId" | "vm" | "hypervisor" | "dialErrorLimit">;
 }
 
 /** An Actions runner on a VM. */
@@ -57,7 +57,8 @@ export class ActionsRunner extends pulumi.ComponentResource {
   ) {
     const { provider, ...componentOptions } = opts;
     super("holdfast:components:ActionsRunner", name, {}, componentOptions);
-    const registration = new RunnerRegistration(
+    const registration = new Resource(
+      runnerRegistrationKind,
       `${name}-registration`,
       {
         forgeUrl: args.forgeUrl,
@@ -68,7 +69,8 @@ export class ActionsRunner extends pulumi.ComponentResource {
       },
       { parent: this, provider, dependsOn: machine, deleteBeforeReplace: true },
     );
-    const service = new RunnerService(
+    const service = new Resource(
+      runnerServiceKind,
       `${name}-service`,
       {
         ...args.vm,

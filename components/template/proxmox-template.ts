@@ -4,7 +4,9 @@
  */
 import * as proxmox from "@pulumi/proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
-import { type SmokeSettings, TemplateGuard, TemplateSmoke } from "../plugin/proxmox.ts";
+import { templateGuardKind } from "../../resources/proxmox/template-guard.ts";
+import { type SmokeInputs, templateSmokeKind } from "../../resources/proxmox/template-smoke.ts";
+import { Resource } from "../../resources/sdk.ts";
 import type { TemplateKey } from "./images.ts";
 import { type Digest, digestText } from "./plan.ts";
 
@@ -48,6 +50,12 @@ export interface ProxmoxTemplateArgs {
   vendorDataFileId?: string;
 }
 
+/** How templates are tried; see `post_build_smoke` in template-image. */
+export interface SmokeSettings
+  extends Pick<SmokeInputs, "required" | "timeout_s" | "clone_timeout_s" | "ssh_login" | "ssh_username"> {
+  enabled: boolean;
+}
+
 /** What holds for the template besides what it is made of. */
 export interface TemplatePolicy {
   /** `<project>/<stack>`, for the evidence and the known_hosts of the test. */
@@ -72,7 +80,7 @@ export class ProxmoxTemplate extends pulumi.ComponentResource {
   /** Of its image: `sha256:…`. */
   readonly digest: string;
   /** The guard, for `dependsOn`: what stands on the template goes before it. */
-  readonly guard: TemplateGuard;
+  readonly guard: Resource<typeof templateGuardKind>;
   /** What came of the test: `ok`, `error` where it is not required, `skipped` where it is off. */
   readonly smokeStatus: pulumi.Output<string>;
 
@@ -107,13 +115,15 @@ export class ProxmoxTemplate extends pulumi.ComponentResource {
       templateName: args.templateName,
       owner: templatePolicy.owner,
     };
-    this.guard = new TemplateGuard(
+    this.guard = new Resource(
+      templateGuardKind,
       `${name}-guard`,
       { ...place, allowDestroyWithClones: templatePolicy.allowDestroyWithClones },
       { parent: this, provider: providers.holdfast },
     );
     const smoke = templatePolicy.smoke.enabled
-      ? new TemplateSmoke(
+      ? new Resource(
+          templateSmokeKind,
           `${name}-smoke`,
           {
             ...place,

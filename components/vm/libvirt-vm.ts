@@ -5,8 +5,9 @@
 import * as libvirt from "@pulumi/libvirt";
 import * as pulumi from "@pulumi/pulumi";
 import { ownerDescription } from "../../lib/owner-mark.ts";
+import { Resource } from "../../resources/sdk.ts";
+import { hostKeyKind } from "../../resources/ssh/host-key.ts";
 import { tapStylesheet } from "../fence/tap.ts";
-import { HostKey } from "../plugin/resources.ts";
 import { metaData, type Network, networkConfig, userData } from "./cloud-init.ts";
 import { macAddress, vmNames } from "./plan.ts";
 
@@ -82,7 +83,8 @@ export class LibvirtVm extends pulumi.ComponentResource {
     const kept = { ...inLibvirt, deleteBeforeReplace: true, ...(args.protect ? { protect: true } : {}) };
     const names = vmNames(args.vmName, args.image.sha256);
 
-    const hostKey = new HostKey(
+    const hostKey = new Resource(
+      hostKeyKind,
       `${name}-host-key`,
       { comment: args.vmName },
       { parent: this, provider: providers.holdfast },

@@ -4,17 +4,8 @@
 import { createHash } from "node:crypto";
 import type { SiteNetwork } from "../../lib/contracts/site.ts";
 import { contains, ipv4Number, isEdge } from "../../lib/network/ipv4.ts";
+import type { VmNames } from "../../resources/host/preflight.ts";
 import type { Network } from "./cloud-init.ts";
-
-/** Names of what a VM consists of on its hypervisor. */
-export interface VmNames {
-  /** Volume with the image that the root disk is laid over; named after the image's digest. */
-  base: string;
-  /** Root disk. */
-  root: string;
-  /** cloud-init disk. */
-  seed: string;
-}
 
 /** Volume names of a VM. The base volume's name changes with the image. */
 export function vmNames(vm: string, imageSha256: string): VmNames {

@@ -4,7 +4,7 @@
  */
 import { isIP } from "node:net";
 import { fingerprint, knownHostsFile, recordedKeys } from "../../lib/ssh/known-hosts.ts";
-import { sshTarget } from "../ssh/target.ts";
+import { sshTarget } from "../../resources/ssh-target.ts";
 import type { Properties, Value } from "../wire.ts";
 
 /** Facts by name; only those that are known. */

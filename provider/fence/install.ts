@@ -2,7 +2,8 @@
  * What a fence consists of on its machine, the shell commands that put it in force and take it away, and the checks that it
  * is: pure text.
  */
-import { type EgressPolicy, type Exception, isName } from "../../components/fence/policy.ts";
+import { isName } from "../../components/fence/policy.ts";
+import type { EgressPolicy, Exception } from "../../resources/egress-policy.ts";
 import { type FenceKind, rules, tableOf } from "./rules.ts";
 import { fencesDirectory, openTapsFile, reassertSeconds, script, scriptPath } from "./script.ts";
 

@@ -6,8 +6,8 @@
  * `own` (networks and addresses of its cards), `addresses` (its own addresses), `forge`, `known` (machines of the site),
  * `taps` (the VM's interfaces), and the chain `allowed` with the exceptions.
  */
-import type { EgressPolicy } from "../../components/fence/policy.ts";
 import { tapPrefix } from "../../components/fence/tap.ts";
+import type { EgressPolicy } from "../../resources/egress-policy.ts";
 
 /** Which layer. */
 export type FenceKind =

@@ -3,12 +3,12 @@
  * Its id is the runner's uuid. Only the runner's own credentials come out of it, never what minted them.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { z } from "zod";
-import { commandWords } from "../../lib/forge/forgejo-command.ts";
-import { scopePattern } from "../../lib/forge/scope-pattern.ts";
-import { ownerName, plainName, plainUrl, word } from "../../lib/text.ts";
-import type { Operation, ResourceKind, State } from "../kind.ts";
-import { sshTarget } from "../ssh/target.ts";
+import {
+  type RegistrationInputs,
+  type RegistrationState,
+  runnerRegistrationKind,
+} from "../../resources/forge/runner-registration.ts";
+import { implement, type Operation } from "../kind.ts";
 import type { ListedRunner, RunnersApi } from "./dialect.ts";
 import { askRunners } from "./dialects.ts";
 import { ForgeError } from "./errors.ts";
@@ -18,44 +18,7 @@ import { registerOverApi } from "./register.ts";
 import { locateRunners } from "./scope.ts";
 import { movedFrom, type Source, tokenFor } from "./token.ts";
 
-const inputs = z.strictObject({
-  /** Base URL of the forge. */
-  forgeUrl: plainUrl(/^https?$/, "expected http(s)://…"),
-  /** Empty for the whole instance, `org` or a user, or `owner/repository`. */
-  scope: z.string().regex(scopePattern, "expected nothing, an organisation, or owner/repository"),
-  /** The runner's name on the forge. */
-  name: plainName,
-  /** Owner mark: what tells our half-made registrations from other people's. */
-  owner: ownerName,
-  /** The forge host, where registration goes over SSH instead of the API. */
-  forgeHost: sshTarget
-    .extend({ command: z.string().regex(commandWords, "expected words without characters of a shell") })
-    .optional(),
-});
-
-/** Inputs of a registration. */
-export type RegistrationInputs = z.infer<typeof inputs>;
-
-/** State of a registration. */
-export type RegistrationState = State<RegistrationInputs> & {
-  uuid: string;
-  /** The runner's own token; secret. */
-  token: string;
-  /** Number of the runner in the forge's API; absent when registered over SSH. */
-  runnerId?: number | undefined;
-};
-
-export const runnerRegistration: ResourceKind<RegistrationInputs, RegistrationState> = {
-  type: "holdfast:forge:RunnerRegistration",
-  inputs,
-  secrets: ["token"],
-  computed: {
-    uuid: word,
-    token: z.string().regex(/^[\x21-\x7e]+$/, "expected a token without spaces"),
-    runnerId: z.int().min(0).optional(),
-  },
-  replaceOn: ["forgeUrl", "scope", "name"],
-
+export const runnerRegistration = implement(runnerRegistrationKind, {
   async create(inputs, operation) {
     const made = inputs.forgeHost
       ? await registerOverSsh(inputs, inputs.forgeHost, operation.signal)
@@ -88,7 +51,7 @@ export const runnerRegistration: ResourceKind<RegistrationInputs, RegistrationSt
     if (!isTold) operation.log("warning", stays(state));
     else if (row !== "gone") await runners.delete(forge, place, row.id);
   },
-};
+});
 
 /** What the forge has of a registration. Where it lists nothing, or does not answer, nothing was observed. */
 async function look(state: RegistrationState, operation: Operation): Promise<Sight> {

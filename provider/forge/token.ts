@@ -2,7 +2,7 @@
  * Where the forge's token may go: to the forge that the stack's configuration names, and nowhere else. Inputs and states name a
  * forge as well, but both can come from somebody who is after the token.
  */
-import type { ProviderConfig } from "../kind.ts";
+import type { ProviderConfig } from "../../resources/provider-config.ts";
 import { ForgeError } from "./errors.ts";
 
 /**

@@ -1,34 +1,18 @@
 /**
  * `holdfast:host:BridgeForward`: the rule that opens a VM bridge on a hypervisor, and the timer that puts it back.
  */
-import { z } from "zod";
 import { impatient, type SshConnection, shellQuote, withSsh } from "../../lib/ssh/connection.ts";
-import { interfaceName, ownerName } from "../../lib/text.ts";
-import type { Operation, ResourceKind, State } from "../kind.ts";
+import {
+  type BridgeForwardInputs,
+  type BridgeForwardState,
+  bridgeForwardKind,
+} from "../../resources/host/bridge-forward.ts";
+import { implement, type Operation } from "../kind.ts";
 import { forgetGoneVms } from "../runner/vm-host-key.ts";
-import { sshTarget } from "../ssh/target.ts";
 import { failedChecks, intact } from "./checks.ts";
 import { ownersDirectory, script, scriptPath, timerName, units } from "./forward-rule.ts";
 
-const inputs = z.strictObject({
-  /** The hypervisor. */
-  host: sshTarget,
-  /** The bridge that VMs and LAN share. */
-  bridge: interfaceName,
-  /** Owner mark; several stacks may need the rule of one host, and the last one to leave removes it. */
-  owner: ownerName,
-});
-
-type Inputs = z.infer<typeof inputs>;
-type BridgeState = State<Inputs>;
-
-export const bridgeForward: ResourceKind<Inputs, BridgeState> = {
-  type: "holdfast:host:BridgeForward",
-  inputs,
-  secrets: [],
-  computed: {},
-  replaceOn: ["owner"],
-
+export const bridgeForward = implement(bridgeForwardKind, {
   async create(inputs) {
     await withSsh(inputs.host, impatient, (host) => install(host, inputs));
     return { id: `${inputs.host.host}/${inputs.owner}`, state: inputs };
@@ -54,7 +38,7 @@ export const bridgeForward: ResourceKind<Inputs, BridgeState> = {
   async delete(_id, state) {
     await withSsh(state.host, impatient, (host) => remove(host, state));
   },
-};
+});
 
 /** The libvirt provider, which a refresh asks at the same time, says neither which host it means nor what to do. */
 async function warnOfLibvirt(host: SshConnection, operation: Operation): Promise<void> {
@@ -67,13 +51,13 @@ async function warnOfLibvirt(host: SshConnection, operation: Operation): Promise
 }
 
 /** Takes the rule away from where it is no longer wanted. A host that is gone for good must not stop the move to another. */
-async function leave(state: BridgeState, operation: Operation): Promise<void> {
+async function leave(state: BridgeForwardState, operation: Operation): Promise<void> {
   await withSsh(state.host, impatient, (host) => remove(host, state)).catch((error: Error) =>
     operation.log("warning", `the rule for ${state.bridge} stays on ${state.host.host}: ${error.message}`),
   );
 }
 
-async function install(host: SshConnection, { bridge, owner }: Inputs): Promise<void> {
+async function install(host: SshConnection, { bridge, owner }: BridgeForwardInputs): Promise<void> {
   await host.writeFiles([
     { path: `${ownersDirectory}/${owner}`, content: `${bridge}\n`, mode: "0644" },
     { path: scriptPath, content: script(), mode: "0755" },
@@ -86,7 +70,10 @@ async function install(host: SshConnection, { bridge, owner }: Inputs): Promise<
 }
 
 /** What keeps the rule from being in force, in words; nothing when it is. */
-function wrongWith(host: SshConnection, { bridge, owner }: Pick<Inputs, "bridge" | "owner">): Promise<string[]> {
+function wrongWith(
+  host: SshConnection,
+  { bridge, owner }: Pick<BridgeForwardInputs, "bridge" | "owner">,
+): Promise<string[]> {
   return failedChecks(host, {
     ...intact({ ...units(), [scriptPath]: script() }),
     [`the rule for ${bridge} is not in force`]: `${scriptPath} check ${bridge}`,
@@ -96,7 +83,7 @@ function wrongWith(host: SshConnection, { bridge, owner }: Pick<Inputs, "bridge"
   });
 }
 
-async function remove(host: SshConnection, { bridge, owner }: Inputs): Promise<void> {
+async function remove(host: SshConnection, { bridge, owner }: BridgeForwardInputs): Promise<void> {
   const unitPaths = Object.keys(units()).join(" ");
   // The script there may be an older release's, which cannot remove.
   await host.writeFiles([{ path: scriptPath, content: script(), mode: "0755" }]);

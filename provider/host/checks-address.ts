@@ -3,9 +3,9 @@
  * not answered for by anybody else. Pure.
  */
 
-import type { HostVm } from "../../components/preflight/args.ts";
 import { contains } from "../../lib/network/ipv4.ts";
 import type { Check } from "../../lib/preflight/check.ts";
+import type { HostVm } from "../../resources/host/preflight.ts";
 import type { Answers } from "./host-probe.ts";
 
 /** Nothing with DHCP: there is no address to look at. */

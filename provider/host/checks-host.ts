@@ -2,9 +2,9 @@
  * What a hypervisor's answers mean for what is to be made on it. Pure: host-probe.ts asks, this concludes.
  */
 
-import type { HostVm, PreflightArgs } from "../../components/preflight/args.ts";
 import { domainOwner, parseOwnerMark } from "../../lib/owner-mark.ts";
 import type { Check } from "../../lib/preflight/check.ts";
+import type { HostVm, PreflightArgs } from "../../resources/host/preflight.ts";
 import { addressChecks } from "./checks-address.ts";
 import { spaceCheck, volumeChecks } from "./checks-volumes.ts";
 import type { Answer, Answers } from "./host-probe.ts";

@@ -7,10 +7,9 @@
  * overlay of such a base volume to which nothing was ever written. The last two are what a run leaves that was cut off.
  */
 import { basename } from "node:path";
-import type { HostVm, PreflightArgs } from "../../components/preflight/args.ts";
-import type { VmNames } from "../../components/vm/plan.ts";
 import { domainOwner } from "../../lib/owner-mark.ts";
 import type { Check } from "../../lib/preflight/check.ts";
+import type { HostVm, PreflightArgs, VmNames } from "../../resources/host/preflight.ts";
 import type { Answers } from "./host-probe.ts";
 
 const gib = 1024 ** 3;

@@ -7,9 +7,9 @@ import { createReadStream, existsSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
-import type { Download, PreflightArgs } from "../../components/preflight/args.ts";
 import { pinnedPath } from "../../lib/download.ts";
 import type { Check } from "../../lib/preflight/check.ts";
+import type { Download, PreflightArgs } from "../../resources/host/preflight.ts";
 
 /** Bound on one question to a server, in milliseconds. */
 const askMs = 8_000;

@@ -3,30 +3,14 @@
  * hypervisor and for a VM.
  */
 import { z } from "zod";
-import { type EgressPolicy, isName } from "../../components/fence/policy.ts";
+import { isName } from "../../components/fence/policy.ts";
 import { contains } from "../../lib/network/ipv4.ts";
 import type { SshConnection } from "../../lib/ssh/connection.ts";
+import type { EgressPolicy } from "../../resources/egress-policy.ts";
 import { abolish, enforce, fenceChecks, fenceFiles, serviceName } from "../fence/install.ts";
 import type { FenceKind } from "../fence/rules.ts";
 import { scriptPath } from "../fence/script.ts";
 import { failedChecks, intact } from "./checks.ts";
-
-/** An address, a network or a name, as the script's settings take it: one word, and no option of a program. */
-export const host: z.ZodType<string> = z.string().regex(/^\w[\w./-]*$/, "expected an address, a network or a name");
-
-/** The policy as resources take it; see `EgressPolicy`. */
-export const egressPolicy: z.ZodType<EgressPolicy> = z.strictObject({
-  exceptions: z.array(
-    z.strictObject({
-      host,
-      protocol: z.enum(["tcp", "udp", "any"]),
-      port: z.int().min(1).max(65_535).optional(),
-      lan: z.boolean().optional(),
-    }),
-  ),
-  closed: z.array(z.cidrv4("expected IPv4 networks")),
-  forge: z.union([z.ipv6(), host]).optional(),
-});
 
 /** One layer on one machine. */
 export interface FenceLayer {

@@ -3,9 +3,9 @@
  * one that libvirt would have to answer is not asked when libvirt does not.
  */
 
-import type { HostVm, PreflightArgs } from "../../components/preflight/args.ts";
 import { ownerDescription } from "../../lib/owner-mark.ts";
 import { type SshConnection, shellQuote } from "../../lib/ssh/connection.ts";
+import type { HostVm, PreflightArgs } from "../../resources/host/preflight.ts";
 
 /** Exit code and standard output of one question. */
 export interface Answer {

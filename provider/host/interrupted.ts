@@ -3,9 +3,9 @@
  * does not know it. The next update would fail for ever, because libvirt has that name already.
  */
 
-import type { PreflightArgs } from "../../components/preflight/args.ts";
 import { ownerDescription } from "../../lib/owner-mark.ts";
 import { impatient, shellQuote, withSsh } from "../../lib/ssh/connection.ts";
+import type { PreflightArgs } from "../../resources/host/preflight.ts";
 
 /**
  * Domains that may be such ones: the state has the root disk, which is made right before, and not the domain. Where the state was

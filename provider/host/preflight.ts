@@ -2,71 +2,36 @@
  * `holdfast:host:preflight`: looks at everything that must hold before anything is changed, in previews too. Bounded, all
  * of it side by side, and every problem is reported at once. It also pins the host key that the libvirt provider checks.
  */
-import { z } from "zod";
-import { type Download, imageKey, type PreflightArgs, type PreflightFound } from "../../components/preflight/args.ts";
 import { type Check, refuseFailed } from "../../lib/preflight/check.ts";
 import { impatient, withSsh } from "../../lib/ssh/connection.ts";
+import {
+  type Download,
+  hostPreflightFunction,
+  imageKey,
+  type PreflightArgs,
+  type PreflightFound,
+} from "../../resources/host/preflight.ts";
 import { forgeChecks } from "../forge/preflight.ts";
 import { tokenFor } from "../forge/token.ts";
-import type { Operation, ProviderFunction } from "../kind.ts";
-import { sshTarget } from "../ssh/target.ts";
+import { implementFunction, type Operation } from "../kind.ts";
 import { hostChecks, libvirtVersion } from "./checks-host.ts";
 import { hasEveryBase } from "./checks-volumes.ts";
 import { downloadCheck, knownSize, needlessDownload, workstationChecks } from "./checks-workstation.ts";
 import { type Answers, probeHost } from "./host-probe.ts";
 import { removeInterrupted } from "./interrupted.ts";
 
-const text = z.string().min(1);
-
-const inputs: z.ZodType<PreflightArgs> = z.strictObject({
-  host: sshTarget,
-  pool: text,
-  owner: text,
-  domainType: z.enum(["kvm", "qemu"]),
-  fenced: z.boolean(),
-  vms: z.array(
-    z.strictObject({
-      domain: text,
-      bridge: text,
-      volumes: z.strictObject({ base: text, root: text, seed: text }),
-      diskGb: z.number(),
-      mac: text,
-      cidr: z.string().optional(),
-      fixes: z.strictObject({ name: text, bridge: text, address: text }),
-    }),
-  ),
-  diskKey: text,
-  recordedVolumes: z.array(z.string()),
-  recordedDomains: z.array(z.string()).optional(),
-  update: z.boolean().optional(),
-  downloads: z.array(z.strictObject({ what: text, key: text, url: text, sha256: text, suffix: z.string() })),
-  forge: z
-    .strictObject({
-      url: z.string().optional(),
-      problem: z.string().optional(),
-      scope: z.string(),
-      registeredUuid: z.string().nullable().optional(),
-      forgeHost: sshTarget.extend({ command: text }).optional(),
-    })
-    .optional(),
+export const preflight = implementFunction(hostPreflightFunction, async (wanted, operation) => {
+  const { signal, config, recordVersion } = operation;
+  const forgeToken = wanted.forge?.url && tokenFor(config, wanted.forge.url, "inputs");
+  const { checks, imageNeeded } = await preflightChecks(wanted, { signal, forgeToken, recordVersion });
+  refuseFailed(`stack ${wanted.host.stack} is not ready for ${wanted.host.host}, nothing was changed:`, checks);
+  for (const { what, found } of checks.filter(({ status }) => status === "skipped")) {
+    operation.log("warning", `not checked that ${what}: ${found}`);
+  }
+  for (const domain of wanted.update ? await removeInterrupted(wanted, signal) : [])
+    operation.log("info", `removed domain ${domain}, not its disk: an update was cut off while it made it`);
+  return { address: wanted.host.host, imageNeeded } satisfies PreflightFound;
 });
-
-export const preflight: ProviderFunction<PreflightArgs> = {
-  token: "holdfast:host:preflight",
-  inputs,
-  async invoke(wanted, operation) {
-    const { signal, config, recordVersion } = operation;
-    const forgeToken = wanted.forge?.url && tokenFor(config, wanted.forge.url, "inputs");
-    const { checks, imageNeeded } = await preflightChecks(wanted, { signal, forgeToken, recordVersion });
-    refuseFailed(`stack ${wanted.host.stack} is not ready for ${wanted.host.host}, nothing was changed:`, checks);
-    for (const { what, found } of checks.filter(({ status }) => status === "skipped")) {
-      operation.log("warning", `not checked that ${what}: ${found}`);
-    }
-    for (const domain of wanted.update ? await removeInterrupted(wanted, signal) : [])
-      operation.log("info", `removed domain ${domain}, not its disk: an update was cut off while it made it`);
-    return { address: wanted.host.host, imageNeeded } satisfies PreflightFound;
-  },
-};
 
 /** What the checks may use besides what they look for. */
 export interface PreflightContext {

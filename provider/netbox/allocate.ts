@@ -4,13 +4,14 @@
 import { z } from "zod";
 import { hostPart, poolText } from "../../lib/netbox/ip-pool.ts";
 import { identityField } from "../../lib/netbox/names.ts";
+import type { Reservation } from "../../resources/netbox/ip-reservation.ts";
 import { type Claim, type Claiming, claim } from "./claim.ts";
 import { NetboxError } from "./errors.ts";
 import { exhausted } from "./holders.ts";
 import { byHost, describe, type IpAddress, ipAddresses, pathOf } from "./ip-address.ts";
 import { makePool, type ReadyPool } from "./pool.ts";
 import { isOver, sweep } from "./quarantine.ts";
-import { digestOf, type Reservation, whose } from "./reservation.ts";
+import { digestOf, whose } from "./reservation.ts";
 import type { NetboxSession } from "./session.ts";
 
 /** What allocating needs besides the reservation. */

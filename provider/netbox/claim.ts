@@ -4,11 +4,12 @@
  * identity before it is asked for again; and were the first request carried out only then, the second one would be refused.
  */
 import { setTimeout as pause } from "node:timers/promises";
+import type { Reservation } from "../../resources/netbox/ip-reservation.ts";
 import type { Operation } from "../kind.ts";
 import type { NetboxApi } from "./api.ts";
 import { NetboxError } from "./errors.ts";
 import { byIdentity, type IpAddress, ipAddress } from "./ip-address.ts";
-import { digestOf, newRecord, onlyRecord, type Reservation, whose } from "./reservation.ts";
+import { digestOf, newRecord, onlyRecord, whose } from "./reservation.ts";
 
 /** How long to look for what may have been done. */
 export interface Patience {

@@ -2,10 +2,11 @@
  * Holding the address that an identity has: found, checked, and its record brought in line with what the stack says.
  */
 import { hostPart, inPool, inSubnet, withPrefixLength } from "../../lib/netbox/ip-pool.ts";
+import type { Reservation } from "../../resources/netbox/ip-reservation.ts";
 import { type Allocating, allocate, assertFree, restore } from "./allocate.ts";
 import type { Claim } from "./claim.ts";
 import { byHost, byIdentity, type IpAddress, ipAddress, pathOf } from "./ip-address.ts";
-import { amendment, assertFits, digestOf, explicitRecord, onlyRecord, type Reservation, whose } from "./reservation.ts";
+import { amendment, assertFits, digestOf, explicitRecord, onlyRecord, whose } from "./reservation.ts";
 import { assertStillOurs } from "./takeover.ts";
 
 /** What a resource published before. */

@@ -6,11 +6,11 @@ import { hostPart, type IpPool, inPool, inSubnet, lowestFree, poolText } from ".
 import { identityTextField, ownerField } from "../../lib/netbox/names.ts";
 import { poolSize } from "../../lib/netbox/static-pool.ts";
 import { ipv4Number } from "../../lib/network/ipv4.ts";
+import type { Reservation } from "../../resources/netbox/ip-reservation.ts";
 import type { NetboxApi } from "./api.ts";
 import { holder, type IpAddress, ipAddress, ipAddresses, releaseTime } from "./ip-address.ts";
 import { lookAtPool, type PoolSeen } from "./pool.ts";
 import { isOver } from "./quarantine.ts";
-import type { Reservation } from "./reservation.ts";
 import type { NetboxSession } from "./session.ts";
 
 /** How many of a holder's addresses are named. */

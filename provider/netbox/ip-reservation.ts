@@ -2,9 +2,9 @@
  * `holdfast:netbox:IpReservation`: an address in NetBox, the same one for the same identity (docs/decisions/0015). A destroy
  * leaves it reserved unless it is told to release it. Its id is the identity's digest, whatever record holds it.
  */
-import { z } from "zod";
 import { ownerField } from "../../lib/netbox/names.ts";
-import type { Operation, ResourceKind, State } from "../kind.ts";
+import { ipReservationKind, type Reservation, type ReservationState } from "../../resources/netbox/ip-reservation.ts";
+import { implement, type Operation, type ResourceKind } from "../kind.ts";
 import { netboxApi } from "./access.ts";
 import { type Allocating, allocate } from "./allocate.ts";
 import { type Claim, type Patience, usualPatience } from "./claim.ts";
@@ -12,44 +12,23 @@ import { hold, keep, ownRecord, pinned } from "./hold.ts";
 import { byIdentity, describe, type IpAddress } from "./ip-address.ts";
 import { previewReservation } from "./preview.ts";
 import { quarantine } from "./quarantine.ts";
-import { differences, digestOf, type Reservation, reservationInputs, whose } from "./reservation.ts";
+import { differences, digestOf, whose } from "./reservation.ts";
 import { NetboxSessions, type OpenNetbox } from "./session.ts";
 import { takeOver } from "./takeover.ts";
 
-/** How an address came about. */
-export type Outcome = (typeof outcomes)[number];
-
-const outcomes = ["reused", "allocated", "restored", "adopted"] as const;
-
-/** State of a reservation. */
-export type ReservationState = State<Reservation> & { address: string; addressId: number; outcome: Outcome };
-
 const usualQuarantineSeconds = 3600;
 
-/** The kind, with its way to NetBox and its patience, which tests shorten. */
-export function ipReservationKind(
+/** Carries the kind out, with its way to NetBox and its patience, which tests shorten. */
+export function ipReservationBy(
   open: OpenNetbox,
   patience: Patience = usualPatience,
-): ResourceKind<Reservation, ReservationState> {
+): ResourceKind<typeof ipReservationKind> {
   const sessions = new NetboxSessions(open);
   const start = async (operation: Operation): Promise<Allocating> => {
     const session = await sessions.of(operation);
     return { session, api: session.api, patience, log: operation.log };
   };
-  return {
-    type: "holdfast:netbox:IpReservation",
-    inputs: reservationInputs,
-    secrets: [],
-    computed: {
-      address: z.cidrv4("expected an IPv4 address with prefix length"),
-      addressId: z.int().min(1),
-      outcome: z.enum(outcomes),
-    },
-    volatile: { address: ["address", "pool"], addressId: ["address", "pool"], outcome: ["address", "pool"] },
-    // Another subnet for the same identity is no other reservation. To replace it would delete the VMs that stand on it first,
-    // and only then would NetBox be asked, which has one address for an identity; the update says what to do instead.
-    replaceOn: ["identity"],
-
+  return implement(ipReservationKind, {
     async preview(reservation, operation, state) {
       return previewReservation(await start(operation), reservation, state);
     },
@@ -82,10 +61,10 @@ export function ipReservationKind(
       if (state.releaseOnDelete) await release(await start(operation), state);
       else operation.log("info", `${state.address} stays reserved in NetBox for ${whose(state)}`);
     },
-  };
+  });
 }
 
-export const ipReservation = ipReservationKind(netboxApi);
+export const ipReservation = ipReservationBy(netboxApi);
 
 /** The address of a new resource: a new one, or the one that its identity has from before. */
 async function firstClaim(at: Allocating, reservation: Reservation): Promise<Claim> {
@@ -126,6 +105,6 @@ async function release(at: Allocating, state: ReservationState): Promise<void> {
   at.log("info", `${address} is released; nobody else gets it before ${after.toISOString()}`);
 }
 
-function stateOf(reservation: Reservation, row: IpAddress, outcome: Outcome): ReservationState {
+function stateOf(reservation: Reservation, row: IpAddress, outcome: ReservationState["outcome"]): ReservationState {
   return { ...reservation, address: row.address, addressId: row.id, outcome };
 }

@@ -2,11 +2,12 @@
  * What a preview says of a reservation: which address it has or would get, and whether NetBox would refuse it. Only reads.
  */
 import { poolText, withPrefixLength } from "../../lib/netbox/ip-pool.ts";
+import type { Reservation } from "../../resources/netbox/ip-reservation.ts";
 import { type Allocating, assertFree } from "./allocate.ts";
 import { isMoved, isWithin, ownRecord, type Published, pinned } from "./hold.ts";
 import { foreseeAddress, lookOnce } from "./holders.ts";
 import type { IpAddress } from "./ip-address.ts";
-import { assertFits, type Reservation, whose } from "./reservation.ts";
+import { assertFits, whose } from "./reservation.ts";
 import { assertStillOurs } from "./takeover.ts";
 
 /** Outputs that are certain before anything is done. */

@@ -1,63 +1,12 @@
 /**
- * What a reservation is in NetBox: the inputs of one, the record that it asks for, and what is wrong with one that is there.
+ * What a reservation is in NetBox: the record that it asks for, and what is wrong with one that is there.
  * Pure.
  */
-import { z } from "zod";
 import { identityDigest, identityText } from "../../lib/netbox/identity.ts";
-import { hostPart, inPool, inSubnet, poolProblems, poolText, withPrefixLength } from "../../lib/netbox/ip-pool.ts";
+import { hostPart, inPool, inSubnet, poolText, withPrefixLength } from "../../lib/netbox/ip-pool.ts";
 import { identityField, identityTextField, managedTag, ownerField, releaseAfterField } from "../../lib/netbox/names.ts";
-import { parseOwnerMark } from "../../lib/owner-mark.ts";
-import { line } from "../../lib/text.ts";
+import type { Reservation } from "../../resources/netbox/ip-reservation.ts";
 import { describe, type IpAddress } from "./ip-address.ts";
-
-/** A name of NetBox's or of a program's: compared, digested and sent within JSON. */
-const word = line.min(1);
-
-export const reservationInputs = z
-  .strictObject({
-    /** Whose the address is (lib/netbox/identity.ts). */
-    identity: z.strictObject({ zone: word, env: word, vm: word, bridge: word, nic: z.int().min(1) }),
-    /** Owner mark of the stack. */
-    owner: z.string().refine((mark) => parseOwnerMark(mark) !== undefined, "expected an owner mark"),
-    /** What addresses are given out of. */
-    pool: z.strictObject({ subnet: word, from: word, to: word }).superRefine((pool, context) => {
-      for (const { part, reason } of poolProblems(pool))
-        context.addIssue({ code: "custom", path: [part], message: reason });
-    }),
-    /** With prefix length: this one and no other, which has to be reserved for this identity already. */
-    address: z.string().optional(),
-    /** As NetBox takes it. */
-    dnsName: z
-      .string()
-      .max(255)
-      .regex(/^([0-9A-Za-z_][0-9A-Za-z_-]*|\*)(\.[0-9A-Za-z_][0-9A-Za-z_-]*)*\.?$/, "expected a name in DNS")
-      .optional(),
-    releaseOnDelete: z.boolean().optional(),
-    /** Default 3600; at most 30 days. */
-    quarantineSeconds: z
-      .int()
-      .min(0)
-      .max(30 * 24 * 3600, "expected at most 30 days")
-      .optional(),
-  })
-  .superRefine(({ address, pool }, context) => {
-    if (address === undefined || poolProblems(pool).length > 0) return;
-    const wrong = explicitProblem(address, pool);
-    if (wrong) context.addIssue({ code: "custom", path: ["address"], message: wrong });
-  });
-
-/** Inputs of a reservation. */
-export type Reservation = z.infer<typeof reservationInputs>;
-
-function explicitProblem(address: string, pool: Reservation["pool"]): string | undefined {
-  if (!z.cidrv4().safeParse(address).success) return "expected an IPv4 address with prefix length";
-  const explicit = "explicit IPAM address is outside";
-  if (!inSubnet(pool, address) || address !== withPrefixLength(pool, hostPart(address))) {
-    return `${explicit} the authoritative subnet ${pool.subnet}: it has to lie in it, with the same prefix length`;
-  }
-  if (!inPool(pool, address)) return `${explicit} the addresses that are given out, ${poolText(pool)}`;
-  return undefined;
-}
 
 /** The value of the identity field. */
 export function digestOf({ identity }: Pick<Reservation, "identity">): string {

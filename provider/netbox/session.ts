@@ -2,7 +2,8 @@
  * What a process needs to know of a NetBox only once: that our custom fields and tags are there, its version, and the pools
  * that were already found or made in it.
  */
-import type { Operation, ProviderConfig } from "../kind.ts";
+import type { ProviderConfig } from "../../resources/provider-config.ts";
+import type { Operation } from "../kind.ts";
 import type { NetboxApi } from "./api.ts";
 import { inspectNetbox } from "./bootstrap.ts";
 import { Once } from "./once.ts";

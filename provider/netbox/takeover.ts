@@ -5,9 +5,9 @@
 import { z } from "zod";
 import { ownerField } from "../../lib/netbox/names.ts";
 import { parseOwnerMark } from "../../lib/owner-mark.ts";
+import type { Reservation } from "../../resources/netbox/ip-reservation.ts";
 import type { Claiming } from "./claim.ts";
 import { describe, type IpAddress } from "./ip-address.ts";
-import type { Reservation } from "./reservation.ts";
 
 const machine = z.object({ name: z.string(), status: z.object({ value: z.string() }) });
 

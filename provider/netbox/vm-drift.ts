@@ -2,9 +2,9 @@
  * What differs between a VM's record in NetBox and what was recorded, in words. Pure but for `look`.
  */
 import { managedTag, staleTag } from "../../lib/netbox/names.ts";
+import type { RecordInputs } from "../../resources/netbox/virtual-machine-record.ts";
 import type { NetboxApi } from "./api.ts";
 import { slugOf } from "./places.ts";
-import type { RecordInputs } from "./vm-inputs.ts";
 import {
   type AddressRow,
   addressesOf,

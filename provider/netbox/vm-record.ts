@@ -3,16 +3,19 @@
  * offline, with the stale tag, its addresses on it, so that the VM has them again when it comes back. Only records with our
  * owner mark are ever changed.
  */
-import { z } from "zod";
 import { externalIdField, managedTag, ownerField, staleTag } from "../../lib/netbox/names.ts";
-import type { Operation, ResourceKind, State } from "../kind.ts";
+import {
+  type RecordInputs,
+  type RecordState,
+  virtualMachineRecordKind,
+} from "../../resources/netbox/virtual-machine-record.ts";
+import { implement, type Operation } from "../kind.ts";
 import { netboxApi } from "./access.ts";
 import { Changes } from "./change.ts";
 import { ensureCluster, ensureRole, slugOf, tagSlugs } from "./places.ts";
 import { keepAddresses } from "./vm-addresses.ts";
 import { driftOf, look, noParts, partsOf } from "./vm-drift.ts";
 import { findRecord, refuseForeign } from "./vm-find.ts";
-import { type RecordInputs, recordInputs } from "./vm-inputs.ts";
 import { keepDisks, keepNics, removeOtherNics } from "./vm-parts.ts";
 import { retire } from "./vm-retire.ts";
 import {
@@ -27,19 +30,7 @@ import {
 } from "./vm-rows.ts";
 import { reported, type SyncResult } from "./vm-sync-rows.ts";
 
-/** State of a record. */
-export type RecordState = State<RecordInputs> & {
-  /** Its id in NetBox. */
-  recordId: number;
-};
-
-export const virtualMachineRecord: ResourceKind<RecordInputs, RecordState> = {
-  type: "holdfast:netbox:VirtualMachineRecord",
-  inputs: recordInputs,
-  secrets: [],
-  computed: { recordId: z.int().min(1) },
-  replaceOn: [],
-
+export const virtualMachineRecord = implement(virtualMachineRecordKind, {
   async create(inputs, operation) {
     const { recordId } = await reported("create", inputs, operation, () => keep(inputs, undefined, operation));
     return { id: inputs.key, state: { ...inputs, recordId } };
@@ -63,7 +54,7 @@ export const virtualMachineRecord: ResourceKind<RecordInputs, RecordState> = {
       retire(new Changes(await netboxApi(operation)), state, (text) => operation.log("warning", text)),
     );
   },
-};
+});
 
 /** Makes the record, or makes it right. `state` is what was recorded of it before. */
 async function keep(
@@ -165,5 +156,6 @@ export function difference(row: MachineRow, inputs: RecordInputs, around: Around
 
 function inputsOf(state: RecordState): RecordInputs {
   const { recordId: _computed, drift: _found, ...inputs } = state;
-  return recordInputs.parse(Object.fromEntries(Object.entries(inputs).filter(([name]) => name in recordInputs.shape)));
+  const { inputs: schema } = virtualMachineRecordKind;
+  return schema.parse(Object.fromEntries(Object.entries(inputs).filter(([name]) => name in schema.shape)));
 }

@@ -3,10 +3,10 @@
  * ours by then is left alone.
  */
 import { externalIdField, managedTag, staleTag } from "../../lib/netbox/names.ts";
+import type { RecordInputs } from "../../resources/netbox/virtual-machine-record.ts";
 import type { Changes } from "./change.ts";
 import { tagSlugs } from "./places.ts";
 import { freeAddresses } from "./vm-addresses.ts";
-import type { RecordInputs } from "./vm-inputs.ts";
 import { addressesOf, externalIdOf, isRetired, type MachineRow, machineRow, machinesPath, ownerOf } from "./vm-rows.ts";
 import type { SyncResult } from "./vm-sync-rows.ts";
 

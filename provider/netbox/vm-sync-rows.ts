@@ -2,8 +2,8 @@
  * What became of each VM's record in a run: `hook_netbox_sync.json` in its evidence, a row for every one, those that failed
  * among them.
  */
+import type { RecordInputs } from "../../resources/netbox/virtual-machine-record.ts";
 import type { Operation } from "../kind.ts";
-import type { RecordInputs } from "./vm-inputs.ts";
 
 /** Name of the file. */
 export const syncFile = "hook_netbox_sync.json";

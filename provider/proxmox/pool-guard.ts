@@ -3,38 +3,14 @@
  * knows a VM by its id alone, and a destroy runs no program that could look; this resource depends on the pool's VMs, so that
  * its own delete, which looks, comes before theirs.
  */
-import { z } from "zod";
 import { forgetCommand } from "../../components/pool/state-names.ts";
-import { ownerName, plainName } from "../../lib/text.ts";
-import type { Operation, ResourceKind } from "../kind.ts";
+import { type PoolGuardInputs, poolGuardKind } from "../../resources/proxmox/pool-guard.ts";
+import { implement, type Operation } from "../kind.ts";
 import { proxmoxApi } from "./api.ts";
 import { adviceOnUsurper, type ClusterVm, clusterVms, nameOf, notOurs } from "./cluster.ts";
 import { isInterruptedClone, leftClone, lookedAt } from "./interrupted.ts";
 
-const guardedVm = z.strictObject({
-  /** Logical name. */
-  key: plainName,
-  /** Physical name. */
-  name: plainName,
-  /** Proxmox VE's id. */
-  vmId: z.int().min(1),
-});
-
-const inputs = z.strictObject({
-  /** Owner mark of the pool. */
-  owner: ownerName,
-  vms: z.array(guardedVm),
-});
-
-type Guard = z.infer<typeof inputs>;
-
-export const poolGuard: ResourceKind<Guard> = {
-  type: "holdfast:proxmox:PoolGuard",
-  inputs,
-  secrets: [],
-  computed: {},
-  replaceOn: [],
-
+export const poolGuard = implement(poolGuardKind, {
   async create(given) {
     return { id: "guard", state: given };
   },
@@ -42,7 +18,7 @@ export const poolGuard: ResourceKind<Guard> = {
   async read(id, state) {
     if (!state) throw new Error("a guard cannot be imported; `pulumi up` makes it anew");
     const { drift: _, stateVersion: __, ...known } = state;
-    return { id, state, inputs: inputs.parse(known) };
+    return { id, state, inputs: poolGuardKind.inputs.parse(known) };
   },
 
   /** VMs that leave the pool, or get another id, are deleted behind this update. */
@@ -65,13 +41,13 @@ export const poolGuard: ResourceKind<Guard> = {
       );
     }
   },
-};
+});
 
 /**
  * @returns the VMs of the cluster, with the configurations of those that may be ours.
  * @throws when a VM that would be deleted now is somebody else's, naming all of them.
  */
-async function refuseTheirs({ owner, vms }: Guard, operation: Operation): Promise<ClusterVm[]> {
+async function refuseTheirs({ owner, vms }: PoolGuardInputs, operation: Operation): Promise<ClusterVm[]> {
   const api = proxmoxApi(operation);
   const ids = new Set(vms.map(({ vmId }) => vmId));
   const listed = await clusterVms(api);

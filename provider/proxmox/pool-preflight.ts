@@ -3,50 +3,33 @@
  * adopted, and what is to be cloned is there and is a template. Every problem at once. An update removes clones that one left
  * which was cut off.
  */
-import { z } from "zod";
 import { forgetCommand } from "../../components/pool/state-names.ts";
-import type { PoolPreflightArgs, WantedVm } from "../../components/preflight/proxmox-args.ts";
 import { proxmoxOwner } from "../../lib/owner-mark.ts";
 import { type Check, refuseFailed } from "../../lib/preflight/check.ts";
-import type { ProviderFunction } from "../kind.ts";
+import type { PoolPreflightArgs, WantedVm } from "../../resources/proxmox/pool-preflight.ts";
+import { poolPreflightFunction } from "../../resources/proxmox/pool-preflight.ts";
+import { implementFunction } from "../kind.ts";
 import { type ProxmoxApi, proxmoxApi } from "./api.ts";
 import { adviceOnUsurper, type ClusterVm, clusterVms, nameOf, notOurs, ownerInDescription } from "./cluster.ts";
 import { isInterruptedClone, leftClone, lookedAt, removeInterrupted } from "./interrupted.ts";
 import { notReady } from "./node-checks.ts";
 import { snippetStorage } from "./snippet-storage.ts";
 
-const text = z.string().min(1);
-
-const inputs: z.ZodType<PoolPreflightArgs> = z.strictObject({
-  stack: text,
-  owner: text,
-  vms: z.array(
-    z.strictObject({ key: text, name: text, vmId: z.number().optional(), recordedVmId: z.number().optional() }),
-  ),
-  templates: z.array(z.strictObject({ vmId: z.number(), source: text })),
-  snippets: z.strictObject({ storage: text, host: text, nodes: z.array(text) }).optional(),
-  update: z.boolean().optional(),
+export const poolPreflight = implementFunction(poolPreflightFunction, async (wanted, operation) => {
+  const api = proxmoxApi(operation);
+  const [looked, snippets] = await Promise.all([
+    lookAtPool(api, wanted),
+    wanted.snippets && snippetStorage(api, wanted.snippets),
+  ]);
+  refuseFailed(notReady(wanted.stack, api), [...looked.checks, ...(snippets?.checks ?? [])]);
+  for (const { left, found } of looked.interrupted) {
+    if (left && wanted.update) {
+      await removeInterrupted(api, left, { owner: wanted.owner, there: looked.there });
+      operation.log("info", `removed ${nameOf(left)}: an update that was cut off left it, cloned and not configured`);
+    } else operation.log("info", found);
+  }
+  return snippets?.directory === undefined ? {} : { snippetsDirectory: snippets.directory };
 });
-
-export const poolPreflight: ProviderFunction<PoolPreflightArgs> = {
-  token: "holdfast:proxmox:poolPreflight",
-  inputs,
-  async invoke(wanted, operation) {
-    const api = proxmoxApi(operation);
-    const [looked, snippets] = await Promise.all([
-      lookAtPool(api, wanted),
-      wanted.snippets && snippetStorage(api, wanted.snippets),
-    ]);
-    refuseFailed(notReady(wanted.stack, api), [...looked.checks, ...(snippets?.checks ?? [])]);
-    for (const { left, found } of looked.interrupted) {
-      if (left && wanted.update) {
-        await removeInterrupted(api, left, { owner: wanted.owner, there: looked.there });
-        operation.log("info", `removed ${nameOf(left)}: an update that was cut off left it, cloned and not configured`);
-      } else operation.log("info", found);
-    }
-    return snippets?.directory === undefined ? {} : { snippetsDirectory: snippets.directory };
-  },
-};
 
 /** What was found of a pool on its cluster. */
 interface PoolFound {

@@ -3,10 +3,11 @@
  * Every problem is reported at once; a VM in the way is never adopted and never skipped.
  */
 import { z } from "zod";
-import type { ProxmoxPreflightArgs, WantedTemplate } from "../../components/preflight/proxmox-args.ts";
 import { proxmoxOwner } from "../../lib/owner-mark.ts";
 import { type Check, refuseFailed } from "../../lib/preflight/check.ts";
-import type { Operation, ProviderFunction } from "../kind.ts";
+import type { ProxmoxPreflightArgs, WantedTemplate } from "../../resources/proxmox/preflight.ts";
+import { proxmoxPreflightFunction } from "../../resources/proxmox/preflight.ts";
+import { implementFunction, type Operation } from "../kind.ts";
 import { type ProxmoxApi, proxmoxApi } from "./api.ts";
 import { type ClusterVm, clusterVms, describeClones, vmConfig } from "./cluster.ts";
 import { ProxmoxError } from "./errors.ts";
@@ -14,46 +15,20 @@ import { apiCheck, type NodeNeeds, nodeChecks, notReady } from "./node-checks.ts
 import { collisions } from "./template-collision.ts";
 import { adviceOnClones, isConfirmed } from "./template-guard.ts";
 
-const text = z.string().min(1);
-
-const inputs: z.ZodType<ProxmoxPreflightArgs> = z.strictObject({
-  stack: text,
-  owner: text,
-  imageStorage: text,
-  allowDestroyWithClones: z.boolean(),
-  templates: z.array(
-    z.strictObject({
-      key: text,
-      name: text,
-      vmId: z.number().optional(),
-      node: text,
-      diskStorage: text,
-      bridge: text,
-      pool: z.string().optional(),
-      tags: z.array(text),
-      recordedVmId: z.number().optional(),
-    }),
-  ),
+export const proxmoxPreflight = implementFunction(proxmoxPreflightFunction, async (wanted, operation) => {
+  const api = proxmoxApi(operation);
+  let version = "";
+  const recordVersion: Operation["recordVersion"] = (what, seen) => {
+    version = seen;
+    operation.recordVersion(what, seen);
+  };
+  const checks = await templateChecks(api, wanted, recordVersion);
+  refuseFailed(notReady(wanted.stack, api), checks);
+  for (const { what, found } of checks.filter(({ status }) => status === "skipped")) {
+    operation.log("warning", `not checked that ${what}: ${found}`);
+  }
+  return { version };
 });
-
-export const proxmoxPreflight: ProviderFunction<ProxmoxPreflightArgs> = {
-  token: "holdfast:proxmox:preflight",
-  inputs,
-  async invoke(wanted, operation) {
-    const api = proxmoxApi(operation);
-    let version = "";
-    const recordVersion: Operation["recordVersion"] = (what, seen) => {
-      version = seen;
-      operation.recordVersion(what, seen);
-    };
-    const checks = await templateChecks(api, wanted, recordVersion);
-    refuseFailed(notReady(wanted.stack, api), checks);
-    for (const { what, found } of checks.filter(({ status }) => status === "skipped")) {
-      operation.log("warning", `not checked that ${what}: ${found}`);
-    }
-    return { version };
-  },
-};
 
 /**
  * Looks at all of it side by side. Never throws: what cannot be looked at is a check too.

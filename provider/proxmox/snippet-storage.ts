@@ -3,8 +3,8 @@
  * the VMs. Asked with GET alone.
  */
 import { z } from "zod";
-import type { WantedSnippets } from "../../components/preflight/proxmox-args.ts";
 import type { Check } from "../../lib/preflight/check.ts";
+import type { WantedSnippets } from "../../resources/proxmox/pool-preflight.ts";
 import type { ProxmoxApi } from "./api.ts";
 
 const storageShape = z.object({

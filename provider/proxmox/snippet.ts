@@ -2,43 +2,15 @@
  * `holdfast:proxmox:Snippet`: the user data of one VM as a file on a storage of Proxmox VE, written over SSH on the Proxmox
  * host: its API takes no snippets. The content holds a private key; it goes by standard input and stands in no command.
  */
-import { z } from "zod";
 import { type Patience, type SshConnection, withSsh } from "../../lib/ssh/connection.ts";
-import { plainName, word } from "../../lib/text.ts";
+import { type SnippetInputs, type SnippetState, snippetKind } from "../../resources/proxmox/snippet.ts";
 import { failedChecks, intact } from "../host/checks.ts";
-import type { Operation, ResourceKind, State } from "../kind.ts";
-import { sshTarget } from "../ssh/target.ts";
-
-const inputs = z.strictObject({
-  /** The Proxmox host. */
-  host: sshTarget,
-  /** Proxmox VE's id of the storage. */
-  storage: plainName,
-  /** The storage's own directory of snippets, for example `/var/lib/vz/snippets`. */
-  directory: z.string().regex(/^(\/(?!\.{1,2}(\/|$))[\w.-]+)+$/, "expected a directory"),
-  /** For example `holdfast-app-01-0123456789ab.yaml`. */
-  name: z.string().regex(/^holdfast-[\w.-]+\.yaml$/, "expected holdfast-<VM>.yaml"),
-  /** Secret. */
-  content: z.string().startsWith("#cloud-config\n", "expected user data for cloud-init"),
-});
-
-type Inputs = z.infer<typeof inputs>;
-type SnippetState = State<Inputs> & {
-  /** As a VM's configuration names it: `local:snippets/holdfast-….yaml`. */
-  volumeId: string;
-};
+import { implement, type Operation } from "../kind.ts";
 
 /** All of a pool come at once, and sshd turns some away that have not logged in yet. */
 const crowded: Patience = { dialErrorLimit: 4, pauseSeconds: 2, dialTimeoutSeconds: 8 };
 
-export const snippet: ResourceKind<Inputs, SnippetState> = {
-  type: "holdfast:proxmox:Snippet",
-  inputs,
-  secrets: ["content"],
-  computed: { volumeId: word },
-  volatile: { volumeId: ["storage", "name"] },
-  replaceOn: [],
-
+export const snippet = implement(snippetKind, {
   async create(inputs, operation) {
     await withSsh(inputs.host, patience(operation), (host) => write(host, inputs));
     const volumeId = volumeOf(inputs);
@@ -62,7 +34,7 @@ export const snippet: ResourceKind<Inputs, SnippetState> = {
   async delete(_id, state, operation) {
     await withSsh(state.host, patience(operation), (host) => remove(host, state));
   },
-};
+});
 
 /** Takes the file away from where it is no longer wanted. A host that is gone for good must not stop the move to another. */
 async function leave(state: SnippetState, operation: Operation): Promise<void> {
@@ -71,7 +43,7 @@ async function leave(state: SnippetState, operation: Operation): Promise<void> {
   );
 }
 
-async function write(host: SshConnection, inputs: Inputs): Promise<void> {
+async function write(host: SshConnection, inputs: SnippetInputs): Promise<void> {
   const storage = inputs.directory.replace(/\/[^/]+$/, "") || "/";
   const missing = `the directory of storage ${inputs.storage} is not there; is the storage mounted? pvesm status`;
   await host.must(`[ -d ${storage} ] || { echo '${missing}' >&2; exit 1; }`);
@@ -81,7 +53,7 @@ async function write(host: SshConnection, inputs: Inputs): Promise<void> {
 }
 
 /** What is not as it was written, in words; nothing when all is. */
-function wrongWith(host: SshConnection, inputs: Inputs): Promise<string[]> {
+function wrongWith(host: SshConnection, inputs: SnippetInputs): Promise<string[]> {
   const path = pathOf(inputs);
   return failedChecks(host, {
     ...intact({ [path]: inputs.content }),
@@ -89,7 +61,7 @@ function wrongWith(host: SshConnection, inputs: Inputs): Promise<string[]> {
   });
 }
 
-async function remove(host: SshConnection, state: Inputs): Promise<void> {
+async function remove(host: SshConnection, state: SnippetInputs): Promise<void> {
   await host.must(`rm -f ${pathOf(state)}`);
 }
 
@@ -97,10 +69,10 @@ function patience({ signal, log }: Operation): Patience {
   return { ...crowded, signal, onWait: (text) => log("status", text) };
 }
 
-function pathOf({ directory, name }: Pick<Inputs, "directory" | "name">): string {
+function pathOf({ directory, name }: Pick<SnippetInputs, "directory" | "name">): string {
   return `${directory}/${name}`;
 }
 
-function volumeOf({ storage, name }: Pick<Inputs, "storage" | "name">): string {
+function volumeOf({ storage, name }: Pick<SnippetInputs, "storage" | "name">): string {
   return `${storage}:snippets/${name}`;
 }

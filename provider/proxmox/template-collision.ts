@@ -3,8 +3,8 @@
  * has; and whether that one is still there. Pure.
  */
 
-import type { WantedTemplate } from "../../components/preflight/proxmox-args.ts";
 import { proxmoxOwner } from "../../lib/owner-mark.ts";
+import type { WantedTemplate } from "../../resources/proxmox/preflight.ts";
 import { type ClusterVm, nameOf } from "./cluster.ts";
 
 /** What is in the way, and what to do about it. */

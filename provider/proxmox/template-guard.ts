@@ -3,10 +3,9 @@
  * from being deleted in its place. A destroy runs no program, so what it must not do is refused here: this resource depends
  * on the template, so that its delete comes first.
  */
-import { z } from "zod";
 import { proxmoxOwner, proxmoxTag } from "../../lib/owner-mark.ts";
-import { ownerName, plainName } from "../../lib/text.ts";
-import type { ResourceKind } from "../kind.ts";
+import { templateGuardKind } from "../../resources/proxmox/template-guard.ts";
+import { implement } from "../kind.ts";
 import { proxmoxApi } from "./api.ts";
 import { describeClones, vmConfig } from "./cluster.ts";
 import { adviceOnLostMark } from "./template-collision.ts";
@@ -27,26 +26,7 @@ export function adviceOnClones(templateName: string): string {
   );
 }
 
-const inputs = z.strictObject({
-  node: plainName,
-  /** Proxmox VE's id of the template. */
-  vmId: z.int().min(1),
-  templateName: plainName,
-  /** Owner mark. */
-  owner: ownerName,
-  /** Whether it may be deleted while VMs are linked to it. */
-  allowDestroyWithClones: z.boolean(),
-});
-
-type Guard = z.infer<typeof inputs>;
-
-export const templateGuard: ResourceKind<Guard> = {
-  type: "holdfast:proxmox:TemplateGuard",
-  inputs,
-  secrets: [],
-  computed: {},
-  replaceOn: ["vmId", "node"],
-
+export const templateGuard = implement(templateGuardKind, {
   async create(given) {
     return { id: `${given.node}/${given.vmId}/guard`, state: given };
   },
@@ -56,7 +36,7 @@ export const templateGuard: ResourceKind<Guard> = {
     if (!state) throw new Error("a guard cannot be imported; `pulumi up` makes it anew");
     await vmConfig(proxmoxApi(operation), state.node, state.vmId);
     const { drift: _, stateVersion: __, ...known } = state;
-    return { id, state, inputs: inputs.parse(known) };
+    return { id, state, inputs: templateGuardKind.inputs.parse(known) };
   },
 
   async update(_id, _state, given) {
@@ -84,4 +64,4 @@ export const templateGuard: ResourceKind<Guard> = {
     }
     throw new Error(`nothing was deleted: ${what}\n${adviceOnClones(templateName)}`);
   },
-};
+});

@@ -5,43 +5,16 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { proxmoxTag } from "../../lib/owner-mark.ts";
-import { line, ownerName, plainName, word } from "../../lib/text.ts";
-import { NotReady, type Operation, type ResourceKind, type State } from "../kind.ts";
-import { sshTarget } from "../ssh/target.ts";
+import { type SmokeInputs, type SmokeState, templateSmokeKind } from "../../resources/proxmox/template-smoke.ts";
+import { implement, NotReady, type Operation } from "../kind.ts";
 import { type Fields, proxmoxApi } from "./api.ts";
 import { agentAddress, bootClone, destroyClone, makeClone, smokePrefix, testClones } from "./smoke-clone.ts";
 import { login, publicKey } from "./smoke-login.ts";
 
-const inputs = z.strictObject({
-  node: plainName,
-  vmId: z.int().min(1),
-  templateName: plainName,
-  owner: ownerName,
-  key: plainName,
-  digest: word,
-  stack: sshTarget.shape.stack,
-  required: z.boolean(),
-  timeout_s: z.number().min(1),
-  clone_timeout_s: z.number().positive(),
-  ssh_login: z.enum(["required", "if-reachable", "off"]),
-  ssh_username: sshTarget.shape.user,
-});
-
-type Smoke = z.infer<typeof inputs>;
-type SmokeState = State<Smoke> & { status: "ok" | "error"; runId: string; evidenceDir: string };
-
-const outcomes = { status: z.enum(["ok", "error"]), runId: line, evidenceDir: line };
 /** Bound on the clean-up, which goes on when the update is cancelled. */
 const cleanUpMs = 420_000;
 
-export const templateSmoke: ResourceKind<Smoke, SmokeState> = {
-  type: "holdfast:proxmox:TemplateSmoke",
-  inputs,
-  secrets: [],
-  computed: outcomes,
-  volatile: Object.fromEntries(Object.keys(outcomes).map((name) => [name, Object.keys(inputs.shape)])),
-  replaceOn: ["vmId", "node", "digest", "stack"],
-
+export const templateSmoke = implement(templateSmokeKind, {
   async create(given, operation) {
     const id = `${given.node}/${given.vmId}/smoke`;
     return { id, state: await tryTemplate(id, given, operation) };
@@ -50,7 +23,7 @@ export const templateSmoke: ResourceKind<Smoke, SmokeState> = {
   async read(id, state) {
     if (!state) throw new Error("the test of a template cannot be imported; `pulumi up` tries it anew");
     const { status, runId: _, evidenceDir: __, drift: ___, stateVersion: ____, ...known } = state;
-    const given = inputs.parse(known);
+    const given = templateSmokeKind.inputs.parse(known);
     const drift = status === "error" && given.required ? ["the template's last test failed"] : [];
     return { id, inputs: given, state: { ...state, drift } };
   },
@@ -62,7 +35,7 @@ export const templateSmoke: ResourceKind<Smoke, SmokeState> = {
     const api = proxmoxApi(operation);
     for (const clone of await testClones(api, key, owner)) await destroyClone(api, clone);
   },
-};
+});
 
 /** One step of a test, as it stands in the evidence. */
 interface SmokeStep {
@@ -78,7 +51,7 @@ interface SmokeReport {
   facts: Record<string, unknown>;
 }
 
-async function tryTemplate(id: string, given: Smoke, operation: Operation): Promise<SmokeState> {
+async function tryTemplate(id: string, given: SmokeInputs, operation: Operation): Promise<SmokeState> {
   const report: SmokeReport = { steps: [], warnings: [], facts: {} };
   const name = `${smokePrefix(given.key)}${randomBytes(3).toString("hex")}`;
   report.facts.smoke_name = name;
@@ -106,7 +79,7 @@ async function tryTemplate(id: string, given: Smoke, operation: Operation): Prom
   return state;
 }
 
-async function runTest(given: Smoke, name: string, report: SmokeReport, operation: Operation): Promise<void> {
+async function runTest(given: SmokeInputs, name: string, report: SmokeReport, operation: Operation): Promise<void> {
   const { node, timeout_s: seconds } = given;
   const { signal } = operation;
   const api = proxmoxApi(operation);
@@ -142,7 +115,7 @@ async function runTest(given: Smoke, name: string, report: SmokeReport, operatio
 }
 
 /** What the clone gets besides what its template has. */
-function cloudInit({ owner, ssh_username }: Smoke, key: string | Error): Fields {
+function cloudInit({ owner, ssh_username }: SmokeInputs, key: string | Error): Fields {
   return {
     tags: [proxmoxTag(owner), "smoke"].sort().join(";"),
     onboot: 0,
@@ -152,7 +125,7 @@ function cloudInit({ owner, ssh_username }: Smoke, key: string | Error): Fields 
 }
 
 async function logIn(
-  given: Smoke,
+  given: SmokeInputs,
   name: string,
   address: string,
   key: string | Error,
@@ -177,7 +150,7 @@ async function logIn(
 }
 
 /** Destroys what the test made, also when it was cancelled: the clone has no other owner. */
-async function cleanUpAfter(given: Smoke, report: SmokeReport, operation: Operation): Promise<Error | undefined> {
+async function cleanUpAfter(given: SmokeInputs, report: SmokeReport, operation: Operation): Promise<Error | undefined> {
   const api = proxmoxApi({ config: operation.config, signal: AbortSignal.timeout(cleanUpMs) });
   try {
     const left = await testClones(api, given.key, given.owner);
@@ -219,7 +192,7 @@ type SmokeEvidence = { status: "ok" | "error" } & Record<string, unknown>;
 
 /** `template_smoke.json` with this report in it. */
 function evidenceOf(
-  given: Smoke,
+  given: SmokeInputs,
   { steps, warnings, facts }: SmokeReport,
   failure: Error | undefined,
   cleanUp: Error | undefined,

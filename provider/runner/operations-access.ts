@@ -6,10 +6,10 @@ import { SshConnection } from "../../lib/ssh/connection.ts";
 import { dial } from "../../lib/ssh/dial.ts";
 import { JumpHosts } from "../../lib/ssh/jump-hosts.ts";
 import { knownHostsFile, recordedKeys } from "../../lib/ssh/known-hosts.ts";
+import type { OperationsInputs } from "../../resources/runner/operations-toolchain.ts";
 import { passGate } from "../readiness/gate.ts";
 import { type Route, routeText } from "../readiness/probe.ts";
 import { resultMessage } from "../ssh/readiness-report.ts";
-import type { OperationsInputs } from "./operations-inputs.ts";
 
 /** A runner, as far as logging in goes. */
 export type RunnerWays = Pick<OperationsInputs, "vm" | "target" | "direct" | "jump" | "bastion" | "timeoutSeconds">;

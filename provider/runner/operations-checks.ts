@@ -4,9 +4,9 @@
  */
 import type { Check } from "../../lib/preflight/check.ts";
 import { type SshConnection, shellQuote } from "../../lib/ssh/connection.ts";
+import type { OperationsInputs } from "../../resources/runner/operations-toolchain.ts";
 import { withRunner } from "./operations-access.ts";
 import { freeIn, megabytes, roomNeeded } from "./operations-delivery.ts";
-import type { OperationsInputs } from "./operations-inputs.ts";
 import { type Observation, observe, taken, wrongSystem } from "./operations-observation.ts";
 
 /** What a release with the plugin for Proxmox VE takes, packed and unpacked, in bytes: where none was built yet. */

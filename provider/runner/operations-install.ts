@@ -3,16 +3,9 @@
  * step looks first, so that a run that was cut off anywhere is gone on with by the next one.
  */
 import { type SshConnection, shellQuote } from "../../lib/ssh/connection.ts";
+import type { OperationsInputs } from "../../resources/runner/operations-toolchain.ts";
 import type { Operation } from "../kind.ts";
 import { checkEgress, deliver, stagedArchive, withoutRoom } from "./operations-delivery.ts";
-import {
-  dropInPath,
-  dropInText,
-  type Marker,
-  type OperationsInputs,
-  pathsOf,
-  systemLink,
-} from "./operations-inputs.ts";
 import {
   digestOf,
   foreign,
@@ -23,6 +16,7 @@ import {
   observe,
   wrongWith,
 } from "./operations-observation.ts";
+import { dropInPath, dropInText, type Marker, pathsOf, systemLink } from "./operations-paths.ts";
 import type { Skipped, Steps } from "./operations-steps.ts";
 
 /** Bound on unpacking, and on reading all of a release: half a gigabyte from a slow disk. */

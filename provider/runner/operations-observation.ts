@@ -3,15 +3,8 @@
  */
 import { createHash } from "node:crypto";
 import { type SshConnection, shellQuote } from "../../lib/ssh/connection.ts";
-import {
-  dropInPath,
-  dropInText,
-  type Marker,
-  markerSchema,
-  type OperationsInputs,
-  pathsOf,
-  systemLink,
-} from "./operations-inputs.ts";
+import type { OperationsInputs } from "../../resources/runner/operations-toolchain.ts";
+import { dropInPath, dropInText, type Marker, markerSchema, pathsOf, systemLink } from "./operations-paths.ts";
 
 /** What is there. */
 export interface Observation {

@@ -3,38 +3,23 @@
  * `state: absent`, removes whatever was installed; a deploy runs it again although nothing differs, because what was green once
  * is no evidence of what is on the VM now.
  */
-import { forcedRun } from "../forced-run.ts";
-import { NotReady, type Operation, type ResourceKind } from "../kind.ts";
-import { type Access, withRunner } from "./operations-access.ts";
 import {
-  inputsOf,
   type OperationsInputs,
   type OperationsState,
-  operationsInputs,
-  operationsOutputs,
-} from "./operations-inputs.ts";
+  operationsToolchainKind,
+} from "../../resources/runner/operations-toolchain.ts";
+import { forcedRun } from "../forced-run.ts";
+import { implement, NotReady, type Operation } from "../kind.ts";
+import { type Access, withRunner } from "./operations-access.ts";
 import { RunnerWork } from "./operations-install.ts";
 import { observe, wrongWith } from "./operations-observation.ts";
+import { inputsOf } from "./operations-paths.ts";
 import { Steps } from "./operations-steps.ts";
 
 /** How long a destroy waits for a VM that does not answer, in seconds. */
 const destroyWaitSeconds = 5;
 
-export const operationsToolchain: ResourceKind<OperationsInputs, OperationsState> = {
-  type: "holdfast:runner:OperationsToolchain",
-  inputs: operationsInputs,
-  secrets: [],
-  computed: operationsOutputs,
-  volatile: Object.fromEntries(
-    Object.keys(operationsOutputs).map((name) => [
-      name,
-      [...Object.keys(operationsInputs.shape), "drift", "forcedRun"],
-    ]),
-  ),
-  reruns: true,
-  // Another prefix, or another VM: what the old one has goes first.
-  replaceOn: ["owner", "vm", "prefix"],
-
+export const operationsToolchain = implement(operationsToolchainKind, {
   async create(inputs, operation) {
     const id = `${inputs.owner}/${inputs.vm}`;
     return { id, state: await work(id, inputs, operation) };
@@ -70,7 +55,7 @@ export const operationsToolchain: ResourceKind<OperationsInputs, OperationsState
     // A VM that is gone took the toolchain along, and must not hold up a destroy.
     operation.log("warning", text);
   },
-};
+});
 
 /**
  * The same runner has to show the key that was met on it: an address that leads to another machine by now, by DHCP or by who is root

@@ -4,96 +4,22 @@
  */
 import { readFile } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
-import { z } from "zod";
-import { isLabel } from "../../components/runner/labels.ts";
 import { binaryPath, type PlannedFile, planRunner } from "../../components/runner/plan.ts";
-import { isImage } from "../../lib/container-image.ts";
 import { fetchPinned } from "../../lib/download.ts";
 import { connect, impatient, type SshConnection, withSsh } from "../../lib/ssh/connection.ts";
 import type { SshTarget } from "../../lib/ssh/dial.ts";
 import { forgetKeys, type HostKey, knownHostsFile, normalizeKey } from "../../lib/ssh/known-hosts.ts";
-import { plainName, plainUrl, publicKeyLine, word } from "../../lib/text.ts";
+import { runnerServiceKind, type ServiceInputs, type ServiceState } from "../../resources/runner/service.ts";
 import { failedChecks, intact } from "../host/checks.ts";
-import {
-  egressPolicy,
-  type FenceLayer,
-  fenceLayerChecks,
-  lowerFence,
-  raiseFence,
-  reloadFences,
-} from "../host/fence-layer.ts";
-import { NotReady, type Operation, type ResourceKind, type State } from "../kind.ts";
-import { sshTarget } from "../ssh/target.ts";
+import { type FenceLayer, fenceLayerChecks, lowerFence, raiseFence, reloadFences } from "../host/fence-layer.ts";
+import { implement, NotReady, type Operation } from "../kind.ts";
 import { cloudInitDone } from "./cloud-init.ts";
 import { online } from "./online.ts";
 import { dialVm, refuseAddress } from "./vm-dial.ts";
 import { exchangeHostKey, keepOnlyVmKey, keepVmKey } from "./vm-host-key.ts";
 import { ensureImage } from "./vm-images.ts";
 
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "expected a SHA-256 in 64 hexadecimal digits");
-
-/** No name: where that leads is its name server's to say. */
-const vmAddress = z.ipv4("expected an IPv4 address");
-
-const runnerLabel = z
-  .string()
-  .refine((text) => /^\w/.test(text) && isLabel(text), "expected labels such as fenced or fenced:docker://image");
-
-const image = z.string().refine(isImage, "expected name:tag or name@sha256:…");
-
-const inputs = z.strictObject({
-  /** Changes with the VM: another VM needs another service, and the old one is drained first. */
-  vmId: word,
-  /** How to log in to the VM, and its first host key; without `host` its address is asked of the hypervisor (DHCP). */
-  vm: sshTarget.extend({ hostKey: publicKeyLine, host: vmAddress.optional() }),
-  hypervisor: sshTarget,
-  /** Name of the VM's domain on the hypervisor. */
-  domain: plainName,
-  /** How many failed dials to bear while the VM boots. */
-  dialErrorLimit: z.int().min(1),
-  uuid: word,
-  token: z.string().regex(/^[\x21-\x7e]+$/, "expected a token without spaces"),
-  name: plainName,
-  forgeUrl: plainUrl(/^https?$/, "expected http(s)://…"),
-  labels: z.array(runnerLabel).min(1, "a runner without labels gets no job"),
-  /** Image of the container in which a job runs whose label names none. */
-  jobImage: image,
-  capacity: z.int().min(1),
-  drainSeconds: z.int().min(0),
-  execution: z.discriminatedUnion("kind", [
-    z.strictObject({
-      kind: z.literal("binary"),
-      url: plainUrl(/^(https?|file)$/, "expected http(s)://… or file://…"),
-      sha256,
-    }),
-    z.strictObject({ kind: z.literal("container"), image }),
-  ]),
-  /** What jobs may reach; without it they may reach everything that the VM can. */
-  egress: egressPolicy.optional(),
-});
-
-/** Inputs of a runner service. */
-export type ServiceInputs = z.infer<typeof inputs>;
-type ServiceState = State<ServiceInputs> & {
-  address: string;
-  /** Whether the forge accepted the daemon when it was last started. A failed start must not pass for a healthy one. */
-  accepted?: boolean;
-  /** The VM's own public host key, once it has it in the place of the first one. Nothing that the VM says changes it. */
-  hostKey?: HostKey | undefined;
-  /** What the tags among the configured images meant when they were first pulled: they are looked up once. */
-  resolvedImages?: Record<string, string>;
-};
-
-export const runnerService: ResourceKind<ServiceInputs, ServiceState> = {
-  type: "holdfast:runner:Service",
-  inputs,
-  secrets: ["token"],
-  computed: { address: vmAddress, resolvedImages: z.record(image, image) },
-  kept: { accepted: z.boolean().optional(), hostKey: publicKeyLine.optional() },
-  volatile: { address: ["vm", "hypervisor", "domain"], resolvedImages: ["execution", "jobImage", "labels"] },
-  // Another registration is another service too: the old daemon drains before its row is deleted.
-  replaceOn: ["vmId", "uuid"],
-
+export const runnerService = implement(runnerServiceKind, {
   async create(inputs, operation) {
     return { id: inputs.uuid, state: await deploy(inputs, operation) };
   },
@@ -123,7 +49,7 @@ export const runnerService: ResourceKind<ServiceInputs, ServiceState> = {
     }
     await leaveKey(state, operation);
   },
-};
+});
 
 /** A password that somebody gave root to log in at the console was for that once. */
 const lockRoot = "passwd --lock root >/dev/null";
@@ -285,6 +211,6 @@ function fileCheck({ path, content, intact: check }: PlannedFile): Record<string
 }
 
 function inputsOf(state: ServiceState): ServiceInputs {
-  const names = Object.keys(inputs.shape) as (keyof ServiceInputs)[];
+  const names = Object.keys(runnerServiceKind.inputs.shape) as (keyof ServiceInputs)[];
   return Object.fromEntries(names.filter((name) => name in state).map((name) => [name, state[name]])) as ServiceInputs;
 }

@@ -10,9 +10,9 @@ import { hostOf } from "../../lib/network/address.ts";
 import { connect, type Patience, type SshConnection } from "../../lib/ssh/connection.ts";
 import { HostKeyMismatch, type SshTarget } from "../../lib/ssh/dial.ts";
 import { type HostKey, knownMachines, normalizeKey } from "../../lib/ssh/known-hosts.ts";
+import type { ServiceInputs } from "../../resources/runner/service.ts";
 import type { Operation } from "../kind.ts";
 import { type HypervisorLook, lookAtHypervisor } from "./hypervisor-look.ts";
-import type { ServiceInputs } from "./service.ts";
 import { vmAddress, type Whereabouts } from "./vm-address.ts";
 
 const secondsBetweenDials = 3;

@@ -5,8 +5,8 @@
 import { z } from "zod";
 import { knownHostsFile, normalizeKey, recordedKeys, recordKey } from "../../lib/ssh/known-hosts.ts";
 import { publicKeyLine } from "../../lib/text.ts";
-import type { ProviderConfig } from "../kind.ts";
-import { sshTarget } from "./target.ts";
+import type { ProviderConfig } from "../../resources/provider-config.ts";
+import { sshTarget } from "../../resources/ssh-target.ts";
 
 const hypervisor = sshTarget.extend({ hostKey: publicKeyLine });
 

@@ -2,8 +2,8 @@
  * What the readiness gate says: one message for the operator in the words that runbooks search for, and the evidence files of
  * a run. Pure.
  */
+import type { ReadinessInputs } from "../../resources/ssh/readiness.ts";
 import type { GateResult } from "../readiness/gate.ts";
-import type { ReadinessInputs } from "./readiness.ts";
 
 /** Group of the targets, in labels and names of evidence files. */
 const group = "platform_vm_targets";

@@ -2,69 +2,13 @@
  * `holdfast:ssh:Readiness`: the gate behind a pool's VMs. An update whose VMs cannot be worked on fails, with the VMs kept in
  * the state; a refresh looks again, and what is no longer ready is drift.
  */
-import { z } from "zod";
-import { line, plainName, word } from "../../lib/text.ts";
-import { NotReady, type Operation, type ResourceKind, type State } from "../kind.ts";
+import { type ReadinessInputs, type ReadinessState, readinessKind } from "../../resources/ssh/readiness.ts";
+import { implement, NotReady, type Operation } from "../kind.ts";
 import { type GateResult, passGate } from "../readiness/gate.ts";
 import type { Route } from "../readiness/probe.ts";
 import { type GateStatus, gateEvidence, gateMessage, resultMessage } from "./readiness-report.ts";
-import { sshTarget } from "./target.ts";
 
-const inputs = z.strictObject({
-  /** `<project>/<stack>`: whose known_hosts is used. */
-  stack: sshTarget.shape.stack,
-  /** Whether machines that are not ready, or none at all, fail the update. */
-  required: z.boolean(),
-  targets: z.array(
-    z.strictObject({
-      /** Logical name. */
-      name: plainName,
-      /** Address; empty where the platform reported none. */
-      host: z.union([z.literal(""), sshTarget.shape.host]),
-      port: sshTarget.shape.port,
-      user: sshTarget.shape.user,
-      /** The machine's public host key, where we made it. */
-      hostKey: sshTarget.shape.hostKey,
-      /** Digest of what makes it this machine and no other: another identity is looked at anew. */
-      identity: word,
-    }),
-  ),
-  /** The jump host that the configuration names. */
-  jump: sshTarget.optional(),
-  /** The hypervisor as a jump host, on premises alone; tried last. */
-  bastion: sshTarget.optional(),
-  /** Bound on one stage of one attempt, in seconds. */
-  timeoutSeconds: z.number().min(0.1),
-  /** How long each machine may take, in seconds; 0 is one attempt. */
-  waitSeconds: z.number().min(0),
-});
-
-/** Inputs of the gate. */
-export type ReadinessInputs = z.infer<typeof inputs>;
-type ReadinessState = State<ReadinessInputs> & {
-  status: GateStatus;
-  /** By logical name: what came of each, without the attempts. */
-  results: Record<string, { status: string; route: string; stage: string; seconds: number }>;
-  /** Of the run that looked; empty where no evidence could be written. */
-  runId: string;
-  evidenceDir: string;
-};
-
-const outputs = {
-  status: z.enum(["ok", "error", "skipped"]),
-  results: z.record(plainName, z.object({ status: line, route: line, stage: line, seconds: z.number() })),
-  runId: line,
-  evidenceDir: line,
-};
-
-export const readiness: ResourceKind<ReadinessInputs, ReadinessState> = {
-  type: "holdfast:ssh:Readiness",
-  inputs,
-  secrets: [],
-  computed: outputs,
-  volatile: Object.fromEntries(Object.keys(outputs).map((name) => [name, Object.keys(inputs.shape)])),
-  replaceOn: ["stack"],
-
+export const readiness = implement(readinessKind, {
   async create(inputs, operation) {
     const id = `${inputs.stack}/readiness`;
     return { id, state: await pass(id, inputs, operation) };
@@ -73,14 +17,14 @@ export const readiness: ResourceKind<ReadinessInputs, ReadinessState> = {
   async read(id, state, operation) {
     if (!state) throw new Error("a readiness gate cannot be imported; `pulumi up` passes it anew");
     const { status, results, runId, evidenceDir, drift: _, stateVersion: __, ...known } = state;
-    const given = inputs.parse(known);
+    const given = readinessKind.inputs.parse(known);
     return { id, inputs: given, state: { ...state, drift: given.required ? await look(given, operation) : [] } };
   },
 
   update: (id, _state, inputs, operation) => pass(id, inputs, operation),
 
   async delete() {},
-};
+});
 
 /** Passes the gate, leaves evidence of it, and says what it came to. */
 async function pass(id: string, inputs: ReadinessInputs, operation: Operation): Promise<ReadinessState> {

@@ -6,8 +6,9 @@
  */
 import * as pulumi from "@pulumi/pulumi";
 import { beforeEach, expect, test } from "vitest";
-import { HoldfastProvider, HostKey } from "../../components/plugin/resources.ts";
 import { ActionsRunner, type ActionsRunnerArgs } from "../../components/runner/actions-runner.ts";
+import { HoldfastProvider, Resource } from "../../resources/sdk.ts";
+import { hostKeyKind } from "../../resources/ssh/host-key.ts";
 import { isSecret, Recorder, resolved } from "./recorder.ts";
 
 const mintingToken = "minting-token-0123456789";
@@ -23,7 +24,12 @@ const args: ActionsRunnerArgs = {
   capacity: 2,
   drainSeconds: 600,
   execution: { kind: "container", image: `runner@sha256:${"d".repeat(64)}` },
-  vm: { vmId: "5a35e2a6", vm: { ...host, host: "192.0.2.16" }, hypervisor: host, dialErrorLimit: 100 },
+  vm: {
+    vmId: "5a35e2a6",
+    vm: { ...host, host: "192.0.2.16", hostKey: "ssh-ed25519 AAAA" },
+    hypervisor: host,
+    dialErrorLimit: 100,
+  },
 };
 
 let recorder: Recorder;
@@ -39,7 +45,7 @@ beforeEach(async () => {
 /** Makes the runner on a stand-in for its machine, and waits until everything of it is registered. */
 async function made(changes: Partial<ActionsRunnerArgs> = {}) {
   const provider = new HoldfastProvider("holdfast", { forgeToken: mintingToken });
-  const machine = new HostKey("machine", { comment: "machine" }, { provider });
+  const machine = new Resource(hostKeyKind, "machine", { comment: "machine" }, { provider });
   const runner = new ActionsRunner("runner", { ...args, ...changes }, machine, {
     provider,
     transformations: [recorder.transformation],

@@ -5,10 +5,10 @@
 import * as libvirt from "@pulumi/libvirt";
 import { beforeEach, expect, test } from "vitest";
 import { parse } from "yaml";
-import { HoldfastProvider } from "../../components/plugin/resources.ts";
 import { identityDigest } from "../../components/pool/identity.ts";
 import { LibvirtPoolVm, type LibvirtPoolVmArgs } from "../../components/pool/libvirt-pool-vm.ts";
 import { macAddress } from "../../components/vm/plan.ts";
+import { HoldfastProvider } from "../../resources/sdk.ts";
 import { isSecret, Recorder, resolved } from "./recorder.ts";
 
 const sha256 = "c".repeat(64);

@@ -7,8 +7,8 @@
 import * as libvirt from "@pulumi/libvirt";
 import { beforeEach, expect, test } from "vitest";
 import { parse } from "yaml";
-import { HoldfastProvider } from "../../components/plugin/resources.ts";
 import { LibvirtVm, type LibvirtVmArgs } from "../../components/vm/libvirt-vm.ts";
+import { HoldfastProvider } from "../../resources/sdk.ts";
 import { isSecret, Recorder, resolved, settled } from "./recorder.ts";
 
 const privateKey =

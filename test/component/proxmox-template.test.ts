@@ -7,12 +7,12 @@
 import * as proxmox from "@pulumi/proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeEach, expect, test } from "vitest";
-import { HoldfastProvider } from "../../components/plugin/resources.ts";
 import {
   ProxmoxTemplate,
   type ProxmoxTemplateArgs,
   type TemplatePolicy,
 } from "../../components/template/proxmox-template.ts";
+import { HoldfastProvider } from "../../resources/sdk.ts";
 import { isSecret, Recorder, resolved } from "./recorder.ts";
 
 const hex = "ab".repeat(32);

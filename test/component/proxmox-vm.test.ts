@@ -4,8 +4,8 @@
 import * as proxmox from "@pulumi/proxmoxve";
 import { beforeAll, beforeEach, expect, test } from "vitest";
 import { parse } from "yaml";
-import { HoldfastProvider } from "../../components/plugin/resources.ts";
 import { ProxmoxVm, type ProxmoxVmArgs } from "../../components/pool/proxmox-vm.ts";
+import { HoldfastProvider } from "../../resources/sdk.ts";
 import { isSecret, Recorder } from "./recorder.ts";
 
 let recorder: Recorder;

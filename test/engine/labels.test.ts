@@ -4,7 +4,7 @@
  * their names into the row that it has. VM and forge are stand-ins; the test does the daemon's part with what was delivered.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { labelName } from "../../components/runner/labels.ts";
+import { labelName } from "../../lib/runner-labels.ts";
 import { keyPair, operatorHome, type Received, sshHost } from "../fixtures/ssh-host.fixture.ts";
 import { Engine } from "./engine.ts";
 import { FakeForge } from "./fake-forge.ts";

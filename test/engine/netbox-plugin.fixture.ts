@@ -6,7 +6,7 @@ import { type IpIdentity, identityDigest } from "../../lib/netbox/identity.ts";
 import { type IpPool, withPrefixLength } from "../../lib/netbox/ip-pool.ts";
 import { NetboxApi } from "../../provider/netbox/api.ts";
 import { byIdentity, type IpAddress, ipAddress, ipAddresses } from "../../provider/netbox/ip-address.ts";
-import { ipReservationKind } from "../../provider/netbox/ip-reservation.ts";
+import { ipReservationBy } from "../../provider/netbox/ip-reservation.ts";
 import type { OpenNetbox } from "../../provider/netbox/session.ts";
 import type { Catalogue } from "../../provider/server.ts";
 import { engineFor, raw, secret, unknown } from "../fixtures/provider-client.fixture.ts";
@@ -43,7 +43,7 @@ export interface Given {
 export async function plugin(access: Access, tryMs = bounds.tryMs) {
   const open: OpenNetbox = async ({ config: { netboxUrl = "", netboxToken = "" }, signal }) =>
     new NetboxApi({ url: netboxUrl, token: netboxToken, signal, bounds: { ...bounds, tryMs } });
-  const kinds = [ipReservationKind(open, patience)];
+  const kinds = [ipReservationBy(open, patience)];
   const engine = await engineFor({ version: "0.0.1", kinds, functions: [] } as unknown as Catalogue);
   await engine.configure({ netboxUrl: access.url, netboxToken: secret(access.token) });
   return operations(engine);

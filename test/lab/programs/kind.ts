@@ -4,10 +4,11 @@
  */
 import { text } from "node:stream/consumers";
 import { catalogue } from "../../../provider/catalogue.ts";
-import type { Operation, ResourceKind } from "../../../provider/kind.ts";
+import type { Operation } from "../../../provider/kind.ts";
 
 const { type, verb, inputs } = JSON.parse(await text(process.stdin));
-const kind = catalogue.kinds.find((candidate) => candidate.type === type) as unknown as ResourceKind;
+const kind = catalogue.kinds.find((candidate) => candidate.type === type);
+if (!kind) throw new Error(`there is no kind ${type}`);
 const operation: Operation = {
   urn: "",
   signal: new AbortController().signal,

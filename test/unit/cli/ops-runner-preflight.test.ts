@@ -7,7 +7,7 @@ import { opsRunnerLooks } from "../../../cli/ops-runner-stack.ts";
 import type { Pulumi } from "../../../cli/pulumi.ts";
 import { Failure } from "../../../lib/failure.ts";
 import { runnerLook } from "../../../provider/runner/operations-checks.ts";
-import type { OperationsInputs } from "../../../provider/runner/operations-inputs.ts";
+import type { OperationsInputs } from "../../../resources/runner/operations-toolchain.ts";
 import { type Answer, operatorHome, sshHost } from "../../fixtures/ssh-host.fixture.ts";
 
 const owner = "home.ops-runner.dev-onprem";

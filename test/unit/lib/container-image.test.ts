@@ -4,8 +4,8 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { imageOf, isLabel, labelName, runsBesideRunner, withScheme } from "../../../components/runner/labels.ts";
 import { isImage, isPinned, pinnedReference } from "../../../lib/container-image.ts";
+import { imageOf, isLabel, labelName, runsBesideRunner, withScheme } from "../../../lib/runner-labels.ts";
 
 const digest = `sha256:${"a".repeat(64)}`;
 const other = `sha256:${"b".repeat(64)}`;

@@ -7,13 +7,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it, test } from "vitest";
 import { catalogue } from "../../../provider/catalogue.ts";
-import type { ResourceKind } from "../../../provider/kind.ts";
+import type { AnyResourceKind } from "../../../provider/kind.ts";
 import { checkedState } from "../../../provider/state.ts";
 import type { Properties, Value } from "../../../provider/wire.ts";
 import { engineFor } from "../../fixtures/provider-client.fixture.ts";
 import { keyPair, operatorHome, type StandIn, sshHost } from "../../fixtures/ssh-host.fixture.ts";
 
-const kinds = catalogue.kinds as unknown as readonly ResourceKind[];
+const { kinds } = catalogue;
 
 const hostile = ["x; id > /tmp/pwned; :", "$(id)", "`id`", "a\nb", "../..", "-rf", "a' b", "\u001b]0;x\u0007"];
 
@@ -174,7 +174,7 @@ test("every text that a kind's schema asks for is in the state that is tried", (
 
 describe.each(kinds.map(({ type }) => type))("%s", (type) => {
   const { state, free = {} } = states[type] ?? { state: {} };
-  const kind = kinds.find((one) => one.type === type) as ResourceKind;
+  const kind = kinds.find((one) => one.type === type) as AnyResourceKind;
   let machine: StandIn;
 
   beforeAll(() => expect(checkedState(kind, state, "urn::it")).toEqual(state));

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { HoldfastProvider } from "../../../../components/plugin/resources.ts";
+import { HoldfastProvider } from "../../../../resources/sdk.ts";
 
 class Thing extends pulumi.CustomResource {
   constructor(name: string, args: { name: string; journal: string; ms: number }, opts: pulumi.CustomResourceOptions) {

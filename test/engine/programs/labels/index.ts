@@ -1,13 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
-import { HoldfastProvider, HostKey } from "../../../../components/plugin/resources.ts";
 import { ActionsRunner } from "../../../../components/runner/actions-runner.ts";
+import { HoldfastProvider, Resource } from "../../../../resources/sdk.ts";
+import { hostKeyKind } from "../../../../resources/ssh/host-key.ts";
 
 const config = new pulumi.Config();
 const provider = new HoldfastProvider("holdfast", {
   forgeToken: config.requireSecret("token"),
   forgeUrl: config.require("url"),
 });
-const machine = new HostKey("machine", { comment: "vm" }, { provider });
+const machine = new Resource(hostKeyKind, "machine", { comment: "vm" }, { provider });
 const target = { port: config.requireNumber("port"), user: "root", stack: "labels/dev" };
 const vm = { ...target, host: "127.0.0.15", hostKey: config.require("hostKey") };
 const runner = new ActionsRunner(

@@ -1,14 +1,17 @@
 import * as pulumi from "@pulumi/pulumi";
-import { HoldfastProvider, HostKey, RunnerRegistration } from "../../../../components/plugin/resources.ts";
 import { recorded } from "../../../../lib/preflight/recorded.ts";
+import { runnerRegistrationKind } from "../../../../resources/forge/runner-registration.ts";
+import { HoldfastProvider, Resource } from "../../../../resources/sdk.ts";
+import { hostKeyKind } from "../../../../resources/ssh/host-key.ts";
 
 const config = new pulumi.Config();
 const provider = new HoldfastProvider("holdfast", {
   forgeToken: config.requireSecret("token"),
   forgeUrl: config.require("url"),
 });
-const key = new HostKey("machine", { comment: "vm" }, { provider });
-const registration = new RunnerRegistration(
+const key = new Resource(hostKeyKind, "machine", { comment: "vm" }, { provider });
+const registration = new Resource(
+  runnerRegistrationKind,
   "runner",
   {
     forgeUrl: config.require("url"),

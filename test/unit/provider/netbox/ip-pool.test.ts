@@ -14,8 +14,8 @@ import {
 import { poolSize } from "../../../../lib/netbox/static-pool.ts";
 import { ipv4Number, ipv4Text } from "../../../../lib/network/ipv4.ts";
 import { violations } from "../../../../provider/check.ts";
-import { reservationInputs } from "../../../../provider/netbox/reservation.ts";
 import type { Properties } from "../../../../provider/wire.ts";
+import { ipReservationKind } from "../../../../resources/netbox/ip-reservation.ts";
 
 const pool = { subnet: "10.60.0.0/28", from: "10.60.0.2", to: "10.60.0.9" };
 
@@ -105,7 +105,7 @@ describe("a reservation", () => {
       /./,
     ],
   ])("%s is refused", (_what, change, property, reason) => {
-    const failures = violations(reservationInputs, { ...inputs, ...change });
+    const failures = violations(ipReservationKind.inputs, { ...inputs, ...change });
     expect(failures.map((failure) => failure.property)).toEqual([property]);
     expect(failures[0]?.reason).toMatch(reason);
   });
@@ -119,7 +119,7 @@ describe("a reservation", () => {
       releaseOnDelete: true,
     };
     for (const change of [{}, more, { address: unknown }, { dnsName: unknown }, { pool: { ...pool, from: unknown } }]) {
-      expect(violations(reservationInputs, { ...inputs, ...change })).toEqual([]);
+      expect(violations(ipReservationKind.inputs, { ...inputs, ...change })).toEqual([]);
     }
   });
 });

@@ -5,9 +5,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { slugOf } from "../../../../provider/netbox/places.ts";
 import { driftOf } from "../../../../provider/netbox/vm-drift.ts";
-import { type RecordInputs, recordInputs } from "../../../../provider/netbox/vm-inputs.ts";
 import { difference } from "../../../../provider/netbox/vm-record.ts";
 import type { MachineRow } from "../../../../provider/netbox/vm-rows.ts";
+import { type RecordInputs, virtualMachineRecordKind } from "../../../../resources/netbox/virtual-machine-record.ts";
 
 const inputs: RecordInputs = {
   ...{ owner: "home.platform-vm.dev-apps", key: "app-01", name: "dev-app-01", externalId: "proxmox:home:104" },
@@ -128,5 +128,5 @@ it.each([
   ["a name that NetBox does not take", { name: "x".repeat(65) }],
   ["no memory", { memoryMb: 0 }],
 ])("%s is refused before anything is asked of NetBox", (_what, change) => {
-  expect(recordInputs.safeParse({ ...inputs, ...change }).success).toBe(false);
+  expect(virtualMachineRecordKind.inputs.safeParse({ ...inputs, ...change }).success).toBe(false);
 });

@@ -3,9 +3,9 @@
  * it was taken for. The plugin against a simulated Proxmox VE; the whole way is test/engine/pool-interrupted.test.ts's.
  */
 import { expect, test } from "vitest";
-import type { PoolPreflightArgs } from "../../../../components/preflight/proxmox-args.ts";
 import type { ClusterVm } from "../../../../provider/proxmox/cluster.ts";
 import { isInterruptedClone } from "../../../../provider/proxmox/interrupted.ts";
+import type { PoolPreflightArgs } from "../../../../resources/proxmox/pool-preflight.ts";
 import { pluginOnProxmox } from "../../../fixtures/proxmox-plugin.fixture.ts";
 
 const owner = "home.platform-vm.dev-apps";

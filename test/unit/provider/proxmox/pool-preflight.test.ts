@@ -2,9 +2,9 @@
  * The look at a cluster before a pool's VMs are made: nobody in the way is adopted, and what is cloned is a template.
  */
 import { expect, test } from "vitest";
-import type { PoolPreflightArgs, WantedVm } from "../../../../components/preflight/proxmox-args.ts";
 import type { ClusterVm } from "../../../../provider/proxmox/cluster.ts";
 import { inTheWay } from "../../../../provider/proxmox/pool-preflight.ts";
+import type { PoolPreflightArgs, WantedVm } from "../../../../resources/proxmox/pool-preflight.ts";
 import { raw } from "../../../fixtures/provider-client.fixture.ts";
 import { pluginOnProxmox } from "../../../fixtures/proxmox-plugin.fixture.ts";
 

@@ -2,9 +2,9 @@
  * The look at a cluster before templates are made: everything that is missing at once, and no VM in the way is ever adopted.
  */
 import { describe, expect, test } from "vitest";
-import type { ProxmoxPreflightArgs, WantedTemplate } from "../../../../components/preflight/proxmox-args.ts";
 import type { ClusterVm } from "../../../../provider/proxmox/cluster.ts";
 import { collisions } from "../../../../provider/proxmox/template-collision.ts";
+import type { ProxmoxPreflightArgs, WantedTemplate } from "../../../../resources/proxmox/preflight.ts";
 import { raw } from "../../../fixtures/provider-client.fixture.ts";
 import { pluginOnProxmox } from "../../../fixtures/proxmox-plugin.fixture.ts";
 

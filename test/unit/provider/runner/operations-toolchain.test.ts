@@ -10,14 +10,15 @@ import { beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { catalogue } from "../../../../provider/catalogue.ts";
 import { Recorder } from "../../../../provider/evidence/recorder.ts";
 import { forceRunVariable, isForced } from "../../../../provider/forced-run.ts";
-import { dropInText, type OperationsInputs } from "../../../../provider/runner/operations-inputs.ts";
 import {
   digestOf,
   type Observation,
   objection,
   wrongWith,
 } from "../../../../provider/runner/operations-observation.ts";
+import { dropInText } from "../../../../provider/runner/operations-paths.ts";
 import { Steps } from "../../../../provider/runner/operations-steps.ts";
+import type { OperationsInputs } from "../../../../resources/runner/operations-toolchain.ts";
 import { engineFor, initFailure, raw } from "../../../fixtures/provider-client.fixture.ts";
 import { toy, toyType } from "../../../fixtures/provider-toys.fixture.ts";
 import { keyPair, operatorHome, sshHost } from "../../../fixtures/ssh-host.fixture.ts";

@@ -6,22 +6,25 @@ import { EventEmitter } from "node:events";
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
-import type { ResourceKind } from "../../../../../provider/kind.ts";
+import { implement } from "../../../../../provider/kind.ts";
 import { runPlugin } from "../../../../../provider/process.ts";
-import type { Catalogue } from "../../../../../provider/server.ts";
+import { declareKind } from "../../../../../resources/kind.ts";
 
-const inputs = z.strictObject({ name: z.string(), journal: z.string(), ms: z.number() });
+const thingKind = declareKind({
+  type: "holdfast:test:Thing",
+  description: "A thing that breaks.",
+  inputs: z.strictObject({
+    name: z.string().describe("Its name."),
+    journal: z.string().describe("File that notes each create."),
+    ms: z.number().describe("How long a create takes, in milliseconds."),
+  }),
+});
 
 /** Made before any call, so that what happens in it belongs to none. */
 const nobodys = new EventEmitter();
 setInterval(() => nobodys.emit("tick"), 50).unref();
 
-const thing: ResourceKind<z.infer<typeof inputs>> = {
-  type: "holdfast:test:Thing",
-  inputs,
-  secrets: [],
-  computed: {},
-  replaceOn: [],
+const thing = implement(thingKind, {
   async create(given) {
     appendFileSync(given.journal, `${given.name}\n`);
     await pause(given.ms);
@@ -29,10 +32,10 @@ const thing: ResourceKind<z.infer<typeof inputs>> = {
     if (given.name === "broken" && existsSync(file)) await breakBy(readFileSync(file, "utf8"));
     return { id: given.name, state: given };
   },
-  read: async (id, state) => (state ? { id, state, inputs: inputs.parse(state) } : undefined),
+  read: async (id, state) => (state ? { id, state, inputs: thingKind.inputs.parse(state) } : undefined),
   update: async (_id, _state, given) => given,
   async delete() {},
-};
+});
 
 function breakBy(fault: string): Promise<never> {
   const fail = () => {
@@ -44,4 +47,4 @@ function breakBy(fault: string): Promise<never> {
   return new Promise(() => {});
 }
 
-await runPlugin({ version: "0.0.1", kinds: [thing], functions: [] } as unknown as Catalogue, 4_000);
+await runPlugin({ version: "0.0.1", kinds: [thing], functions: [] }, 4_000);

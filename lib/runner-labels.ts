@@ -4,7 +4,7 @@
  * What a label without a scheme means differs between versions of the runner: before 8 it is the place where the runner
  * is, with the runner's token in it. So none is ever left to the runner.
  */
-import { isImage } from "../../lib/container-image.ts";
+import { isImage } from "./container-image.ts";
 
 const docker = "docker://";
 

@@ -1,0 +1,16 @@
+/**
+ * What keeps a template while VMs are linked to it.
+ */
+import { z } from "zod";
+import { declareKind } from "../kind.ts";
+import { templatePlace } from "./template.ts";
+
+export const templateGuardKind = declareKind({
+  type: "holdfast:proxmox:TemplateGuard",
+  description: "Keeps a template while VMs are linked to it: deleting this resource, which comes first, fails then.",
+  inputs: z.strictObject({
+    ...templatePlace,
+    allowDestroyWithClones: z.boolean().describe("Whether it may be deleted while VMs are linked to it."),
+  }),
+  replaceOn: ["vmId", "node"],
+});
