@@ -63,7 +63,8 @@ async function checkStatics(): Promise<Count> {
   const checks: [string, string[]][] = [
     ["format and lint", ["biome", "ci", "."]],
     ["types", ["tsc", "--noEmit", "--incremental", "--tsBuildInfoFile", `${known}/tsbuildinfo`]],
-    ["derived files", ["tsx", "stacks/write-schemas.ts", "--check"]],
+    ["derived files: schemas", ["tsx", "stacks/write-schemas.ts", "--check"]],
+    ["derived files: commands", ["tsx", "cli/write-commands.ts", "--check"]],
   ];
   const count: Count = { passed: 0, failed: 0, skipped: 0 };
   const check = async ([name, [command = "", ...args]]: [string, string[]]) => {

@@ -138,7 +138,7 @@ describe("holdfast preflight", () => {
   it.each([
     ["a stack that is not there", ["preflight", "nosuch"], "nosuch"],
     ["another project", ["preflight", "runners/crunchy"], "is no name of a stack of platform-vm or template-image"],
-    ["an option of another command", ["preflight", "dev-apps", "--yes"], "there is no command"],
+    ["an option of another command", ["preflight", "dev-apps", "--yes"], "`holdfast preflight` has no option --yes"],
   ])("exits with 2 for %s", async (_what, args, output) => {
     const { exitCode, stderr } = await site.engine.holdfast(...args);
     expect(exitCode).toBe(2);
