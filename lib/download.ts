@@ -1,14 +1,17 @@
 /**
  * Downloads that are believed only when their SHA-256 is the expected one. Kept by digest outside the checkout.
  */
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { open as openFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { Readable, Transform } from "node:stream";
+import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { cacheDirectory } from "./cache.ts";
+import { download } from "./http/download.ts";
+import type { HttpFailure } from "./http/failure.ts";
+import { Meter, TooLong } from "./meter.ts";
 
 /** Bound on one download, in milliseconds: an hour fetches 600 MB over 1.4 Mbit/s. */
 const downloadMs = 3_600_000;
@@ -54,31 +57,28 @@ export async function fetchPinned(file: PinnedFile, suffix: string, most = mostB
 }
 
 async function copyAndHash(url: string, path: string, most: number): Promise<string> {
-  const hash = createHash("sha256");
-  let size = 0;
-  const meter = new Transform({
-    transform(chunk, _encoding, done) {
-      size += chunk.length;
-      if (size > most) return done(new Error(`${url} is longer than ${most} bytes; nothing of it was kept`));
-      hash.update(chunk);
-      done(null, chunk);
-    },
-  });
   // Made before anything can fail: a stream that opens it later could make it again after its removal.
   const sink = await openFile(path, "wx", 0o600);
   try {
-    await pipeline(await open(url), meter, sink.createWriteStream());
+    const stream = sink.createWriteStream();
+    return url.startsWith("file:") ? await copyHere(url, stream, most) : await fetchTo(url, stream, most);
   } finally {
     await sink.close();
   }
-  return hash.digest("hex");
 }
 
-async function open(url: string): Promise<Readable> {
-  if (url.startsWith("file:")) return (await openFile(fileURLToPath(url))).createReadStream();
-  const response = await fetch(url, { signal: AbortSignal.timeout(downloadMs) }).catch((error: Error) => {
-    throw new Error(`cannot download ${url}: ${(error.cause as Error | undefined)?.message ?? error.message}`);
+async function fetchTo(url: string, sink: Writable, bytes: number): Promise<string> {
+  return download(url, sink, "sha256", { bytes, totalMs: downloadMs }).catch((error: Error) => {
+    const { message, advice } = error as HttpFailure;
+    throw new Error(`cannot download ${url}: ${message}${advice === undefined ? "" : `; ${advice}`}`, { cause: error });
   });
-  if (!response.ok || !response.body) throw new Error(`cannot download ${url}: the server answered ${response.status}`);
-  return Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
+}
+
+async function copyHere(url: string, sink: Writable, most: number): Promise<string> {
+  const source = (await openFile(fileURLToPath(url))).createReadStream();
+  const meter = new Meter("sha256", most);
+  await pipeline(source, meter, sink).catch((error: Error) => {
+    throw error instanceof TooLong ? new Error(`cannot read ${url}: ${error.message}`) : error;
+  });
+  return meter.digest();
 }

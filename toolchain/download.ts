@@ -4,13 +4,12 @@
  * `HOLDFAST_TOOLCHAIN_DOWNLOADS` is `off`, or the address of a mirror that has the archives and checksum files side by
  * side under their own names. Nothing is remembered about a failure beyond this process.
  */
-import { createHash } from "node:crypto";
 import { createWriteStream, mkdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { Readable, Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import type { ReadableStream } from "node:stream/web";
+import { Writable } from "node:stream";
+import { type DownloadLimits, download, Interrupted, NoFile } from "../lib/http/download.ts";
+import { HttpFailure } from "../lib/http/failure.ts";
 import type { Way } from "./component.ts";
 
 /** An official archive. It is data, so that it is part of a pin's digest. */
@@ -20,15 +19,13 @@ export interface Archive {
   readonly checksums: string;
 }
 
-/** How long to wait, in milliseconds, and for how much. */
-export interface Patience {
-  /** For the answer to a request, connection included; default 5000. */
-  answer?: number;
-  /** For more of a body that has begun; default 30000. */
-  idle?: number;
-  /** Bytes of an archive; default 2 GiB, four times what the largest has. */
-  bytes?: number;
-}
+/** An answer within 5 s, more of a body within 30 s; 2 GiB, four times what the largest archive has. */
+const usual = { answerMs: 5_000, idleMs: 30_000, bytes: 2 * 1024 ** 3 };
+
+/** Bytes of a list of checksums, which is a few lines. */
+const listBytes = 1024 * 1024;
+
+type Limits = Required<Omit<DownloadLimits, "totalMs">>;
 
 /** Hosts that did not answer this process, and why: each is waited for once. */
 const silent = new Map<string, string>();
@@ -36,12 +33,14 @@ const silent = new Map<string, string>();
 /**
  * The way `downloaded`.
  * @param unpack puts the verified file where the component wants it.
+ * @param changes of the usual bounds, for tests.
  */
 export function downloaded(
   archive: Archive,
   unpack: (file: string, directory: string) => Promise<void>,
-  patience: Patience = {},
+  changes: Partial<Limits> = {},
 ): Way {
+  const limits = { ...usual, ...changes };
   return {
     name: "downloaded",
     async make(directory) {
@@ -51,8 +50,8 @@ export function downloaded(
       mkdirSync(scratch);
       const file = join(scratch, basename(archive.url));
       try {
-        const expected = await publishedChecksum(place, patience);
-        await fetchTo(place.url, file, expected, patience);
+        const expected = await publishedChecksum(place, limits);
+        await fetchVerified(place.url, file, expected, limits);
         await unpack(file, directory);
       } catch (error) {
         return { made: false, why: (error as Error).message };
@@ -71,85 +70,56 @@ function locate(archive: Archive): Archive | undefined {
   return { url: `${mirror}/${basename(archive.url)}`, checksums: `${mirror}/${basename(archive.checksums)}` };
 }
 
-async function publishedChecksum(place: Archive, patience: Patience): Promise<string> {
-  const response = await request(place.checksums, patience, AbortSignal.timeout(patience.idle ?? 30_000));
-  const name = basename(place.url);
-  for (const line of (await textOf(response)).split("\n")) {
+async function publishedChecksum({ url, checksums }: Archive, limits: Limits): Promise<string> {
+  const parts: Buffer[] = [];
+  const sink = new Writable({
+    write(part: Buffer, _encoding, done) {
+      parts.push(part);
+      done();
+    },
+  });
+  const { answerMs, idleMs } = limits;
+  await fetchTo(checksums, sink, "sha256", { answerMs, idleMs, totalMs: idleMs, bytes: listBytes });
+  const name = basename(url);
+  for (const line of Buffer.concat(parts).toString("utf8").split("\n")) {
     const [checksum = "", file = ""] = line.trim().split(/\s+\*?/);
     if (file === name && /^([0-9a-f]{64}|[0-9a-f]{128})$/i.test(checksum)) return checksum.toLowerCase();
   }
-  throw new Error(`${place.checksums} has no checksum for ${name}`);
+  throw new Error(`${checksums} has no checksum for ${name}`);
 }
 
-/** A list of checksums is a few lines. */
-async function textOf({ url, body }: Response): Promise<string> {
-  let text = "";
-  const decoder = new TextDecoder();
-  for await (const part of (body ?? []) as AsyncIterable<Uint8Array>) {
-    text += decoder.decode(part, { stream: true });
-    if (text.length > 1024 * 1024) throw new Error(`${url} is longer than any list of checksums`);
-  }
-  return text;
+async function fetchVerified(url: string, file: string, expected: string, limits: Limits): Promise<void> {
+  const algorithm = expected.length === 64 ? "sha256" : "sha512";
+  const actual = await fetchTo(url, createWriteStream(file), algorithm, limits);
+  if (actual === expected) return;
+  throw new Error(`${url} has checksum ${actual}, its publisher says ${expected}; it is not used`);
 }
 
-async function fetchTo(url: string, file: string, expected: string, patience: Patience): Promise<void> {
-  const response = await request(url, patience);
-  if (!response.body) throw new Error(`${url} is empty`);
-  const hash = createHash(expected.length === 64 ? "sha256" : "sha512");
-  const stalled = new AbortController();
-  const idle = patience.idle ?? 30_000;
-  const timer = setTimeout(() => stalled.abort(), idle);
-  const most = patience.bytes ?? 2 * 1024 ** 3;
-  let size = 0;
-  const watch = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      timer.refresh();
-      size += chunk.length;
-      if (size > most) return done(new Error(`it is longer than ${most} bytes`));
-      hash.update(chunk);
-      done(undefined, chunk);
-    },
-  });
-  try {
-    const body = Readable.fromWeb(response.body as ReadableStream);
-    await pipeline(body, watch, createWriteStream(file), { signal: stalled.signal });
-  } catch (error) {
-    throw new Error(stalled.signal.aborted ? `${url} stalled for ${idle} ms` : `${url} broke off: ${reason(error)}`);
-  } finally {
-    clearTimeout(timer);
-  }
-  const actual = hash.digest("hex");
-  if (actual !== expected) {
-    throw new Error(`${url} has checksum ${actual}, its publisher says ${expected}; it is not used`);
-  }
-}
-
-/**
- * Requests an address. A host that does not answer is not asked again by this process.
- * @param whole ends the reading of the body too.
- */
-async function request(url: string, patience: Patience, whole?: AbortSignal): Promise<Response> {
+/** Fetches from an address, and gives the digest. A host that does not answer is not asked again by this process. */
+async function fetchTo(
+  url: string,
+  sink: Writable,
+  algorithm: string,
+  limits: Limits & Pick<DownloadLimits, "totalMs">,
+): Promise<string> {
   const { host } = new URL(url);
   const before = silent.get(host);
   if (before) throw new Error(before);
-  const limit = patience.answer ?? 5_000;
-  const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), limit);
-  let response: Response;
   try {
-    response = await fetch(url, { signal: whole ? AbortSignal.any([late.signal, whole]) : late.signal });
+    return await download(url, sink, algorithm, limits);
   } catch (error) {
-    const why = `${host} does not answer (${late.signal.aborted ? `${limit} ms` : reason(error)})`;
+    if (error instanceof NoFile) throw new Error(`${url} answers ${error.status}`);
+    if (error instanceof Interrupted) {
+      throw new Error(error.stalled ? `${url} stalled for ${limits.idleMs} ms` : `${url} broke off: ${error.message}`);
+    }
+    if (!(error instanceof HttpFailure)) throw error;
+    const why = `${host} does not answer (${reasonOf(error, limits)})`;
     silent.set(host, why);
     throw new Error(why);
-  } finally {
-    clearTimeout(timer);
   }
-  if (!response.ok) throw new Error(`${url} answers ${response.status}`);
-  return response;
 }
 
-function reason(error: unknown): string {
-  const { cause, message } = error as { cause?: { code?: string }; message: string };
-  return cause?.code ?? message;
+function reasonOf({ kind, code, message, advice }: HttpFailure, { answerMs }: Limits): string {
+  if (kind === "late") return `${answerMs} ms`;
+  return advice === undefined ? code || message : `${message}; ${advice}`;
 }

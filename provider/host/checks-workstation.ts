@@ -8,6 +8,8 @@ import { delimiter, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import { pinnedPath } from "../../lib/download.ts";
+import { statusOf } from "../../lib/http/download.ts";
+import { HttpFailure } from "../../lib/http/failure.ts";
 import type { Check } from "../../lib/preflight/check.ts";
 import type { Download, PreflightArgs } from "../../resources/host/preflight.ts";
 
@@ -84,9 +86,10 @@ async function localFile({ url, sha256, key }: Download, signal: AbortSignal): P
 async function remoteFile({ url, key }: Download, signal: AbortSignal): Promise<Finding> {
   const fix = `pulumi config set ${key} <URL>`;
   try {
-    const bound = AbortSignal.any([signal, AbortSignal.timeout(askMs)]);
-    const { ok, status } = await fetch(url, { method: "HEAD", signal: bound });
-    if (ok) return { status: "ok", found: "the server has it; its digest is checked when it is fetched" };
+    const status = await statusOf(url, askMs, signal);
+    if (status >= 200 && status < 300) {
+      return { status: "ok", found: "the server has it; its digest is checked when it is fetched" };
+    }
     if (status === 405 || status === 501) {
       return {
         status: "skipped",
@@ -95,8 +98,9 @@ async function remoteFile({ url, key }: Download, signal: AbortSignal): Promise<
     }
     return { status: "failed", found: `${url}: the server answered ${status}`, fix };
   } catch (error) {
-    const cause = (error as Error).cause as { code?: string; message?: string } | undefined;
-    const reason = cause?.code ?? cause?.message ?? (error as Error).message;
+    const { code, message, advice } = HttpFailure.from(error as Error);
+    if (advice !== undefined) return { status: "failed", found: `${url} cannot be asked for: ${message}`, fix: advice };
+    const reason = code || message;
     return { status: "failed", found: `${url} cannot be reached: ${reason}`, fix: `${fix}, for example file:///…` };
   }
 }
