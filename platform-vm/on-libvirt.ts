@@ -56,8 +56,7 @@ export async function makePool(
         ...{ vmName: name, owner, node: host.host, pool, domainType, image, dns },
         user: { name: config.ssh_username, keys },
       },
-      providers,
-      { dependsOn: rules },
+      { providers, dependsOn: rules },
     );
     const { vmId, address, mac, identity, hostKey } = made;
     const hardware = {

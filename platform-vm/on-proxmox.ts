@@ -48,7 +48,8 @@ export async function makePool(
   // The SDK notes the stack of every resource, and maps it by a library that takes 7 ms for each; Node, which tsx has told
   // where the sources are, does it in a fraction of that.
   Reflect.deleteProperty(Error, "prepareStackTrace");
-  const provider = new proxmox.Provider("proxmox", { endpoint: plan.endpoint, apiToken: token, insecure });
+  const proxmoxve = new proxmox.Provider("proxmox", { endpoint: plan.endpoint, apiToken: token, insecure });
+  const providers = { proxmoxve, holdfast };
   const vms = plan.vms.map((vm) => {
     const { key, name, role: _, templateKey: __, nodeName: ___, ...rest } = vm;
     const nics = addressedNics(vm, plan, config.dns_domain, holdfast);
@@ -66,11 +67,9 @@ export async function makePool(
         agent: config.guest_agent_enabled === "true",
         dns: { domain: config.dns_domain, servers: config.dns_servers },
         user: { name: config.ssh_username, keys },
-        ...(plan.snippets && directory !== undefined
-          ? { snippets: { key, ...plan.snippets, directory, provider: holdfast } }
-          : {}),
+        ...(plan.snippets && directory !== undefined ? { snippets: { key, ...plan.snippets, directory } } : {}),
       },
-      provider,
+      { providers },
     );
     return { key, name, nics, made };
   });

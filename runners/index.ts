@@ -81,8 +81,7 @@ const vm = new LibvirtVm(
     packages: config["vm.packages"],
     services: config["vm.packages"].filter((name) => name === "qemu-guest-agent"),
   },
-  { libvirt: hypervisor, holdfast },
-  { dependsOn: fence ? [rule, fence] : rule },
+  { providers: { libvirt: hypervisor, holdfast }, dependsOn: fence ? [rule, fence] : rule },
 );
 const runner = new ActionsRunner(
   "runner",
@@ -98,6 +97,7 @@ const runner = new ActionsRunner(
     drainSeconds: config["runner.drainSeconds"],
     execution: plan.execution,
     egress,
+    machine: vm.domain,
     vm: {
       vmId: vm.vmId,
       vm: {
@@ -111,8 +111,7 @@ const runner = new ActionsRunner(
       dialErrorLimit: config["vm.dialErrorLimit"],
     },
   },
-  vm.domain,
-  { provider: holdfast },
+  { providers: { holdfast } },
 );
 
 /** The fleet contract of this runner. Not stated by an update that was limited to other resources (`--target`). */

@@ -33,8 +33,8 @@ const holdfast = new HoldfastProvider("holdfast", {
 await call(proxmoxPreflightFunction, planPreflight(config, plan, stack, Object.values(await checkpointResources())), {
   provider: holdfast,
 });
-const providers = { holdfast, proxmox: new proxmox.Provider("proxmox", { endpoint, apiToken: token, insecure }) };
-const templatePolicy = {
+const providers = { holdfast, proxmoxve: new proxmox.Provider("proxmox", { endpoint, apiToken: token, insecure }) };
+const policy = {
   stack,
   owner,
   smoke: config.post_build_smoke,
@@ -42,7 +42,7 @@ const templatePolicy = {
 };
 const made = plan.templates.map((args) => ({
   args,
-  template: new ProxmoxTemplate(args.key, args, templatePolicy, providers),
+  template: new ProxmoxTemplate(args.key, { ...args, policy }, { providers }),
 }));
 
 /** The templates contract. */

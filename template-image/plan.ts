@@ -11,7 +11,7 @@ import {
   whereToLook,
 } from "../components/template/images.ts";
 import { type Digest, imageFileName, templateTags } from "../components/template/plan.ts";
-import type { ProxmoxTemplateArgs } from "../components/template/proxmox-template.ts";
+import type { TemplateSpec } from "../components/template/proxmox-template.ts";
 import { planEndpoint } from "../lib/config/proxmox-keys.ts";
 import { planOwner } from "../lib/config/site-keys.ts";
 import { ConfigError, type ConfigOf, type Problem, type ReportProblem } from "../lib/config/strict.ts";
@@ -28,7 +28,7 @@ export interface TemplateImagePlan {
   /** URL of the Proxmox VE API. */
   endpoint: string;
   /** By template key, sorted. */
-  templates: ProxmoxTemplateArgs[];
+  templates: TemplateSpec[];
 }
 
 /**
@@ -93,7 +93,7 @@ function template(
   key: TemplateKey,
   input: TemplateInput,
   report: ReportProblem,
-): ProxmoxTemplateArgs | undefined {
+): TemplateSpec | undefined {
   const digest = digestOf(key, input, report);
   if (input.url === undefined) report("url", `is required: ${whereToLook(key)}`);
   if (digest === undefined || input.url === undefined) return undefined;
@@ -140,7 +140,7 @@ function requireSiteBridge(site: Site | undefined, key: string, bridge: string, 
 }
 
 function reportShared(
-  templates: readonly ProxmoxTemplateArgs[],
+  templates: readonly TemplateSpec[],
   property: "vmId" | "templateName",
   key: string,
   report: ReportProblem,

@@ -3,7 +3,8 @@
  */
 import { createHash } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
-import { LibvirtVm, type LibvirtVmArgs, type LibvirtVmProviders } from "../vm/libvirt-vm.ts";
+import type { ComponentOptions } from "../component-options.ts";
+import { LibvirtVm, type LibvirtVmArgs } from "../vm/libvirt-vm.ts";
 import { macAddress } from "../vm/plan.ts";
 import { identityDigest } from "./identity.ts";
 import { libvirtPoolVmType } from "./state-names.ts";
@@ -41,15 +42,10 @@ export class LibvirtPoolVm extends pulumi.ComponentResource {
   /** Public SSH host key that it answers with. */
   readonly hostKey: pulumi.Output<string>;
 
-  constructor(
-    name: string,
-    args: LibvirtPoolVmArgs,
-    providers: LibvirtVmProviders,
-    opts?: pulumi.ComponentResourceOptions,
-  ) {
+  constructor(name: string, args: LibvirtPoolVmArgs, opts: ComponentOptions<"libvirt" | "holdfast">) {
     super(libvirtPoolVmType, name, {}, opts);
     const { vmName, owner, image, node, gateway } = args;
-    const vm = new LibvirtVm(`${name}-vm`, vmArgs(args), providers, { parent: this });
+    const vm = new LibvirtVm(`${name}-vm`, vmArgs(args), { parent: this, providers: opts.providers });
     const address = pulumi.output(args.cidr).apply((cidr) => cidr.split("/")[0] ?? "");
     const mac = args.mac ?? macAddress(owner, vmName);
     this.vmId = vm.vmId;

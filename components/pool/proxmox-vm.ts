@@ -10,6 +10,7 @@ import type { SshTarget } from "../../lib/ssh/dial.ts";
 import { snippetKind } from "../../resources/proxmox/snippet.ts";
 import { Resource } from "../../resources/sdk.ts";
 import { hostKeyKind } from "../../resources/ssh/host-key.ts";
+import type { ComponentOptions } from "../component-options.ts";
 import { userData } from "../vm/cloud-init.ts";
 import { addressOf, identityDigest } from "./identity.ts";
 import type { TemplateChoice } from "./templates.ts";
@@ -17,11 +18,11 @@ import type { TemplateChoice } from "./templates.ts";
 /** A network card. */
 export interface ProxmoxNic {
   bridge: string;
-  /** 1 to 4094. */
+  /** 1 to 4094. @default untagged */
   vlanId?: number;
-  /** Upper case; the hypervisor makes one up where it is absent. */
+  /** Upper case. @default the hypervisor makes one up */
   macAddress?: string;
-  /** With prefix length, or `dhcp`; absent: no address of ours. */
+  /** With prefix length, or `dhcp`. @default no address of ours */
   address?: pulumi.Input<string>;
   gateway?: string;
 }
@@ -32,7 +33,7 @@ export interface ProxmoxVmArgs {
   vmName: string;
   /** Owner mark; becomes a tag. */
   owner: string;
-  /** Id; absent: the next free one. */
+  /** Id. @default the next free one */
   vmId?: number;
   template: TemplateChoice;
   /** Node that carries the VM. */
@@ -50,7 +51,7 @@ export interface ProxmoxVmArgs {
   /** Beside the owner's. */
   tags: string[];
   onBoot: boolean;
-  /** Order in which the node starts its VMs. */
+  /** Order in which the node starts its VMs. @default no order */
   startupOrder?: number;
   /** Whether Pulumi and Proxmox refuse to remove it. */
   protect: boolean;
@@ -81,8 +82,6 @@ export interface SnippetPlace {
   directory: string;
   /** The Proxmox host, which writes it. */
   host: SshTarget;
-  /** The plugin's provider. */
-  provider: pulumi.ProviderResource;
 }
 
 /** Seconds that a clone gets until its agent has reported an address; a gate follows, so that this need not be long. */
@@ -103,13 +102,12 @@ export class ProxmoxVm extends pulumi.ComponentResource {
   /** As Proxmox VE has it: cores, memory in MiB, disks in GiB by interface, MAC addresses of all cards. */
   readonly hardware: pulumi.Output<ProxmoxHardware>;
 
-  constructor(name: string, args: ProxmoxVmArgs, provider: proxmox.Provider, opts?: pulumi.ComponentResourceOptions) {
+  constructor(name: string, args: ProxmoxVmArgs, opts: ComponentOptions<"proxmoxve" | "holdfast">) {
     super("holdfast:components:ProxmoxVm", name, {}, opts);
     const own = args.snippets && this.ownUserData(name, args, args.snippets);
     this.hostKey = own?.hostKey;
     const vm = new proxmox.VmLegacy(`${name}-vm`, vmArgs(args, own?.volumeId), {
       parent: this,
-      provider,
       protect: args.protect,
       deleteBeforeReplace: true,
       // The provider reports this one as zeros and would call it a difference at every preview.
@@ -146,8 +144,8 @@ export class ProxmoxVm extends pulumi.ComponentResource {
   }
 
   /** Makes a host key, and the user data with it. */
-  private ownUserData(name: string, args: ProxmoxVmArgs, { key, provider, ...place }: SnippetPlace) {
-    const child = { parent: this, provider };
+  private ownUserData(name: string, args: ProxmoxVmArgs, { key, ...place }: SnippetPlace) {
+    const child = { parent: this };
     const hostKey = new Resource(hostKeyKind, `${name}-vm-host-key`, { comment: key }, child);
     const content = pulumi.all([hostKey.privateKey, hostKey.publicKey]).apply(([privateKey, publicKey]) =>
       userData({

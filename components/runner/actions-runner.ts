@@ -7,6 +7,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { runnerRegistrationKind } from "../../resources/forge/runner-registration.ts";
 import { runnerServiceKind } from "../../resources/runner/service.ts";
 import { Resource, type ResourceArgs } from "../../resources/sdk.ts";
+import type { ComponentOptions } from "../component-options.ts";
 
 type RegistrationArgs = ResourceArgs<typeof runnerRegistrationKind>;
 type ServiceArgs = ResourceArgs<typeof runnerServiceKind>;
@@ -21,7 +22,7 @@ export interface ActionsRunnerArgs {
   forgeUrl: string;
   /** Empty for the whole instance, `org`, or `owner/repository`. */
   scope: string;
-  /** The forge host, where registration goes over SSH. Without it the API is used. */
+  /** The forge host, where registration goes over SSH. @default the API is used */
   forgeHost?: NonNullable<RegistrationArgs["forgeHost"]> | undefined;
   /** What the runner offers, for example `["fenced"]`. */
   labels: string[];
@@ -33,8 +34,10 @@ export interface ActionsRunnerArgs {
   drainSeconds: number;
   /** Container image or binary. */
   execution: ServiceArgs["execution"];
-  /** What jobs may reach; absent: everything that the VM can. */
+  /** What jobs may reach. @default everything that the VM can */
   egress?: ServiceArgs["egress"];
+  /** What the VM consists of: it is deleted only after the registration is. */
+  machine: pulumi.Resource;
   /** The VM and how to log in to it. */
   vm: Pick<ServiceArgs, "vmId" | "vm" | "hypervisor" | "dialErrorLimit">;
 }
@@ -46,17 +49,8 @@ export class ActionsRunner extends pulumi.ComponentResource {
   /** Address of the VM. */
   readonly address: pulumi.Output<string>;
 
-  /**
-   * @param machine what the VM consists of: it is deleted only after the registration is.
-   */
-  constructor(
-    name: string,
-    args: ActionsRunnerArgs,
-    machine: pulumi.Resource,
-    opts: pulumi.ComponentResourceOptions & { provider: pulumi.ProviderResource },
-  ) {
-    const { provider, ...componentOptions } = opts;
-    super("holdfast:components:ActionsRunner", name, {}, componentOptions);
+  constructor(name: string, args: ActionsRunnerArgs, opts: ComponentOptions<"holdfast">) {
+    super("holdfast:components:ActionsRunner", name, {}, opts);
     const registration = new Resource(
       runnerRegistrationKind,
       `${name}-registration`,
@@ -67,7 +61,7 @@ export class ActionsRunner extends pulumi.ComponentResource {
         owner: args.owner,
         ...(args.forgeHost ? { forgeHost: args.forgeHost } : {}),
       },
-      { parent: this, provider, dependsOn: machine, deleteBeforeReplace: true },
+      { parent: this, dependsOn: args.machine, deleteBeforeReplace: true },
     );
     const service = new Resource(
       runnerServiceKind,
@@ -87,7 +81,7 @@ export class ActionsRunner extends pulumi.ComponentResource {
         ...(args.egress ? { egress: args.egress } : {}),
       },
       // Boot, cloud-init with its packages, and two slow image pulls: each has its own shorter bound inside.
-      { parent: this, provider, deleteBeforeReplace: true, customTimeouts: { create: "90m", update: "90m" } },
+      { parent: this, deleteBeforeReplace: true, customTimeouts: { create: "90m", update: "90m" } },
     );
     this.uuid = registration.uuid;
     this.address = service.address;

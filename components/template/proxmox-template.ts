@@ -7,16 +7,17 @@ import * as pulumi from "@pulumi/pulumi";
 import { templateGuardKind } from "../../resources/proxmox/template-guard.ts";
 import { type SmokeInputs, templateSmokeKind } from "../../resources/proxmox/template-smoke.ts";
 import { Resource } from "../../resources/sdk.ts";
+import type { ComponentOptions } from "../component-options.ts";
 import type { TemplateKey } from "./images.ts";
 import { type Digest, digestText } from "./plan.ts";
 
 /** What a template is made of. */
-export interface ProxmoxTemplateArgs {
+export interface TemplateSpec {
   /** For example `ubuntu-24.04`. */
   key: TemplateKey;
   /** Its name on Proxmox VE, for example `ubuntu-24.04-template`. */
   templateName: string;
-  /** Its id; default: the next free one of the cluster. */
+  /** Its id. @default the next free one of the cluster */
   vmId?: number;
   description: string;
   /** Sorted; owner mark, digest and key among them. */
@@ -36,7 +37,7 @@ export interface ProxmoxTemplateArgs {
   diskStorage: string;
   /** Bridge of its network card, for example `vmbr0`. */
   bridge: string;
-  /** Resource pool; it must exist. */
+  /** Resource pool; it must exist. @default none */
   pool?: string;
   cores: number;
   sockets: number;
@@ -46,7 +47,7 @@ export interface ProxmoxTemplateArgs {
   memoryMb: number;
   /** Root disk in GiB. */
   diskGb: number;
-  /** Snippet with vendor data, for example `local:snippets/guest-agent.yaml`. */
+  /** Snippet with vendor data, for example `local:snippets/guest-agent.yaml`. @default none */
   vendorDataFileId?: string;
 }
 
@@ -67,10 +68,9 @@ export interface TemplatePolicy {
   allowDestroyWithClones: boolean;
 }
 
-/** Providers that the children need. */
-export interface ProxmoxTemplateProviders {
-  proxmox: proxmox.Provider;
-  holdfast: pulumi.ProviderResource;
+/** A template, and what holds for it. */
+export interface ProxmoxTemplateArgs extends TemplateSpec {
+  policy: TemplatePolicy;
 }
 
 /** A template on Proxmox VE. */
@@ -84,23 +84,17 @@ export class ProxmoxTemplate extends pulumi.ComponentResource {
   /** What came of the test: `ok`, `error` where it is not required, `skipped` where it is off. */
   readonly smokeStatus: pulumi.Output<string>;
 
-  constructor(
-    name: string,
-    args: ProxmoxTemplateArgs,
-    templatePolicy: TemplatePolicy,
-    providers: ProxmoxTemplateProviders,
-    opts?: pulumi.ComponentResourceOptions,
-  ) {
+  constructor(name: string, args: ProxmoxTemplateArgs, opts: ComponentOptions<"proxmoxve" | "holdfast">) {
     super("holdfast:components:ProxmoxTemplate", name, {}, opts);
-    const onProxmox = { parent: this, provider: providers.proxmox };
+    const { policy } = args;
     this.digest = digestText(args.image.digest);
     const image = new proxmox.download.File(`${name}-image`, imageArgs(args), {
-      ...onProxmox,
+      parent: this,
       // Fetched anew from another URL it has the same name.
       deleteBeforeReplace: true,
     });
     const template = new proxmox.VmLegacy(`${name}-template`, templateArgs(args), {
-      ...onProxmox,
+      parent: this,
       dependsOn: image,
       // The guard is asked before anything is made anew, and name and id are free by then.
       deleteBeforeReplace: true,
@@ -113,15 +107,15 @@ export class ProxmoxTemplate extends pulumi.ComponentResource {
       node: args.node,
       vmId: template.vmId,
       templateName: args.templateName,
-      owner: templatePolicy.owner,
+      owner: policy.owner,
     };
     this.guard = new Resource(
       templateGuardKind,
       `${name}-guard`,
-      { ...place, allowDestroyWithClones: templatePolicy.allowDestroyWithClones },
-      { parent: this, provider: providers.holdfast },
+      { ...place, allowDestroyWithClones: policy.allowDestroyWithClones },
+      { parent: this },
     );
-    const smoke = templatePolicy.smoke.enabled
+    const smoke = policy.smoke.enabled
       ? new Resource(
           templateSmokeKind,
           `${name}-smoke`,
@@ -129,11 +123,11 @@ export class ProxmoxTemplate extends pulumi.ComponentResource {
             ...place,
             key: args.key,
             digest: this.digest,
-            stack: templatePolicy.stack,
-            ...withoutEnabled(templatePolicy.smoke),
+            stack: policy.stack,
+            ...withoutEnabled(policy.smoke),
           },
           // Behind the guard, so that the test's own leftovers are gone before the guard counts clones.
-          { parent: this, provider: providers.holdfast, dependsOn: this.guard },
+          { parent: this, dependsOn: this.guard },
         )
       : undefined;
     this.vmId = template.vmId;
@@ -142,7 +136,7 @@ export class ProxmoxTemplate extends pulumi.ComponentResource {
   }
 }
 
-function imageArgs({ node, imageStorage, image }: ProxmoxTemplateArgs): proxmox.download.FileArgs {
+function imageArgs({ node, imageStorage, image }: TemplateSpec): proxmox.download.FileArgs {
   return {
     nodeName: node,
     datastoreId: imageStorage,
@@ -158,7 +152,7 @@ function imageArgs({ node, imageStorage, image }: ProxmoxTemplateArgs): proxmox.
   };
 }
 
-function templateArgs(args: ProxmoxTemplateArgs): proxmox.VmLegacyArgs {
+function templateArgs(args: TemplateSpec): proxmox.VmLegacyArgs {
   const { diskStorage } = args;
   // The image's id, spelled out: a file that has to be fetched again (removed to save space) makes no other template.
   const importFrom = `${args.imageStorage}:import/${args.image.fileName}`;

@@ -7,6 +7,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { ownerDescription } from "../../lib/owner-mark.ts";
 import { Resource } from "../../resources/sdk.ts";
 import { hostKeyKind } from "../../resources/ssh/host-key.ts";
+import type { ComponentOptions } from "../component-options.ts";
 import { tapStylesheet } from "../fence/tap.ts";
 import { metaData, type Network, networkConfig, userData } from "./cloud-init.ts";
 import { macAddress, vmNames } from "./plan.ts";
@@ -37,30 +38,24 @@ export interface LibvirtVmArgs {
   /** Root disk in GiB; the image's file system grows into it at first boot. */
   diskGb: number;
   network: pulumi.Input<Network>;
-  /** Address of the network card, lower case. Default: made from owner mark and name. */
+  /** Address of the network card, lower case. @default made from owner mark and name */
   mac?: string | undefined;
-  /** Name of its tap on the host. Default: libvirt's own, such as `vnet3`. */
+  /** Name of its tap on the host. @default libvirt's own, such as `vnet3` */
   tap?: string | undefined;
-  /** User that logs in and may use `sudo`; root has no key then. Default: root itself. */
+  /** User that logs in and may use `sudo`; root has no key then. @default root itself */
   login?: string | undefined;
   /** Public keys that may log in. */
   authorizedKeys: string[];
-  /** Debian packages that cloud-init installs; absent: it does not look for any. */
+  /** Debian packages that cloud-init installs. @default it does not look for any */
   packages?: string[] | undefined;
-  /** systemd units that cloud-init enables. */
+  /** systemd units that cloud-init enables. @default none */
   services?: string[] | undefined;
-  /** cloud-init's id of the instance: another one makes it run again. Default: the VM's name. */
+  /** cloud-init's id of the instance: another one makes it run again. @default the VM's name */
   instance?: pulumi.Input<string> | undefined;
-  /** Whether the VM starts with its host. Default: true. */
+  /** Whether the VM starts with its host. @default true */
   autostart?: boolean | undefined;
-  /** Whether Pulumi refuses to remove the VM and its disk. Default: false. */
+  /** Whether Pulumi refuses to remove the VM and its disk. @default false */
   protect?: boolean | undefined;
-}
-
-/** Providers that the children need. */
-export interface LibvirtVmProviders {
-  libvirt: libvirt.Provider;
-  holdfast: pulumi.ProviderResource;
 }
 
 /** A VM on a libvirt host. */
@@ -72,27 +67,17 @@ export class LibvirtVm extends pulumi.ComponentResource {
   /** The domain, for `dependsOn`. */
   readonly domain: libvirt.Domain;
 
-  constructor(
-    name: string,
-    args: LibvirtVmArgs,
-    providers: LibvirtVmProviders,
-    opts?: pulumi.ComponentResourceOptions,
-  ) {
+  constructor(name: string, args: LibvirtVmArgs, opts: ComponentOptions<"libvirt" | "holdfast">) {
     super("holdfast:components:LibvirtVm", name, {}, opts);
-    const inLibvirt = { parent: this, provider: providers.libvirt };
-    const kept = { ...inLibvirt, deleteBeforeReplace: true, ...(args.protect ? { protect: true } : {}) };
+    const child = { parent: this };
+    const kept = { ...child, deleteBeforeReplace: true, ...(args.protect ? { protect: true } : {}) };
     const names = vmNames(args.vmName, args.image.sha256);
 
-    const hostKey = new Resource(
-      hostKeyKind,
-      `${name}-host-key`,
-      { comment: args.vmName },
-      { parent: this, provider: providers.holdfast },
-    );
+    const hostKey = new Resource(hostKeyKind, `${name}-host-key`, { comment: args.vmName }, child);
     const base = new libvirt.Volume(
       `${name}-base`,
       { name: names.base, pool: args.pool, source: args.image.path, format: "qcow2" },
-      { ...inLibvirt, ignoreChanges: ["source"] },
+      { ...child, ignoreChanges: ["source"] },
     );
     const root = new libvirt.Volume(
       `${name}-root`,
@@ -119,7 +104,7 @@ export class LibvirtVm extends pulumi.ComponentResource {
         metaData: pulumi.output(args.instance).apply((instance) => metaData(args.vmName, instance)),
         networkConfig: pulumi.output(args.network).apply(networkConfig),
       },
-      { ...inLibvirt, deleteBeforeReplace: true },
+      { ...child, deleteBeforeReplace: true },
     );
     this.domain = new libvirt.Domain(`${name}-domain`, domainArgs(args, [root.id, seed.id.apply(volumeKey)]), {
       ...kept,

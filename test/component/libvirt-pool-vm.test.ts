@@ -44,9 +44,14 @@ async function made(changes: Partial<LibvirtPoolVmArgs> = {}) {
     libvirt: new libvirt.Provider("libvirt", { uri: "qemu+ssh://root@192.0.2.10/system" }),
     holdfast: new HoldfastProvider("holdfast", {}),
   };
-  const vm = new LibvirtPoolVm("vm-app-01", { ...args, ...changes }, providers, {
-    transformations: [recorder.transformation],
-  });
+  const vm = new LibvirtPoolVm(
+    "vm-app-01",
+    { ...args, ...changes },
+    {
+      providers,
+      transformations: [recorder.transformation],
+    },
+  );
   const identity = await resolved(vm.identity);
   return { vm, identity };
 }
@@ -69,6 +74,7 @@ test("it consists of these children, by whose names its checkpoint is read", asy
     "libvirt:index/volume:Volume vm-app-01-vm-base",
     "libvirt:index/volume:Volume vm-app-01-vm-root",
   ]);
+  expect(recorder.withDefaultProvider()).toEqual([]);
 });
 
 test("its domain has the pool's sizes and card, and starts with its host only where that is asked for", async () => {

@@ -7,23 +7,19 @@
 import * as proxmox from "@pulumi/proxmoxve";
 import * as pulumi from "@pulumi/pulumi";
 import { beforeEach, expect, test } from "vitest";
-import {
-  ProxmoxTemplate,
-  type ProxmoxTemplateArgs,
-  type TemplatePolicy,
-} from "../../components/template/proxmox-template.ts";
+import { ProxmoxTemplate, type TemplatePolicy, type TemplateSpec } from "../../components/template/proxmox-template.ts";
 import { HoldfastProvider } from "../../resources/sdk.ts";
 import { isSecret, Recorder, resolved } from "./recorder.ts";
 
 const hex = "ab".repeat(32);
 const secretPart = "11111111-2222-3333-4444-555555555555";
-const args: ProxmoxTemplateArgs = {
+const args: TemplateSpec = {
   ...{ key: "ubuntu-24.04", templateName: "noble-base", description: "Ubuntu", tags: ["a", "b"] },
   image: { url: "https://images.example/noble.img", digest: { algorithm: "sha256", hex }, fileName: "noble.qcow2" },
   ...{ node: "pve1", imageStorage: "local", diskStorage: "fast", bridge: "vnetmgmt" },
   ...{ cores: 4, sockets: 1, cpuType: "host", memoryMb: 8192, diskGb: 80 },
 };
-const templatePolicy: TemplatePolicy = {
+const policy: TemplatePolicy = {
   ...{ stack: "template-image/dev", owner: "home.template-image.dev", allowDestroyWithClones: false },
   smoke: {
     ...{ enabled: true, required: true, timeout_s: 300, clone_timeout_s: 900 },
@@ -40,19 +36,17 @@ beforeEach(async () => {
   });
 });
 
-async function made(changes: Partial<ProxmoxTemplateArgs> = {}, smoke: Partial<TemplatePolicy["smoke"]> = {}) {
+async function made(changes: Partial<TemplateSpec> = {}, smoke: Partial<TemplatePolicy["smoke"]> = {}) {
   const token = pulumi.secret(`root@pam!ci=${secretPart}`);
   const endpoint = "https://pve1.example:8006";
   const providers = {
-    proxmox: new proxmox.Provider("proxmox", { endpoint, apiToken: token }),
+    proxmoxve: new proxmox.Provider("proxmox", { endpoint, apiToken: token }),
     holdfast: new HoldfastProvider("holdfast", { proxmoxEndpoint: endpoint, proxmoxToken: token }),
   };
   const template = new ProxmoxTemplate(
     "noble",
-    { ...args, ...changes },
-    { ...templatePolicy, smoke: { ...templatePolicy.smoke, ...smoke } },
-    providers,
-    { transformations: [recorder.transformation] },
+    { ...args, ...changes, policy: { ...policy, smoke: { ...policy.smoke, ...smoke } } },
+    { providers, transformations: [recorder.transformation] },
   );
   await resolved(pulumi.all([template.smokeStatus, template.guard.id, template.urn]));
   return template;
@@ -68,7 +62,7 @@ test("it consists of exactly these children", async () => {
     "proxmoxve:download/file:File noble-image",
     "proxmoxve:index/vmLegacy:VmLegacy noble-template",
   ]);
-  for (const { name, provider, custom } of children) if (custom) expect(provider, name).not.toBe("");
+  expect(recorder.withDefaultProvider()).toEqual([]);
 });
 
 test("the node fetches the image and compares its digest", async () => {

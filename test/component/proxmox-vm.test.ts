@@ -9,7 +9,7 @@ import { HoldfastProvider } from "../../resources/sdk.ts";
 import { isSecret, Recorder } from "./recorder.ts";
 
 let recorder: Recorder;
-let provider: proxmox.Provider;
+let providers: { proxmoxve: proxmox.Provider; holdfast: HoldfastProvider };
 
 beforeAll(async () => {
   recorder = await Recorder.start("platform-vm", {
@@ -25,7 +25,10 @@ beforeAll(async () => {
 });
 beforeEach(() => {
   recorder.resources.length = 0;
-  provider = new proxmox.Provider("proxmox", { endpoint: "https://pve1.example.org:8006", apiToken: "t" });
+  providers = {
+    proxmoxve: new proxmox.Provider("proxmox", { endpoint: "https://pve1.example.org:8006", apiToken: "t" }),
+    holdfast: new HoldfastProvider("holdfast", {}),
+  };
 });
 
 const args: ProxmoxVmArgs = {
@@ -49,9 +52,14 @@ const args: ProxmoxVmArgs = {
 
 /** A VM made with these changes, and its inputs. */
 async function made(name: string, changes: Partial<ProxmoxVmArgs> = {}) {
-  const vm = new ProxmoxVm(name, { ...args, ...changes }, provider, {
-    transformations: [recorder.transformation],
-  });
+  const vm = new ProxmoxVm(
+    name,
+    { ...args, ...changes },
+    {
+      providers,
+      transformations: [recorder.transformation],
+    },
+  );
   const known = async <T>(output: { promise?: () => Promise<T> }) =>
     (output as unknown as { promise(): Promise<T> }).promise();
   const facts = {
@@ -125,8 +133,7 @@ test("is cloned across nodes, under an id of its own, in the order of its host, 
 /** A VM with user data of the stack's, once everything of it is registered. */
 async function withOwnUserData(name: string, changes: Partial<ProxmoxVmArgs> = {}) {
   const host = { host: "192.0.2.2", port: 22, user: "root", stack: "platform-vm/dev-apps" };
-  const provider = new HoldfastProvider("holdfast", {});
-  const snippets = { key: "pgha-01", storage: "local", directory: "/var/lib/vz/snippets", host, provider };
+  const snippets = { key: "pgha-01", storage: "local", directory: "/var/lib/vz/snippets", host };
   const vm = await made(name, { snippets, ...changes });
   const { inputs } = recorder.find(`${name}-vm-user-data`);
   const { content } = inputs;
@@ -158,6 +165,7 @@ test("with one it comes up with a host key of ours, with a name and a user, all 
   });
   expect(initialization).not.toHaveProperty("userAccount");
   expect(initialization).not.toHaveProperty("vendorDataFileId");
+  expect(recorder.withDefaultProvider()).toEqual([]);
 });
 
 test("the name of its snippet is that of its logical name and its host key: another file would be another VM", async () => {

@@ -54,6 +54,14 @@ export class Recorder {
     return found;
   }
 
+  /** Names of custom resources whose provider is no explicit one of their package. There must be none: default ones are denied. */
+  withDefaultProvider(): string[] {
+    const made = this.resources.filter(({ custom, type }) => custom && !type.startsWith("pulumi:"));
+    if (made.length === 0) throw new Error("no custom resource was registered");
+    const ofPackage = (type: string) => `::pulumi:providers:${type.split(":")[0]}::`;
+    return made.filter(({ type, provider }) => !provider.includes(ofPackage(type))).map(({ name }) => name);
+  }
+
   optionsOf(name: string): pulumi.CustomResourceOptions {
     return this.options.get(name) ?? {};
   }

@@ -23,10 +23,10 @@ const runner = new ActionsRunner(
     capacity: 1,
     drainSeconds: 0,
     execution: { kind: "container", image: `forge.example.org/runner@sha256:${"0".repeat(64)}` },
+    machine,
     vm: { vmId: "vm-1", vm, hypervisor: { ...target, host: "127.0.0.1" }, dialErrorLimit: 1 },
   },
-  machine,
-  { provider },
+  { providers: { holdfast: provider } },
 );
 
 export const uuid = runner.uuid;
