@@ -6,9 +6,9 @@ import type { PeerCertificate, TLSSocket } from "node:tls";
 import { openTls } from "../lib/http/connect.ts";
 import { HttpFailure } from "../lib/http/failure.ts";
 import type { Check } from "../lib/preflight/check.ts";
+import { ProxmoxApi } from "../lib/proxmox/api.ts";
 import { dial, type SshTarget } from "../lib/ssh/dial.ts";
 import { fingerprint, type HostKey, knownHostsFile, recordedKeys } from "../lib/ssh/known-hosts.ts";
-import { ProxmoxApi } from "../provider/proxmox/api.ts";
 import { apiCheck, nodeChecks } from "../provider/proxmox/node-checks.ts";
 
 /** The oldest major version that was looked at. */

@@ -4,6 +4,9 @@
  */
 import { z } from "zod";
 import { Failure } from "../lib/failure.ts";
+import { netboxApi } from "../lib/netbox/access.ts";
+import type { NetboxApi, Query } from "../lib/netbox/api.ts";
+import { NetboxError } from "../lib/netbox/errors.ts";
 import {
   externalIdField,
   identityField,
@@ -13,9 +16,6 @@ import {
   releaseAfterField,
   staleTag,
 } from "../lib/netbox/names.ts";
-import { netboxApi } from "../provider/netbox/access.ts";
-import type { NetboxApi, Query } from "../provider/netbox/api.ts";
-import { NetboxError } from "../provider/netbox/errors.ts";
 import type { NetboxPlace } from "./netbox-audit.ts";
 import { type AuditInput, type HeldAddress, type HeldMachine, hostOf } from "./netbox-audit-plan.ts";
 

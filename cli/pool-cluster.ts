@@ -4,9 +4,9 @@
  */
 
 import type { Check } from "../lib/preflight/check.ts";
+import { ProxmoxApi } from "../lib/proxmox/api.ts";
 import type { ProxmoxPlan } from "../platform-vm/plan.ts";
 import { planPreflight } from "../platform-vm/preflight-proxmox.ts";
-import { ProxmoxApi } from "../provider/proxmox/api.ts";
 import { apiCheck, type NodeNeeds, nodeChecks } from "../provider/proxmox/node-checks.ts";
 import { poolChecks } from "../provider/proxmox/pool-preflight.ts";
 import { snippetStorage } from "../provider/proxmox/snippet-storage.ts";

@@ -1,8 +1,9 @@
 /**
  * What a pool under IPAM needs of its NetBox. Looked at without a change.
  */
+
+import { netboxApi } from "../lib/netbox/access.ts";
 import type { Check } from "../lib/preflight/check.ts";
-import { netboxApi } from "../provider/netbox/access.ts";
 import { inspectNetbox } from "../provider/netbox/bootstrap.ts";
 import type { PoolStack } from "./pool-stack.ts";
 

@@ -2,13 +2,14 @@
  * The plugin's process: serves on loopback, prints the port for the engine, answers for what nobody caught, and ends when the
  * engine goes away.
  */
+
+import { redact } from "../lib/redact.ts";
 import { secretsOfEnvironment } from "../lib/secret-environment.ts";
 import type { ProviderConfig } from "../resources/provider-config.ts";
 import { Activity } from "./activity.ts";
 import { Calls, type Emergency } from "./calls.ts";
 import { type EngineLog, engineAddress } from "./engine-log.ts";
 import { Recorder } from "./evidence/recorder.ts";
-import { redact } from "./evidence/redact.ts";
 import { watchLibvirt } from "./host/libvirt-watch.ts";
 import { type Catalogue, serve, stateVersion } from "./server.ts";
 import { recordHostKeys } from "./ssh/known-hosts.ts";

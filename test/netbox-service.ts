@@ -49,7 +49,7 @@ async function start(directory: string, ending: (() => Promise<void>)[]): Promis
   const url = `http://127.0.0.1:${port}`;
   const access = { url, token: readFileSync(token, "utf8"), tokenV1: readFileSync(tokenV1, "utf8") };
   const [{ NetboxApi }, { bootstrapNetbox }] = await Promise.all([
-    import("../provider/netbox/api.ts"),
+    import("../lib/netbox/api.ts"),
     import("../provider/netbox/bootstrap.ts"),
   ]);
   await bootstrapNetbox(new NetboxApi({ ...access, signal: AbortSignal.timeout(60_000) }));

@@ -5,9 +5,10 @@
 import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { redact } from "../../lib/redact.ts";
 import { secretsOfEnvironment } from "../../lib/secret-environment.ts";
 import { directoryMode, runName, stackDirectory, writeEvidence } from "../../provider/evidence/directory.ts";
-import { redact, redactIn } from "../../provider/evidence/redact.ts";
+import { redactIn } from "../../provider/evidence/redact.ts";
 import type { Value } from "../../provider/wire.ts";
 import type { PlannedStep } from "./plan.ts";
 import { slugOf } from "./record.ts";

@@ -4,9 +4,10 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { redact } from "../../lib/redact.ts";
 import { secretsOfEnvironment } from "../../lib/secret-environment.ts";
 import { runName, stackDirectory, writeEvidence } from "../../provider/evidence/directory.ts";
-import { redact, redactIn } from "../../provider/evidence/redact.ts";
+import { redactIn } from "../../provider/evidence/redact.ts";
 import type { Value } from "../../provider/wire.ts";
 import { evidenceName } from "../blueprint/evidence.ts";
 import type { Job } from "./job.ts";

@@ -4,12 +4,13 @@
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { redact } from "../../lib/redact.ts";
 import { secretsOfEnvironment } from "../../lib/secret-environment.ts";
 import { NotReady } from "../kind.ts";
 import type { Properties, Value } from "../wire.ts";
 import { runName, stackDirectory, writeEvidence } from "./directory.ts";
 import { type Identities, identitiesOf } from "./identities.ts";
-import { redact, redactIn, textsIn } from "./redact.ts";
+import { redactIn, textsIn } from "./redact.ts";
 
 /** How a step ended. */
 export type Outcome = "ok" | "failed" | "timed-out" | "cancelled";

@@ -4,18 +4,19 @@
  * registration, which sees the forge again at the moment that counts.
  */
 
+import { actionsDisabled, actionsEnabled, knowingActions } from "../../lib/forge/actions.ts";
+import type { ForgeAccess } from "../../lib/forge/api.ts";
+import type { ListedRunner } from "../../lib/forge/dialect.ts";
+import { askDialect, type KnownForge, withoutRunners } from "../../lib/forge/dialects.ts";
+import { ForgeError, neededScope } from "../../lib/forge/errors.ts";
+import { locateRunners } from "../../lib/forge/scope.ts";
 import { parseOwnerMark } from "../../lib/owner-mark.ts";
 import type { Check } from "../../lib/preflight/check.ts";
+import type { RetryPolicy } from "../../lib/retry.ts";
 import type { Operation } from "../kind.ts";
-import { actionsDisabled, actionsEnabled, knowingActions } from "./actions.ts";
-import type { ListedRunner } from "./dialect.ts";
-import { askDialect, type KnownForge, withoutRunners } from "./dialects.ts";
-import { ForgeError, neededScope } from "./errors.ts";
 import type { ForgeHost } from "./forgejo-cli.ts";
 import { forgejoCliChecks } from "./forgejo-cli-checks.ts";
-import type { Bounds, ForgeAccess } from "./http.ts";
 import { isHalfMade } from "./register.ts";
-import { locateRunners } from "./scope.ts";
 
 /** What a stack wants of its forge. */
 export interface ForgeWanted {
@@ -36,8 +37,8 @@ export interface ForgeWanted {
   signal?: AbortSignal | undefined;
   /** Told which forge answered, and in which version. */
   recordVersion?: Operation["recordVersion"] | undefined;
-  /** Bounds of every call; for tests. */
-  bounds?: Bounds | undefined;
+  /** Of every call; for tests. */
+  retry?: RetryPolicy | undefined;
 }
 
 /**
@@ -45,8 +46,8 @@ export interface ForgeWanted {
  * the signal is aborted.
  */
 export async function forgeChecks(wanted: ForgeWanted): Promise<Check[]> {
-  const { forgeUrl: url, token, signal, bounds } = wanted;
-  const forge: ForgeAccess = { url, token, signal, bounds };
+  const { forgeUrl: url, token, signal, retry } = wanted;
+  const forge: ForgeAccess = { url, token, signal, retry };
   const known = await askDialect(forge).catch((error: unknown) => expected(error, signal));
   if (!(known instanceof ForgeError))
     wanted.recordVersion?.("forge", `${known.version.product} ${known.version.version}`);

@@ -2,12 +2,12 @@
  * Registration over the API, with one row as its outcome whatever happens on the way: a POST is never repeated blindly,
  * the forge's list tells what became of it.
  */
-import { knowingActions } from "./actions.ts";
-import type { ListedRunner, RunnerCredentials, RunnersApi } from "./dialect.ts";
-import { askRunners } from "./dialects.ts";
-import { ForgeError } from "./errors.ts";
-import type { ForgeAccess } from "./http.ts";
-import { locateRunners } from "./scope.ts";
+import { knowingActions } from "../../lib/forge/actions.ts";
+import type { ForgeAccess } from "../../lib/forge/api.ts";
+import type { ListedRunner, RunnerCredentials, RunnersApi } from "../../lib/forge/dialect.ts";
+import { askRunners } from "../../lib/forge/dialects.ts";
+import { ForgeError } from "../../lib/forge/errors.ts";
+import { locateRunners } from "../../lib/forge/scope.ts";
 
 /** A runner that is to be registered. */
 export interface Wanted {

@@ -3,19 +3,19 @@
  * Its id is the runner's uuid. Only the runner's own credentials come out of it, never what minted them.
  */
 import { existsSync, readFileSync } from "node:fs";
+import type { ForgeAccess } from "../../lib/forge/api.ts";
+import type { ListedRunner, RunnersApi } from "../../lib/forge/dialect.ts";
+import { askRunners } from "../../lib/forge/dialects.ts";
+import { ForgeError } from "../../lib/forge/errors.ts";
+import { locateRunners } from "../../lib/forge/scope.ts";
 import {
   type RegistrationInputs,
   type RegistrationState,
   runnerRegistrationKind,
 } from "../../resources/forge/runner-registration.ts";
 import { implement, type Operation } from "../kind.ts";
-import type { ListedRunner, RunnersApi } from "./dialect.ts";
-import { askRunners } from "./dialects.ts";
-import { ForgeError } from "./errors.ts";
 import { registerBySecret, rotated, sharedSecret } from "./forgejo-cli.ts";
-import type { ForgeAccess } from "./http.ts";
 import { registerOverApi } from "./register.ts";
-import { locateRunners } from "./scope.ts";
 import { movedFrom, type Source, tokenFor } from "./token.ts";
 
 export const runnerRegistration = implement(runnerRegistrationKind, {

@@ -2,11 +2,11 @@
  * A new address for an identity out of its pool, or the very one that it had before.
  */
 import { z } from "zod";
+import { NetboxError } from "../../lib/netbox/errors.ts";
 import { hostPart, poolText } from "../../lib/netbox/ip-pool.ts";
 import { identityField } from "../../lib/netbox/names.ts";
 import type { Reservation } from "../../resources/netbox/ip-reservation.ts";
 import { type Claim, type Claiming, claim } from "./claim.ts";
-import { NetboxError } from "./errors.ts";
 import { exhausted } from "./holders.ts";
 import { byHost, describe, type IpAddress, ipAddresses, pathOf } from "./ip-address.ts";
 import { makePool, type ReadyPool } from "./pool.ts";

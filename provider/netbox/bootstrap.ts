@@ -4,9 +4,9 @@
  */
 import { z } from "zod";
 import type { Netbox } from "../../lib/contracts/netbox.ts";
+import type { NetboxApi } from "../../lib/netbox/api.ts";
+import { NetboxError } from "../../lib/netbox/errors.ts";
 import { type CustomField, customFields, managedTag, staleTag, type Tag } from "../../lib/netbox/names.ts";
-import type { NetboxApi } from "./api.ts";
-import { NetboxError } from "./errors.ts";
 
 /** Oldest release that does what we ask of it: before, `add_tags` was ignored without a word. */
 const oldest = [4, 7] as const;

@@ -4,8 +4,8 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
-import type { NetboxApi } from "./api.ts";
-import { NetboxError } from "./errors.ts";
+import type { NetboxApi } from "../../lib/netbox/api.ts";
+import { NetboxError } from "../../lib/netbox/errors.ts";
 
 /** Tries of one change, its reading again included. */
 const tries = 4;

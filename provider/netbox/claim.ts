@@ -4,23 +4,22 @@
  * identity before it is asked for again; and were the first request carried out only then, the second one would be refused.
  */
 import { setTimeout as pause } from "node:timers/promises";
+import type { NetboxApi } from "../../lib/netbox/api.ts";
+import { NetboxError } from "../../lib/netbox/errors.ts";
+import type { RetryPolicy } from "../../lib/retry.ts";
 import type { Reservation } from "../../resources/netbox/ip-reservation.ts";
 import type { Operation } from "../kind.ts";
-import type { NetboxApi } from "./api.ts";
-import { NetboxError } from "./errors.ts";
 import { byIdentity, type IpAddress, ipAddress } from "./ip-address.ts";
 import { digestOf, newRecord, onlyRecord, whose } from "./reservation.ts";
 
-/** How long to look for what may have been done. */
-export interface Patience {
-  /** POSTs at most. */
-  tries: number;
+/** How often to ask, and how long to look for what may have been done. `attempts` counts POSTs. */
+export interface ClaimPolicy extends Pick<RetryPolicy, "attempts"> {
   /** Milliseconds before each look for the record of a POST without an answer. */
   looksMs: readonly number[];
 }
 
-/** About a quarter of a minute after each of three tries. */
-export const usualPatience: Patience = { tries: 3, looksMs: [0, 1_000, 2_000, 4_000, 8_000] };
+/** About a quarter of a minute after each of three attempts. */
+export const usualClaim: ClaimPolicy = { attempts: 3, looksMs: [0, 1_000, 2_000, 4_000, 8_000] };
 
 /** A record and how it was had: by this very request, by one whose answer was lost, or it was there before. */
 export interface Claim {
@@ -31,7 +30,7 @@ export interface Claim {
 /** What a claim needs besides the reservation. */
 export interface Claiming {
   api: NetboxApi;
-  patience: Patience;
+  policy: ClaimPolicy;
   log: Operation["log"];
 }
 
@@ -42,7 +41,7 @@ export interface Claiming {
  * @throws NetboxError when NetBox refused it for another reason than this identity's own record.
  */
 export async function claim(
-  { api, patience, log }: Claiming,
+  { api, policy, log }: Claiming,
   reservation: Reservation,
   path: string,
   body: object = {},
@@ -54,9 +53,9 @@ export async function claim(
       // NetBox looks for a free address first: that none is left does not mean that this identity has none.
       if (!(error instanceof NetboxError) || !(error.retryable || error.duplicate || error.exhausted)) throw error;
       if (error.retryable) log("status", `looking whether ${whose(reservation)} was reserved: ${error.message}`);
-      const row = await look(api, reservation, error.retryable ? patience.looksMs : [0], error);
+      const row = await look(api, reservation, error.retryable ? policy.looksMs : [0], error);
       if (row) return { row, how: error.retryable || attempt > 1 ? "adopted" : "found" };
-      if (attempt < patience.tries && (error.retryable || takenMeanwhile(error))) continue;
+      if (attempt < policy.attempts && (error.retryable || takenMeanwhile(error))) continue;
       throw error.ambiguous ? unreserved(error, reservation) : error;
     }
   }

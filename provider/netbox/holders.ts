@@ -2,12 +2,12 @@
  * Who has the addresses of a pool: for the error when none is left, and for what a preview foresees.
  */
 
+import type { NetboxApi } from "../../lib/netbox/api.ts";
 import { hostPart, type IpPool, inPool, inSubnet, lowestFree, poolText } from "../../lib/netbox/ip-pool.ts";
 import { identityTextField, ownerField } from "../../lib/netbox/names.ts";
 import { poolSize } from "../../lib/netbox/static-pool.ts";
 import { ipv4Number } from "../../lib/network/ipv4.ts";
 import type { Reservation } from "../../resources/netbox/ip-reservation.ts";
-import type { NetboxApi } from "./api.ts";
 import { holder, type IpAddress, ipAddress, ipAddresses, releaseTime } from "./ip-address.ts";
 import { lookAtPool, type PoolSeen } from "./pool.ts";
 import { isOver } from "./quarantine.ts";

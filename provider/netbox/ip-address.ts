@@ -2,9 +2,9 @@
  * Addresses as NetBox records them: their shape, how they are found, and how they are named in messages.
  */
 import { z } from "zod";
+import type { NetboxApi } from "../../lib/netbox/api.ts";
 import { hostPart } from "../../lib/netbox/ip-pool.ts";
 import { identityField, identityTextField, ownerField, releaseAfterField } from "../../lib/netbox/names.ts";
-import type { NetboxApi } from "./api.ts";
 
 const text = z.string().nullish();
 

@@ -2,12 +2,13 @@
  * `holdfast:netbox:IpReservation`: an address in NetBox, the same one for the same identity (docs/decisions/0015). A destroy
  * leaves it reserved unless it is told to release it. Its id is the identity's digest, whatever record holds it.
  */
+
+import { netboxApi } from "../../lib/netbox/access.ts";
 import { ownerField } from "../../lib/netbox/names.ts";
 import { ipReservationKind, type Reservation, type ReservationState } from "../../resources/netbox/ip-reservation.ts";
 import { implement, type Operation, type ResourceKind } from "../kind.ts";
-import { netboxApi } from "./access.ts";
 import { type Allocating, allocate } from "./allocate.ts";
-import { type Claim, type Patience, usualPatience } from "./claim.ts";
+import { type Claim, type ClaimPolicy, usualClaim } from "./claim.ts";
 import { hold, keep, ownRecord, pinned } from "./hold.ts";
 import { byIdentity, describe, type IpAddress } from "./ip-address.ts";
 import { previewReservation } from "./preview.ts";
@@ -18,15 +19,15 @@ import { takeOver } from "./takeover.ts";
 
 const usualQuarantineSeconds = 3600;
 
-/** Carries the kind out, with its way to NetBox and its patience, which tests shorten. */
+/** Carries the kind out, with its way to NetBox and its policy, which tests shorten. */
 export function ipReservationBy(
   open: OpenNetbox,
-  patience: Patience = usualPatience,
+  policy: ClaimPolicy = usualClaim,
 ): ResourceKind<typeof ipReservationKind> {
   const sessions = new NetboxSessions(open);
   const start = async (operation: Operation): Promise<Allocating> => {
     const session = await sessions.of(operation);
-    return { session, api: session.api, patience, log: operation.log };
+    return { session, api: session.api, policy, log: operation.log };
   };
   return implement(ipReservationKind, {
     async preview(reservation, operation, state) {

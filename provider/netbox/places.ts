@@ -3,10 +3,10 @@
  * and never changed: they may be anybody's.
  */
 import { z } from "zod";
+import type { NetboxApi } from "../../lib/netbox/api.ts";
+import { NetboxError } from "../../lib/netbox/errors.ts";
 import { managedTag, type Tag } from "../../lib/netbox/names.ts";
-import type { NetboxApi } from "./api.ts";
 import { Changes } from "./change.ts";
-import { NetboxError } from "./errors.ts";
 import { Once } from "./once.ts";
 
 const row = { id: z.number(), name: z.string(), last_updated: z.string() };

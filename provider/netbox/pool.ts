@@ -3,12 +3,12 @@
  * either, so what was made is looked at again, and of two that came about at the same time the older one stays.
  */
 import { z } from "zod";
+import type { NetboxApi } from "../../lib/netbox/api.ts";
+import { NetboxError } from "../../lib/netbox/errors.ts";
 import { hostPart, type IpPool, inSubnet, poolText, withPrefixLength } from "../../lib/netbox/ip-pool.ts";
 import { managedTag } from "../../lib/netbox/names.ts";
 import { ipv4Number } from "../../lib/network/ipv4.ts";
 import { parseOwnerMark } from "../../lib/owner-mark.ts";
-import type { NetboxApi } from "./api.ts";
-import { NetboxError } from "./errors.ts";
 
 /** A pool that NetBox can allocate from. */
 export interface ReadyPool {

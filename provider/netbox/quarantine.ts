@@ -3,10 +3,10 @@
  * allocation (docs/decisions/0015). A quarantine is a record like any other: `deprecated`, with the time of its release.
  */
 import { z } from "zod";
+import type { NetboxApi } from "../../lib/netbox/api.ts";
+import { NetboxError } from "../../lib/netbox/errors.ts";
 import { type IpPool, inPool, inSubnet } from "../../lib/netbox/ip-pool.ts";
 import { identityField, ownerField, releaseAfterField } from "../../lib/netbox/names.ts";
-import type { NetboxApi } from "./api.ts";
-import { NetboxError } from "./errors.ts";
 import { describe, type IpAddress, ipAddress, ipAddresses, pathOf, releaseTime } from "./ip-address.ts";
 
 const none = z.undefined();

@@ -2,9 +2,10 @@
  * What a process needs to know of a NetBox only once: that our custom fields and tags are there, its version, and the pools
  * that were already found or made in it.
  */
+
+import type { NetboxApi } from "../../lib/netbox/api.ts";
 import type { ProviderConfig } from "../../resources/provider-config.ts";
 import type { Operation } from "../kind.ts";
-import type { NetboxApi } from "./api.ts";
 import { inspectNetbox } from "./bootstrap.ts";
 import { Once } from "./once.ts";
 import type { PoolSeen, ReadyPool } from "./pool.ts";

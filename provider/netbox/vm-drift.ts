@@ -1,9 +1,10 @@
 /**
  * What differs between a VM's record in NetBox and what was recorded, in words. Pure but for `look`.
  */
+
+import type { NetboxApi } from "../../lib/netbox/api.ts";
 import { managedTag, staleTag } from "../../lib/netbox/names.ts";
 import type { RecordInputs } from "../../resources/netbox/virtual-machine-record.ts";
-import type { NetboxApi } from "./api.ts";
 import { slugOf } from "./places.ts";
 import {
   type AddressRow,

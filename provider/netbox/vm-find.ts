@@ -2,8 +2,9 @@
  * Which record is a VM's: by what the state knows, by its id on the hypervisor, by name and cluster. A record without our
  * owner mark is somebody else's, whatever it is called, and nothing is changed then.
  */
+
+import type { NetboxApi } from "../../lib/netbox/api.ts";
 import { externalIdField, ownerField } from "../../lib/netbox/names.ts";
-import type { NetboxApi } from "./api.ts";
 import { type Cluster, findCluster } from "./places.ts";
 import { externalIdOf, isRetired, type MachineRow, machineRow, machinesPath, ownerOf } from "./vm-rows.ts";
 

@@ -3,6 +3,8 @@
  * offline, with the stale tag, its addresses on it, so that the VM has them again when it comes back. Only records with our
  * owner mark are ever changed.
  */
+
+import { netboxApi } from "../../lib/netbox/access.ts";
 import { externalIdField, managedTag, ownerField, staleTag } from "../../lib/netbox/names.ts";
 import {
   type RecordInputs,
@@ -10,7 +12,6 @@ import {
   virtualMachineRecordKind,
 } from "../../resources/netbox/virtual-machine-record.ts";
 import { implement, type Operation } from "../kind.ts";
-import { netboxApi } from "./access.ts";
 import { Changes } from "./change.ts";
 import { ensureCluster, ensureRole, slugOf, tagSlugs } from "./places.ts";
 import { keepAddresses } from "./vm-addresses.ts";

@@ -2,8 +2,8 @@
  * Rows of NetBox that make up a VM, as far as they are looked at here, and where they are found.
  */
 import { z } from "zod";
+import type { NetboxApi } from "../../lib/netbox/api.ts";
 import { externalIdField, managedTag, ownerField, staleTag } from "../../lib/netbox/names.ts";
-import type { NetboxApi } from "./api.ts";
 
 const tags = z.array(z.object({ slug: z.string() }));
 const fields = z.record(z.string(), z.unknown());

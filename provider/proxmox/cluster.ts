@@ -3,8 +3,8 @@
  */
 import { z } from "zod";
 import { describedOwner, ownerDescription, proxmoxOwner } from "../../lib/owner-mark.ts";
-import type { ProxmoxApi } from "./api.ts";
-import { ProxmoxError } from "./errors.ts";
+import type { ProxmoxApi } from "../../lib/proxmox/api.ts";
+import { ProxmoxError } from "../../lib/proxmox/errors.ts";
 
 /** A VM or template as the whole cluster lists it. Only those that the token may see. */
 export interface ClusterVm {

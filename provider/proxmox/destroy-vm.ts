@@ -2,7 +2,7 @@
  * Removing a VM that nobody needs, with its disks: a clone of a template's test, or one that an update left.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import { type ProxmoxApi, taskName } from "./api.ts";
+import { type ProxmoxApi, taskName } from "../../lib/proxmox/api.ts";
 import { type ClusterVm, vmConfig } from "./cluster.ts";
 
 const destroyMs = 300_000;

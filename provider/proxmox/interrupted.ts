@@ -4,7 +4,7 @@
  * not know it, and no update could go on: the name is taken. Nothing was ever done with it, so it is removed and cloned anew.
  */
 import { proxmoxOwner } from "../../lib/owner-mark.ts";
-import type { ProxmoxApi } from "./api.ts";
+import type { ProxmoxApi } from "../../lib/proxmox/api.ts";
 import { type ClusterVm, nameOf, ownerInDescription, powerState, vmConfig, withConfigs } from "./cluster.ts";
 import { destroyVm, waitUntilUnlocked } from "./destroy-vm.ts";
 

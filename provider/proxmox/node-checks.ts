@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import type { Check } from "../../lib/preflight/check.ts";
-import type { ProxmoxApi } from "./api.ts";
+import type { ProxmoxApi } from "../../lib/proxmox/api.ts";
 
 /** What is needed of one node. */
 export interface NodeNeeds {

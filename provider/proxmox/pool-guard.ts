@@ -4,9 +4,9 @@
  * its own delete, which looks, comes before theirs.
  */
 import { forgetCommand } from "../../components/pool/state-names.ts";
+import { proxmoxApi } from "../../lib/proxmox/api.ts";
 import { type PoolGuardInputs, poolGuardKind } from "../../resources/proxmox/pool-guard.ts";
 import { implement, type Operation } from "../kind.ts";
-import { proxmoxApi } from "./api.ts";
 import { adviceOnUsurper, type ClusterVm, clusterVms, nameOf, notOurs } from "./cluster.ts";
 import { isInterruptedClone, leftClone, lookedAt } from "./interrupted.ts";
 

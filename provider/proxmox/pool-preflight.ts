@@ -6,10 +6,10 @@
 import { forgetCommand } from "../../components/pool/state-names.ts";
 import { proxmoxOwner } from "../../lib/owner-mark.ts";
 import { type Check, refuseFailed } from "../../lib/preflight/check.ts";
+import { type ProxmoxApi, proxmoxApi } from "../../lib/proxmox/api.ts";
 import type { PoolPreflightArgs, WantedVm } from "../../resources/proxmox/pool-preflight.ts";
 import { poolPreflightFunction } from "../../resources/proxmox/pool-preflight.ts";
 import { implementFunction } from "../kind.ts";
-import { type ProxmoxApi, proxmoxApi } from "./api.ts";
 import { adviceOnUsurper, type ClusterVm, clusterVms, nameOf, notOurs, ownerInDescription } from "./cluster.ts";
 import { isInterruptedClone, leftClone, lookedAt, removeInterrupted } from "./interrupted.ts";
 import { notReady } from "./node-checks.ts";

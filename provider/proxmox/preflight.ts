@@ -5,12 +5,12 @@
 import { z } from "zod";
 import { proxmoxOwner } from "../../lib/owner-mark.ts";
 import { type Check, refuseFailed } from "../../lib/preflight/check.ts";
+import { type ProxmoxApi, proxmoxApi } from "../../lib/proxmox/api.ts";
+import { ProxmoxError } from "../../lib/proxmox/errors.ts";
 import type { ProxmoxPreflightArgs, WantedTemplate } from "../../resources/proxmox/preflight.ts";
 import { proxmoxPreflightFunction } from "../../resources/proxmox/preflight.ts";
 import { implementFunction, type Operation } from "../kind.ts";
-import { type ProxmoxApi, proxmoxApi } from "./api.ts";
 import { type ClusterVm, clusterVms, describeClones, vmConfig } from "./cluster.ts";
-import { ProxmoxError } from "./errors.ts";
 import { apiCheck, type NodeNeeds, nodeChecks, notReady } from "./node-checks.ts";
 import { collisions } from "./template-collision.ts";
 import { adviceOnClones, isConfirmed } from "./template-guard.ts";

@@ -5,10 +5,10 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { z } from "zod";
 import { proxmoxOwner } from "../../lib/owner-mark.ts";
-import { type Fields, type ProxmoxApi, taskName } from "./api.ts";
+import { type Fields, type ProxmoxApi, taskName } from "../../lib/proxmox/api.ts";
+import { ProxmoxError } from "../../lib/proxmox/errors.ts";
 import { type ClusterVm, clusterVms, powerState } from "./cluster.ts";
 import { destroyVm, waitUntilUnlocked } from "./destroy-vm.ts";
-import { ProxmoxError } from "./errors.ts";
 
 /** How often an id is asked for: between the answer and its use somebody else may take it. */
 const idTries = 5;

@@ -4,8 +4,8 @@
  */
 import { z } from "zod";
 import type { Check } from "../../lib/preflight/check.ts";
+import type { ProxmoxApi } from "../../lib/proxmox/api.ts";
 import type { WantedSnippets } from "../../resources/proxmox/pool-preflight.ts";
-import type { ProxmoxApi } from "./api.ts";
 
 const storageShape = z.object({
   storage: z.string(),

@@ -4,9 +4,9 @@
  * on the template, so that its delete comes first.
  */
 import { proxmoxOwner, proxmoxTag } from "../../lib/owner-mark.ts";
+import { proxmoxApi } from "../../lib/proxmox/api.ts";
 import { templateGuardKind } from "../../resources/proxmox/template-guard.ts";
 import { implement } from "../kind.ts";
-import { proxmoxApi } from "./api.ts";
 import { describeClones, vmConfig } from "./cluster.ts";
 import { adviceOnLostMark } from "./template-collision.ts";
 

@@ -5,9 +5,9 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { proxmoxTag } from "../../lib/owner-mark.ts";
+import { type Fields, proxmoxApi } from "../../lib/proxmox/api.ts";
 import { type SmokeInputs, type SmokeState, templateSmokeKind } from "../../resources/proxmox/template-smoke.ts";
 import { implement, NotReady, type Operation } from "../kind.ts";
-import { type Fields, proxmoxApi } from "./api.ts";
 import { agentAddress, bootClone, destroyClone, makeClone, smokePrefix, testClones } from "./smoke-clone.ts";
 import { login, publicKey } from "./smoke-login.ts";
 

@@ -39,14 +39,14 @@ const page = (status: number) => ({ status, type: "text/html", body: "<html><bod
 const integrity = json(500, { error: "duplicate key value violates unique constraint", exception: "IntegrityError" });
 
 /** A plugin behind a proxy with faults, in a pool where NetBox and plugin have met already. */
-async function behind(tryMs?: number): Promise<{
+async function behind(attemptMs?: number): Promise<{
   proxy: FaultyNetbox;
   act: Awaited<ReturnType<typeof plugin>>;
   pool: ReturnType<typeof nextPool>;
 }> {
   const pool = nextReady();
   const proxy = await faultyNetbox(access.url);
-  const act = await plugin({ ...access, url: proxy.url }, tryMs);
+  const act = await plugin({ ...access, url: proxy.url }, attemptMs);
   expect((await act.create(inputsFor(pool, "app-0"))).error).toBe("");
   proxy.passed.length = 0;
   return { proxy, act, pool };

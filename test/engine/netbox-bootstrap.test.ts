@@ -5,7 +5,7 @@
 import { describe, expect, it } from "vitest";
 import { checkContract } from "../../lib/contracts/contract.ts";
 import { netboxContract } from "../../lib/contracts/netbox.ts";
-import { NetboxApi } from "../../provider/netbox/api.ts";
+import { NetboxApi } from "../../lib/netbox/api.ts";
 import { bootstrapNetbox } from "../../provider/netbox/bootstrap.ts";
 import { realNetbox } from "../real-netbox.ts";
 

@@ -2,9 +2,9 @@
  * Reservations through the plugin's real server, against the real NetBox of the test run: each test has a subnet of its own.
  */
 import { z } from "zod";
+import { NetboxApi } from "../../lib/netbox/api.ts";
 import { type IpIdentity, identityDigest } from "../../lib/netbox/identity.ts";
 import { type IpPool, withPrefixLength } from "../../lib/netbox/ip-pool.ts";
-import { NetboxApi } from "../../provider/netbox/api.ts";
 import { byIdentity, type IpAddress, ipAddress, ipAddresses } from "../../provider/netbox/ip-address.ts";
 import { ipReservationBy } from "../../provider/netbox/ip-reservation.ts";
 import type { OpenNetbox } from "../../provider/netbox/session.ts";
@@ -17,8 +17,8 @@ export const reservationType = "holdfast:netbox:IpReservation";
 export const owner = "home-1.platform-vm.dev-apps";
 
 /** Short pauses; a try may take as long as a busy machine needs, since only tests of silence wait for its end. */
-const bounds = { tryMs: 60_000, tries: 3, pauseMs: 10 };
-const patience = { tries: 3, looksMs: [0, 10, 20] };
+const retry = { attemptMs: 60_000, attempts: 3, pauseMs: 10 };
+const policy = { attempts: 3, looksMs: [0, 10, 20] };
 
 /** A NetBox to test against, with its token. */
 export interface Access {
@@ -39,11 +39,11 @@ export interface Given {
   error: string;
 }
 
-/** The plugin with a process' memory of its own, as one command of Pulumi has it. `tryMs` bounds one try of one call. */
-export async function plugin(access: Access, tryMs = bounds.tryMs) {
+/** The plugin with a process' memory of its own, as one command of Pulumi has it. `attemptMs` retry one try of one call. */
+export async function plugin(access: Access, attemptMs = retry.attemptMs) {
   const open: OpenNetbox = async ({ config: { netboxUrl = "", netboxToken = "" }, signal }) =>
-    new NetboxApi({ url: netboxUrl, token: netboxToken, signal, bounds: { ...bounds, tryMs } });
-  const kinds = [ipReservationBy(open, patience)];
+    new NetboxApi({ url: netboxUrl, token: netboxToken, signal, retry: { ...retry, attemptMs } });
+  const kinds = [ipReservationBy(open, policy)];
   const engine = await engineFor({ version: "0.0.1", kinds, functions: [] } as unknown as Catalogue);
   await engine.configure({ netboxUrl: access.url, netboxToken: secret(access.token) });
   return operations(engine);

@@ -1,20 +1,20 @@
 /**
- * The one HTTP reader against servers that mean harm: whatever they send, the call ends within its bounds with one reason, and
+ * The one HTTP reader against servers that mean harm: whatever they send, the call ends within its retry with one reason, and
  * nothing is thrown where nobody catches it. The servers are plain sockets, so that they can break the protocol.
  */
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
+import { api } from "../../../../lib/forge/api.ts";
+import { ForgeError } from "../../../../lib/forge/errors.ts";
 import { exchange, type HttpCall, type Limits } from "../../../../lib/http/exchange.ts";
 import type { HttpFailure } from "../../../../lib/http/failure.ts";
 import { parseJson } from "../../../../lib/http/json.ts";
 import { everyRow } from "../../../../lib/http/pages.ts";
+import { NetboxApi } from "../../../../lib/netbox/api.ts";
 import { printable } from "../../../../lib/printable.ts";
-import { ForgeError } from "../../../../provider/forge/errors.ts";
-import { api } from "../../../../provider/forge/http.ts";
-import { NetboxApi } from "../../../../provider/netbox/api.ts";
-import { ProxmoxApi } from "../../../../provider/proxmox/api.ts";
+import { ProxmoxApi } from "../../../../lib/proxmox/api.ts";
 import { nowhere, serveHttp } from "../../../fixtures/loopback.fixture.ts";
 
 const limits: Limits = { ms: 5_000, bytes: 64 * 1024 };
@@ -243,14 +243,14 @@ test("what a terminal would obey is shown, not obeyed", () => {
 
 /** What each client is asked, and how it says what was wrong. */
 const signal = new AbortController().signal;
-const bounds = { tryMs: 2_000, tries: 1, pauseMs: 1, totalMs: 2_000 };
+const retry = { attemptMs: 2_000, attempts: 1, pauseMs: 1, totalMs: 2_000 };
 const clients = {
   forge: (url: string) =>
-    api({ url, token: "planted-token", bounds }, "GET", "/version", z.object({ version: z.string() })),
+    api({ url, token: "planted-token", retry }, "GET", "/version", z.object({ version: z.string() })),
   netbox: (url: string) =>
-    new NetboxApi({ url, token: "planted-token", signal, bounds }).get("/status/", z.object({ version: z.string() })),
+    new NetboxApi({ url, token: "planted-token", signal, retry }).get("/status/", z.object({ version: z.string() })),
   proxmox: (url: string) =>
-    new ProxmoxApi({ endpoint: url, token: "a@b!c=planted-token", insecure: false }, signal, bounds).get(
+    new ProxmoxApi({ endpoint: url, token: "a@b!c=planted-token", insecure: false }, signal, retry).get(
       "/version",
       z.object({ version: z.string() }),
     ),
@@ -291,7 +291,7 @@ test("NetBox: the next page is computed, and no link of an answer is followed", 
     const next = offset < 4 ? `${stranger}/api/ipam/?offset=2` : null;
     response.end(JSON.stringify({ count: 6, next, results: [{ id: offset }, { id: offset + 1 }] }));
   });
-  const netbox = new NetboxApi({ url, token: "planted-token", signal, bounds });
+  const netbox = new NetboxApi({ url, token: "planted-token", signal, retry });
   const row = z.object({ id: z.number() });
   // It gives two a page although more are asked for, as one does whose MAX_PAGE_SIZE is small.
   expect((await netbox.list("/ipam/", row, {}, () => true)).map(({ id }) => id)).toEqual([0, 1, 2, 3, 4, 5]);
@@ -302,14 +302,14 @@ test("NetBox: pages without an end are refused", async () => {
   const results = Array.from({ length: 500 }, () => ({ id: 1 }));
   const body = JSON.stringify({ count: 1e9, next: "http://example.org/", results });
   const url = await serveHttp((_request, response) => void response.end(body));
-  const netbox = new NetboxApi({ url, token: "planted-token", signal, bounds });
+  const netbox = new NetboxApi({ url, token: "planted-token", signal, retry });
   const list = netbox.list("/ipam/", z.object({ id: z.number() }), {}, () => true);
   await expect(list).rejects.toThrow(/lists \/ipam\/ without an end: 200000 rows, and more/);
 });
 
 test("NetBox: a login page that answers a DELETE deleted nothing", async () => {
   const url = await serveHttp((_request, response) => void response.end("<html><title>Log in</title></html>"));
-  const netbox = new NetboxApi({ url, token: "planted-token", signal, bounds });
+  const netbox = new NetboxApi({ url, token: "planted-token", signal, retry });
   const error = await netbox.send("DELETE", "/ipam/ip-addresses/1/", z.unknown()).catch((error: unknown) => error);
   expect(error).toMatchObject({ ambiguous: true, message: expect.stringContaining("something other than JSON") });
 });

@@ -3,14 +3,14 @@
  * fake forge of these rings against the same. What we send and no recording has is listed here.
  */
 import { describe, expect, test } from "vitest";
-import { actionsEnabled } from "../../../../provider/forge/actions.ts";
-import type { ListedRunner } from "../../../../provider/forge/dialect.ts";
-import { askDialect, dialectOf } from "../../../../provider/forge/dialects.ts";
-import { ForgeError } from "../../../../provider/forge/errors.ts";
-import { forgejoRunners } from "../../../../provider/forge/forgejo.ts";
+import { actionsEnabled } from "../../../../lib/forge/actions.ts";
+import type { ListedRunner } from "../../../../lib/forge/dialect.ts";
+import { askDialect, dialectOf } from "../../../../lib/forge/dialects.ts";
+import { ForgeError } from "../../../../lib/forge/errors.ts";
+import { forgejoRunners } from "../../../../lib/forge/forgejo.ts";
+import { locateRunners } from "../../../../lib/forge/scope.ts";
+import { parseVersion } from "../../../../lib/forge/version.ts";
 import { registerOverApi } from "../../../../provider/forge/register.ts";
-import { locateRunners } from "../../../../provider/forge/scope.ts";
-import { parseVersion } from "../../../../provider/forge/version.ts";
 import type { Fault, Seen } from "../../../engine/fake-forge.ts";
 import { type RecordedCall, recordedCalls, recordedVersions } from "../../../fixtures/forgejo-recordings.fixture.ts";
 import { fakeForge, row, unhurried } from "../../../fixtures/provider-forge.fixture.ts";
@@ -46,7 +46,7 @@ test.each(withRunners)(
     for (const allAtOnce of [true, false]) {
       const many = Array.from({ length: 4 }, (_, index) => row({ id: 50 + index, name: `r${index}` }));
       const forge = await fakeForge({ version: versionText(version), fault, rows: many, pageRows: 3, allAtOnce });
-      const access = { url: forge.url, token: forge.apiToken, bounds: unhurried };
+      const access = { url: forge.url, token: forge.apiToken, retry: unhurried };
       for (const scope of allAtOnce ? scopes : [""]) {
         const made = await registerOverApi(access, { name: "fenced", scope, owner: "o" }, () => {});
         const place = await locateRunners(access, scope);
@@ -106,7 +106,7 @@ describe.each(recordedVersions)("the answers of Forgejo %s", (version) => {
     for (const { name, call, run } of calls) {
       current = call;
       const token = call.request.headers.Authorization?.replace(/^token /i, "");
-      const access = { url: forge.url, bounds: unhurried, ...(token ? { token } : {}) };
+      const access = { url: forge.url, retry: unhurried, ...(token ? { token } : {}) };
       const outcome = await run(access).then(
         (value) => ({ value }),
         (error: unknown) => ({ error }),

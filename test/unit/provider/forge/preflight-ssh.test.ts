@@ -27,7 +27,7 @@ async function looked(answer: Answering, place: Partial<ForgejoPlace> = {}, chan
   const command = forgejoCommand({ user, ...place });
   const forgeHost = { host: server.host, port: server.port, user, stack: "runners/crunchy", command };
   const owner = "home.runners.crunchy";
-  const wanted = { forgeUrl: forge.url, scope: "", name, owner, bounds: unhurried, forgeHost, ...changes };
+  const wanted = { forgeUrl: forge.url, scope: "", name, owner, retry: unhurried, forgeHost, ...changes };
   const found = await forgeChecks(wanted);
   for (const { status, fix } of found) expect(status === "failed").toBe(fix !== undefined);
   const [command_, scope] = found.slice(-3);
@@ -175,7 +175,7 @@ test("a forge host that is not reached is failed", async () => {
     name,
     owner: "home.runners.crunchy",
     forgeHost,
-    bounds: unhurried,
+    retry: unhurried,
   });
   expect(found.slice(-3)).toMatchObject([
     { status: "failed", found: expect.stringMatching(/cannot reach root@127\.0\.0\.1/) },

@@ -4,9 +4,9 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { runnerDescription } from "../../../../lib/forge/forgejo.ts";
+import { pendingLabel } from "../../../../lib/forge/gitea.ts";
 import type { Check } from "../../../../lib/preflight/check.ts";
-import { runnerDescription } from "../../../../provider/forge/forgejo.ts";
-import { pendingLabel } from "../../../../provider/forge/gitea.ts";
 import { type ForgeWanted, forgeChecks } from "../../../../provider/forge/preflight.ts";
 import type { ForgeOptions } from "../../../engine/fake-forge.ts";
 import type { Row } from "../../../engine/fake-forge-rows.ts";
@@ -18,7 +18,7 @@ const name = "foundation-runner-02";
 
 async function checks(options: ForgeOptions, changes: Partial<ForgeWanted> = {}) {
   const forge = await fakeForge(options);
-  const wanted = { forgeUrl: forge.url, scope: "", name, owner, token: forge.apiToken, bounds: unhurried, ...changes };
+  const wanted = { forgeUrl: forge.url, scope: "", name, owner, token: forge.apiToken, retry: unhurried, ...changes };
   const found = await forgeChecks(wanted);
   // The runner protocol has no other verb; this one changes nothing.
   expect(forge.requests.filter((request) => !/^GET |PingService\/Ping$/.test(request))).toEqual([]);

@@ -3,8 +3,8 @@
  * Register. No uuid is listed, and nothing but its labels can carry our mark.
  */
 import { z } from "zod";
+import { api, runnerCall } from "./api.ts";
 import { allRows, type ListedRunner, type RunnersApi, rowCalls } from "./dialect.ts";
-import { api, runnerCall } from "./http.ts";
 
 const pendingPrefix = "holdfast-pending:";
 

@@ -3,8 +3,8 @@
  * an administrator or an organisation and on the command line, and none of them ever gets to work.
  */
 import { z } from "zod";
+import { type ForgeAccess, runnerCall } from "./api.ts";
 import { ForgeError } from "./errors.ts";
-import { type ForgeAccess, runnerCall } from "./http.ts";
 
 /**
  * Asks the runner protocol for a sign of life, which changes nothing and needs no token, on a closed forge neither.

@@ -1,17 +1,23 @@
 /**
- * Takes a secret out of what others say. A forge repeats a token that it refuses, some versions several times in one message,
- * and whatever stands in between may have escaped it or cut it off.
+ * Takes secrets out of what others say. A forge repeats a token that it refuses, some versions several times in one message, and
+ * whatever stands in between may have escaped it or cut it off.
  */
+import { mark, redact, shortest } from "../redact.ts";
+import { proxySecrets } from "./proxy.ts";
 
-import { redact } from "../evidence/redact.ts";
-
-const mark = "[secret]";
 /** As many characters of a secret in a row are no coincidence, and still of use to nobody who finds fewer. */
 const telling = 8;
 
-/** The text without the secret, without any way that HTTP, JSON and HTML have to write its characters, and without longer parts. */
-export function withheld(text: string, secret: string): string {
-  if (secret === "") return text;
+/**
+ * The text without the secrets, without any way that HTTP, JSON and HTML have to write their characters, and without longer parts
+ * of them. Passwords of proxies are taken out too.
+ */
+export function withheld(text: string, secrets: readonly string[]): string {
+  const known = [...secrets, ...proxySecrets()].filter((secret) => secret.length >= shortest);
+  return known.reduce(without, text);
+}
+
+function without(text: string, secret: string): string {
   const pieced = new RegExp([...secret].map(anyWay).join(""), "gi");
   return withoutParts(redact(text, [secret]).replace(pieced, mark), secret);
 }

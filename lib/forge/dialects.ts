@@ -1,11 +1,12 @@
 /**
  * The one place that chooses a dialect, by the version that the forge says.
  */
+
+import type { ForgeAccess } from "./api.ts";
 import type { Dialect, RunnersApi } from "./dialect.ts";
 import { ForgeError } from "./errors.ts";
 import { forgejoRunners } from "./forgejo.ts";
 import { giteaRunners } from "./gitea.ts";
-import type { ForgeAccess } from "./http.ts";
 import { type ForgeVersion, forgeVersion } from "./version.ts";
 
 /** Oldest first within a product; the last entry that is old enough is taken. `from` is `[major, minor]`. */

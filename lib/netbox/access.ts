@@ -4,16 +4,29 @@
  */
 import type { Agent } from "node:http";
 import { z } from "zod";
-import type { SshTarget } from "../../lib/ssh/dial.ts";
-import type { Operation } from "../kind.ts";
-import { type Bounds, NetboxApi } from "./api.ts";
+import type { RetryPolicy } from "../retry.ts";
+import type { SshTarget } from "../ssh/dial.ts";
+import { NetboxApi } from "./api.ts";
 import { NetboxError } from "./errors.ts";
 import { tunnel } from "./tunnel.ts";
 
-type Asking = Pick<Operation, "config" | "signal" | "log">;
+/** Who asks. */
+export interface Asking {
+  /** Where NetBox is, as the provider of a stack is configured. */
+  config: {
+    netboxUrl?: string | undefined;
+    /** Secret. */
+    netboxToken?: string | undefined;
+    netboxJumps?: readonly SshTarget[] | undefined;
+  };
+  /** Aborted when the user cancels. */
+  signal: AbortSignal;
+  /** Told which way was taken where it is not the direct one. */
+  log(severity: "info", text: string): void;
+}
 
 /** How long a way is tried before the next one is. */
-const look: Bounds = { tryMs: 5_000, tries: 1, pauseMs: 0 };
+const look: RetryPolicy = { attempts: 1, attemptMs: 5_000, pauseMs: 0 };
 
 /** Ways that were found, by URL and jump hosts; `undefined` is the direct one. */
 const found = new Map<string, Promise<Agent | undefined>>();
@@ -40,14 +53,14 @@ async function findWay(
   { url, token, jumps }: { url: string; token: string; jumps: readonly SshTarget[] },
   { signal, log }: Asking,
 ): Promise<Agent | undefined> {
-  const directly = await answers(new NetboxApi({ url, token, signal, bounds: look }));
+  const directly = await answers(new NetboxApi({ url, token, signal, retry: look }));
   if (directly === undefined) return undefined;
   const failures: string[] = [];
   for (const jump of jumps) {
     const place = `${jump.user}@${jump.host}`;
     try {
       const agent = await tunnel(jump, url);
-      const failure = await answers(new NetboxApi({ url, token, signal, bounds: look, agent }));
+      const failure = await answers(new NetboxApi({ url, token, signal, retry: look, agent }));
       if (failure === undefined) {
         log("info", `netbox api unreachable directly; using ssh tunnel via ${place}`);
         return agent;

@@ -3,9 +3,9 @@
  * checked. TLS goes through it from end to end, so that NetBox's certificate is verified as if there were no jump host.
  */
 import type { Agent } from "node:http";
-import { agentThrough } from "../../lib/http/through.ts";
-import type { SshTarget } from "../../lib/ssh/dial.ts";
-import { JumpHosts } from "../../lib/ssh/jump-hosts.ts";
+import { agentThrough } from "../http/through.ts";
+import type { SshTarget } from "../ssh/dial.ts";
+import { JumpHosts } from "../ssh/jump-hosts.ts";
 
 /** Seconds that a login on a jump host may take. */
 const loginSeconds = 8;

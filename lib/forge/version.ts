@@ -2,8 +2,8 @@
  * Which forge answers, and in which version: asked, never guessed.
  */
 import { z } from "zod";
+import { api, type ForgeAccess } from "./api.ts";
 import { ForgeError } from "./errors.ts";
-import { api, type ForgeAccess } from "./http.ts";
 
 /** A forge's product and version. */
 export interface ForgeVersion {

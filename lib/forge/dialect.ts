@@ -3,8 +3,8 @@
  * half-made rows from other people's.
  */
 import { z } from "zod";
+import { api, type ForgeAccess } from "./api.ts";
 import { ForgeError } from "./errors.ts";
-import { api, type ForgeAccess } from "./http.ts";
 
 /** A runner as a forge lists it. */
 export interface ListedRunner {

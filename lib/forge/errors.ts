@@ -2,9 +2,10 @@
  * What went wrong between us and the forge: whether it can be tried again, whether a change may have happened all the
  * same, and what to do next. Messages name the forge's URL and the configuration key, never a secret.
  */
-import type { HttpFailure } from "../../lib/http/failure.ts";
-import { printable } from "../../lib/printable.ts";
-import { withheld } from "./withhold.ts";
+import type { ApiWords, Refusal } from "../http/api.ts";
+import { ApiError } from "../http/api.ts";
+import type { HttpFailure } from "../http/failure.ts";
+import { printable } from "../printable.ts";
 
 /**
  * - `unreached`: the forge never got the call. Nothing happened.
@@ -15,7 +16,7 @@ import { withheld } from "./withhold.ts";
 export type Failure = "unreached" | "lost" | "garbled" | "refused";
 
 /** A call to the forge that did not give what was asked for. */
-export class ForgeError extends Error {
+export class ForgeError extends ApiError {
   /**
    * @param found what was seen, with method and URL.
    * @param fix what to do next: a command, or a configuration key.
@@ -29,7 +30,7 @@ export class ForgeError extends Error {
     readonly status?: number,
     readonly words: { api?: string; plain?: string } = {},
   ) {
-    super(printable(fix ? `${found}; ${fix}` : found));
+    super(fix ? `${found}; ${fix}` : found);
     this.found = printable(found);
     this.name = "ForgeError";
   }
@@ -43,11 +44,6 @@ export class ForgeError extends Error {
   get retryable(): boolean {
     return this.failure === "unreached" || this.failure === "lost";
   }
-
-  /** The same error with a secret taken out of all that it says. */
-  without(secret: string): ForgeError {
-    return new ForgeError(this.failure, withheld(this.found, secret), this.fix, this.status, this.words);
-  }
 }
 
 /** A call as errors tell of it. */
@@ -59,27 +55,41 @@ export interface Call {
   path: string;
 }
 
-/** What came back, as text. */
-export interface RawAnswer {
-  status: number;
-  headers: Headers;
-  text: string;
+/**
+ * The words for a call.
+ * @param attemptMs that one try of it may take.
+ */
+export function wordsFor(call: Call, attemptMs: number): ApiWords {
+  return {
+    noAnswer: (failure) => noAnswer(call, failure, attemptMs / 1000),
+    refused: (answer) => badStatus(call, answer),
+    badContent: (answer, problem) => badContent(call, answer, problem),
+  };
 }
 
 /** The call never got an answer: nothing listens, the name is unknown, TLS failed, the time ran out. */
-export function noAnswer(call: Call, error: HttpFailure, seconds: number): ForgeError {
-  if (error.kind === "unsent") {
-    const found = `cannot call ${call.method} ${place(call)}: forge.url or forge.token holds what HTTP cannot carry`;
-    return new ForgeError("refused", found, "set them again, without line ends or control characters");
+function noAnswer(call: Call, error: HttpFailure, seconds: number): ForgeError {
+  const asked = `${call.method} ${place(call)}`;
+  switch (error.kind) {
+    case "unsent": {
+      const found = `cannot call ${asked}: forge.url or forge.token holds what HTTP cannot carry`;
+      return new ForgeError("refused", found, "set them again, without line ends or control characters");
+    }
+    case "environment":
+      return new ForgeError("refused", `cannot call ${asked}: ${error.message}`, error.advice);
+    case "proxy":
+      return new ForgeError("unreached", `cannot reach the forge: ${asked}: ${error.message}`, error.advice);
+    case "garbled": {
+      const fix = "is forge.url the forge's base URL, and what is in front of it?";
+      return new ForgeError("garbled", `${asked}: ${error.message}`, fix);
+    }
+    default: {
+      const reason = error.kind === "late" ? `no answer within ${seconds} s` : error.code || error.message;
+      const known = causes.find(([pattern]) => pattern.test(error.code));
+      const [, failure, fix] = known ?? [undefined, "lost" as const, "check forge.url"];
+      return new ForgeError(failure, `cannot reach the forge: ${asked}: ${reason}`, fix);
+    }
   }
-  if (error.kind === "garbled") {
-    const found = `${call.method} ${place(call)}: ${error.message}`;
-    return new ForgeError("garbled", found, "is forge.url the forge's base URL, and what is in front of it?");
-  }
-  const reason = error.kind === "late" ? `no answer within ${seconds} s` : error.code || error.message;
-  const found = `cannot reach the forge: ${call.method} ${place(call)}: ${reason}`;
-  const [failure, fix] = causes.find(([pattern]) => pattern.test(error.code))?.slice(1) ?? ["lost", "check forge.url"];
-  return new ForgeError(failure as Failure, found, fix as string);
 }
 
 const causes: readonly (readonly [RegExp, Failure, string])[] = [
@@ -95,7 +105,7 @@ const causes: readonly (readonly [RegExp, Failure, string])[] = [
 ];
 
 /** The forge, or something in front of it, answered with a status that is no success. */
-export function badStatus(call: Call, answer: RawAnswer): ForgeError {
+function badStatus(call: Call, answer: Refusal): ForgeError {
   const { status } = answer;
   const failure: Failure = status === 429 ? "unreached" : status >= 500 ? "lost" : "refused";
   const words = wordsIn(answer);
@@ -124,15 +134,10 @@ function noRoute(call: Call): string {
   );
 }
 
-/** A success whose content is not what the API promises. `where` is a path into it, never a value. */
-export function badContent(call: Call, answer: RawAnswer, where?: string): ForgeError {
+/** A success whose content is not what the API promises. */
+function badContent(call: Call, answer: Refusal, problem: string): ForgeError {
   const page = htmlTitle(answer);
-  const what =
-    page !== undefined
-      ? `an HTML page${page} instead of JSON`
-      : where === undefined
-        ? "something other than JSON"
-        : `JSON of another shape than this API has (at ${where || "its top"})`;
+  const what = page === undefined ? problem : `an HTML page${page} instead of JSON`;
   return new ForgeError(
     "garbled",
     `${call.method} ${place(call)} answered with ${what}`,
@@ -194,8 +199,8 @@ function notFound(call: Call): string {
   return "there is nothing here: check forge.url, and that Actions are enabled on the forge";
 }
 
-function redirect(call: Call, answer: RawAnswer, told: (what: string, fix: string) => ForgeError): ForgeError {
-  const location = answer.headers.get("location") ?? "";
+function redirect(call: Call, answer: Refusal, told: (what: string, fix: string) => ForgeError): ForgeError {
+  const location = answer.header("location");
   const target = URL.canParse(location, place(call)) ? new URL(location, place(call)) : undefined;
   // Query and fragment are left out: they may carry what is nobody's business.
   const where = target ? `${target.origin}${target.pathname}` : "elsewhere";
@@ -206,20 +211,20 @@ function redirect(call: Call, answer: RawAnswer, told: (what: string, fix: strin
 }
 
 /** The title of an HTML page in quotes, empty for a page without one, undefined for what is no page. */
-function htmlTitle({ headers, text }: RawAnswer): string | undefined {
-  if (!headers.get("content-type")?.includes("text/html") && !/^\s*<(!doctype|html)/i.test(text)) return undefined;
+function htmlTitle({ header, text }: Refusal): string | undefined {
+  if (!header("content-type").includes("text/html") && !/^\s*<(!doctype|html)/i.test(text)) return undefined;
   const title = /<title[^>]*>([^<]*)</i.exec(text)?.[1]?.replace(/\s+/g, " ").trim().slice(0, 80);
   return title ? ` "${title}"` : "";
 }
 
 /** What the API said in its own JSON, or what an answer of plain text holds. */
-function wordsIn({ headers, text }: RawAnswer): ForgeError["words"] {
+function wordsIn({ header, text }: Refusal): ForgeError["words"] {
   const short = (words: string) => words.replace(/\s+/g, " ").trim().slice(0, 200);
   try {
     const { message } = JSON.parse(text) as { message?: unknown };
     return typeof message === "string" ? { api: short(message) } : {};
   } catch {
-    return headers.get("content-type")?.startsWith("text/plain") ? { plain: short(text) } : {};
+    return header("content-type").startsWith("text/plain") ? { plain: short(text) } : {};
   }
 }
 

@@ -4,17 +4,18 @@
 import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { type Bounds, ProxmoxApi } from "../../../../provider/proxmox/api.ts";
+import { ProxmoxApi } from "../../../../lib/proxmox/api.ts";
+import type { RetryPolicy } from "../../../../lib/retry.ts";
 import { proxmoxApi } from "../../../fixtures/proxmox-api.fixture.ts";
 import { trust } from "../../../fixtures/proxmox-plugin.fixture.ts";
 
-const quick: Bounds = { tryMs: 2_000, tries: 3, pauseMs: 1 };
+const quick: RetryPolicy = { attemptMs: 2_000, attempts: 3, pauseMs: 1 };
 
-async function client(changes: Partial<{ token: string; bounds: Bounds; signal: AbortSignal }> = {}) {
+async function client(changes: Partial<{ token: string; retry: RetryPolicy; signal: AbortSignal }> = {}) {
   const { proxmox, ...rest } = await proxmoxApi();
   trust(proxmox.certificate);
   const access = { endpoint: proxmox.url, token: changes.token ?? proxmox.token, insecure: false };
-  const api = new ProxmoxApi(access, changes.signal ?? new AbortController().signal, changes.bounds ?? quick);
+  const api = new ProxmoxApi(access, changes.signal ?? new AbortController().signal, changes.retry ?? quick);
   const asked = (path: string) => proxmox.requests.filter((request) => request.path === path).length;
   return { api, proxmox, asked, ...rest };
 }
@@ -87,7 +88,7 @@ test("a certificate that nobody vouches for is refused with what to do, unless i
   const { proxmox } = await proxmoxApi();
   const access = { endpoint: proxmox.url, token: proxmox.token, insecure: false };
   const signal = new AbortController().signal;
-  await expect(new ProxmoxApi(access, signal, { ...quick, tries: 1 }).get("/version", z.unknown())).rejects.toThrow(
+  await expect(new ProxmoxApi(access, signal, { ...quick, attempts: 1 }).get("/version", z.unknown())).rejects.toThrow(
     /does not answer: .*certificate.*; give the site's own certificate with SSL_CERT_FILE=<file>, or set proxmox.insecure/,
   );
   expect(proxmox.requests).toEqual([]);

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
 import { selfSigned } from "../../../../lab/proxmox/certificate.ts";
-import { netboxApi } from "../../../../provider/netbox/access.ts";
+import { netboxApi } from "../../../../lib/netbox/access.ts";
 import { keyPair, operatorHome, sshHost } from "../../../fixtures/ssh-host.fixture.ts";
 
 const token = "nbt_abcdefghijkl.0123456789012345678901234567890123456789";

@@ -3,7 +3,7 @@
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { withheld } from "../../../../provider/forge/withhold.ts";
+import { withheld } from "../../../../lib/http/withhold.ts";
 
 const token = "0123456789abcdef0123456789abcdef01234567";
 const code = (letter: string) => letter.charCodeAt(0);
@@ -23,7 +23,7 @@ test.each([
   ["cut off", token.slice(0, 13)],
   ["without its beginning", token.slice(9)],
 ])("%s", (_how, spelled) => {
-  const output = withheld(`access token does not exist [sha: ${spelled}] here`, token);
+  const output = withheld(`access token does not exist [sha: ${spelled}] here`, [token]);
   expect(output).toMatch(/^access token does not exist \[sha: (\[secret\])+=*\] here$/);
 });
 
@@ -31,7 +31,7 @@ test("what has no secret in it stays as it is", () => {
   fc.assert(
     fc.property(fc.string(), (text) => {
       fc.pre(!/[0-9a-f]{8}/i.test(text));
-      expect(withheld(text, token)).toBe(text);
+      expect(withheld(text, [token])).toBe(text);
     }),
   );
 });
@@ -41,7 +41,9 @@ test("no eight characters in a row of any secret are left, wherever it stands", 
   const secrets = fc.stringMatching(/^[\w.+/=-]{8,48}$/);
   fc.assert(
     fc.property(words, secrets, words, fc.nat(), (before, secret, after, cut) => {
-      const output = withheld(`${before}${secret}${after}`.slice(0, before.length + 8 + (cut % secret.length)), secret);
+      const output = withheld(`${before}${secret}${after}`.slice(0, before.length + 8 + (cut % secret.length)), [
+        secret,
+      ]);
       for (let at = 0; at + 8 <= secret.length; at++) expect(output).not.toContain(secret.slice(at, at + 8));
     }),
   );

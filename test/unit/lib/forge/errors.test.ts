@@ -1,14 +1,14 @@
 /**
  * The error table: every failure of every call of every dialect says what is missing or what to do next, names the forge
- * and the key, and never the token. And the bounds: what is tried again, what is final, and that a user can stop it all.
+ * and the key, and never the token. And the retry: what is tried again, what is final, and that a user can stop it all.
  */
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { askDialect, dialectOf } from "../../../../provider/forge/dialects.ts";
-import { ForgeError, neededScope } from "../../../../provider/forge/errors.ts";
-import { api, type ForgeAccess } from "../../../../provider/forge/http.ts";
-import { runnersPath } from "../../../../provider/forge/scope.ts";
-import { parseVersion } from "../../../../provider/forge/version.ts";
+import { api, type ForgeAccess } from "../../../../lib/forge/api.ts";
+import { askDialect, dialectOf } from "../../../../lib/forge/dialects.ts";
+import { ForgeError, neededScope } from "../../../../lib/forge/errors.ts";
+import { runnersPath } from "../../../../lib/forge/scope.ts";
+import { parseVersion } from "../../../../lib/forge/version.ts";
 import type { Fate, Fault } from "../../../engine/fake-forge.ts";
 import { nowhere } from "../../../fixtures/loopback.fixture.ts";
 import { fakeForge, hasty, patient, unhurried, versions } from "../../../fixtures/provider-forge.fixture.ts";
@@ -98,7 +98,7 @@ describe.each(dialects.flatMap((dialect) => operations.map((operation) => [diale
     const shown = table.filter(([what]) => operation !== "delete" || !["404", "200 with other JSON"].includes(what));
     test.each(shown)("%s", async (_what, fate, expected) => {
       const forge = await fakeForge({ version: versions[dialect], fault: () => fate });
-      const access = { url: forge.url, token: forge.apiToken, bounds: fate === "hang" ? hasty : unhurried };
+      const access = { url: forge.url, token: forge.apiToken, retry: fate === "hang" ? hasty : unhurried };
       const error = await refused(run(access, versions[dialect], operation));
       expect(error.message).toMatch(expected);
       expect(error.message).toContain(forge.url);
@@ -121,24 +121,24 @@ const notForges: [string, Fate, RegExp][] = [
 ];
 test.each(notForges)("what answers the version with %s is no forge", async (_what, fate, expected) => {
   const forge = await fakeForge({ fault: () => fate });
-  expect((await refused(askDialect({ url: forge.url, bounds: unhurried }))).message).toMatch(expected);
+  expect((await refused(askDialect({ url: forge.url, retry: unhurried }))).message).toMatch(expected);
   expect(forge.tokenAtVersion).toBe(false);
 });
 
 test("a redirect to the forge's real place says which URL to set", async () => {
   const location = "https://forge.example.org/git/api/v1/version";
   const forge = await fakeForge({ fault: () => ({ status: 301, headers: { location } }) });
-  const error = await refused(askDialect({ url: forge.url, bounds: unhurried }));
+  const error = await refused(askDialect({ url: forge.url, retry: unhurried }));
   expect(error.fix).toBe("pulumi config set forge.url https://forge.example.org/git");
 });
 
 test("nothing that listens, and TLS where none is spoken, each say which it is", async () => {
   const closed = await nowhere();
-  expect((await refused(askDialect({ url: closed, bounds: unhurried }))).message).toContain(
+  expect((await refused(askDialect({ url: closed, retry: unhurried }))).message).toContain(
     `cannot reach the forge: GET ${closed}/api/v1/version: ECONNREFUSED; nothing listens there`,
   );
   const plain = (await fakeForge()).url.replace("http:", "https:");
-  expect((await refused(askDialect({ url: plain, bounds: unhurried }))).fix).toContain("no TLS is spoken there");
+  expect((await refused(askDialect({ url: plain, retry: unhurried }))).fix).toContain("no TLS is spoken there");
 });
 
 test.each([
@@ -149,7 +149,7 @@ test.each([
   expect(neededScope("GET", runnersPath(scope))).toBe(`read:${category}`);
   expect(neededScope("POST", runnersPath(scope))).toBe(`write:${category}`);
   const forge = await fakeForge({ version: versions.forgejo15, scopes: ["read:misc"] });
-  const access = { url: forge.url, token: forge.apiToken, bounds: unhurried };
+  const access = { url: forge.url, token: forge.apiToken, retry: unhurried };
   const error = await refused(api(access, "GET", runnersPath(scope), z.unknown()));
   expect(error.fix).toContain(`scope read:${category} (registering needs write:${category})`);
 });
@@ -159,7 +159,7 @@ test.each([
   ["repository", "ecosystem/none"],
 ])("a missing %s points to forge.scope", async (what, scope) => {
   const forge = await fakeForge({ fault: () => ({ status: 404 }) });
-  const error = await refused(api({ url: forge.url, bounds: unhurried }, "GET", runnersPath(scope), z.unknown()));
+  const error = await refused(api({ url: forge.url, retry: unhurried }, "GET", runnersPath(scope), z.unknown()));
   expect(error.fix).toContain(`the forge has no such ${what}`);
   expect(error.fix).toContain("check forge.scope");
 });
@@ -170,7 +170,7 @@ describe("tries", () => {
     let calls = 0;
     const fault: Fault = () => (++calls <= failures ? fate : { status: 200, body: "{}" });
     const forge = await fakeForge({ fault });
-    return { access: { url: forge.url, bounds: fate === "hang" ? patient : unhurried }, calls: () => calls };
+    return { access: { url: forge.url, retry: fate === "hang" ? patient : unhurried }, calls: () => calls };
   }
   const call = (access: ForgeAccess, method: "GET" | "POST" | "DELETE") =>
     api(access, method, "/x", z.object({}), undefined);
@@ -207,7 +207,7 @@ describe("tries", () => {
 
   test("no other try begins once the time for all of them is up", async () => {
     const { access, calls } = await flaky({ status: 500 }, 9);
-    await refused(call({ ...access, bounds: { ...unhurried, pauseMs: 60_000 } }, "GET"));
+    await refused(call({ ...access, retry: { ...unhurried, pauseMs: 60_000 } }, "GET"));
     expect(calls()).toBe(1);
   });
 
@@ -226,8 +226,8 @@ describe("tries", () => {
       return fate;
     };
     const forge = await fakeForge({ fault });
-    const bounds = { tryMs: 60_000, tries: 3, totalMs: 600_000, pauseMs: 60_000 };
-    const access = { url: forge.url, signal: controller.signal, bounds };
+    const retry = { attemptMs: 60_000, attempts: 3, totalMs: 600_000, pauseMs: 60_000 };
+    const access = { url: forge.url, signal: controller.signal, retry };
     await expect(call(access, method)).rejects.toBe(reason);
     expect(calls).toBe(1);
   });

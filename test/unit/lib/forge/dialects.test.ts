@@ -6,12 +6,12 @@
  */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { dialectOf } from "../../../../provider/forge/dialects.ts";
-import { runnerDescription } from "../../../../provider/forge/forgejo.ts";
-import { pendingLabel } from "../../../../provider/forge/gitea.ts";
+import { dialectOf } from "../../../../lib/forge/dialects.ts";
+import { runnerDescription } from "../../../../lib/forge/forgejo.ts";
+import { pendingLabel } from "../../../../lib/forge/gitea.ts";
+import { locateRunners } from "../../../../lib/forge/scope.ts";
+import { parseVersion } from "../../../../lib/forge/version.ts";
 import { registerOverApi } from "../../../../provider/forge/register.ts";
-import { locateRunners } from "../../../../provider/forge/scope.ts";
-import { parseVersion } from "../../../../provider/forge/version.ts";
 import type { FakeForge, Fate, Fault, ForgeOptions } from "../../../engine/fake-forge.ts";
 import type { Row } from "../../../engine/fake-forge-rows.ts";
 import { fakeForge, patient, row, versions } from "../../../fixtures/provider-forge.fixture.ts";
@@ -24,7 +24,7 @@ const both = ["gitea", "forgejo15"] as const;
 async function site(options: ForgeOptions) {
   const forge = await fakeForge(options);
   const output: string[] = [];
-  const access = { url: forge.url, token: forge.apiToken, bounds: patient };
+  const access = { url: forge.url, token: forge.apiToken, retry: patient };
   const register = (scope = "") =>
     registerOverApi(access, { name, scope, owner }, (severity, text) => output.push(`${severity}: ${text}`));
   return { forge, access, output, register };

@@ -2,8 +2,8 @@
  * Where in the API the runners of a scope are.
  */
 import { z } from "zod";
+import { api, type ForgeAccess } from "./api.ts";
 import { ForgeError } from "./errors.ts";
-import { api, type ForgeAccess } from "./http.ts";
 
 /** API path of the runners of the token's own user. */
 const ownRunners = "/user/actions/runners";

@@ -1,8 +1,8 @@
 /**
  * What can go wrong with a call of NetBox's API, in words that say where and what to do next. The token is in none of them.
  */
-import type { HttpFailure } from "../../lib/http/failure.ts";
-import { printable } from "../../lib/printable.ts";
+import { ApiError, type ApiWords, type Refusal } from "../http/api.ts";
+import type { HttpFailure } from "../http/failure.ts";
 
 /** A call, for messages. */
 export interface Call {
@@ -14,7 +14,7 @@ export interface Call {
 }
 
 /** A call that did not succeed. */
-export class NetboxError extends Error {
+export class NetboxError extends ApiError {
   constructor(
     message: string,
     /** HTTP status; 0 when no usable answer came. */
@@ -23,18 +23,18 @@ export class NetboxError extends Error {
     readonly serverMessage: string,
     options?: ErrorOptions,
   ) {
-    super(printable(message), options);
+    super(message, options);
     this.name = "NetboxError";
   }
 
   /** Whether the same call may succeed a moment later. A refusal, 403 among them, never does. */
   get retryable(): boolean {
-    return this.status === 0 || this.status === 429 || this.status >= 500;
+    return (this.status === 0 && !this.isFinal) || this.status === 429 || this.status >= 500;
   }
 
   /** Whether a call that changes something may have done so all the same: what it did has to be read. */
   get ambiguous(): boolean {
-    return this.status === 0 || this.status >= 500;
+    return (this.status === 0 && !this.isFinal) || this.status >= 500;
   }
 
   /** Whether NetBox has no such record. The 404 of a proxy, which is no JSON, says nothing about that. */
@@ -55,15 +55,24 @@ export class NetboxError extends Error {
   }
 }
 
+/** The words for a call. */
+export function wordsFor(call: Call): ApiWords {
+  return {
+    noAnswer: (failure) => noAnswer(call, failure),
+    refused: (answer) => refusal(call, answer),
+    badContent: ({ status }, problem) => badContent(call, status, problem),
+  };
+}
+
 /** Nothing came back, or something that was cut off. */
-export function noAnswer({ url, method, path }: Call, cause: HttpFailure): NetboxError {
+function noAnswer({ url, method, path }: Call, cause: HttpFailure): NetboxError {
   const { code } = cause;
-  const advice = /CERT|SELF_SIGNED|UNABLE_TO/.test(code)
+  const known = /CERT|SELF_SIGNED|UNABLE_TO/.test(code)
     ? "give the site's own certificate with SSL_CERT_FILE=<file>"
     : /ENOTFOUND|EAI_AGAIN/.test(code)
       ? "the name does not resolve; correct netbox.url"
       : "can this machine reach it, or does it need a jump host (ssh_proxy_jump_host)?";
-  const text = `NetBox at ${url} gave no answer to ${method} ${path}: ${cause.message}; ${advice}`;
+  const text = `NetBox at ${url} gave no answer to ${method} ${path}: ${cause.message}; ${cause.advice ?? known}`;
   return new NetboxError(text, 0, "", { cause });
 }
 
@@ -73,8 +82,28 @@ export function badContent({ url, method, path }: Call, status: number, what: st
   return new NetboxError(text, status >= 400 ? status : 0, what);
 }
 
+/** NetBox's own words, of whatever shape; an HTML page has none for us. */
+function refusal(call: Call, { status, reason, json }: Refusal): NetboxError {
+  if ("problem" in json || json.value === undefined) {
+    return badContent(call, status, `${reason || "an answer"} in HTML or nothing, no JSON`);
+  }
+  return refused(call, status, explain(json.value));
+}
+
+/** `{"name":["is required."],"__all__":["…"]}` and its like, flat: `name: is required.; …`. */
+function explain(body: unknown): string {
+  if (typeof body === "string") return body;
+  if (Array.isArray(body)) return body.map(explain).filter(Boolean).join("; ");
+  if (typeof body !== "object" || body === null) return String(body);
+  return Object.entries(body)
+    .map(([field, what]) => (["detail", "__all__", "error"].includes(field) ? "" : `${field}: `) + explain(what))
+    .filter((text) => !text.endsWith(": "))
+    .join("; ")
+    .slice(0, 600);
+}
+
 /** A refusal. `said` is NetBox's reason. */
-export function refused({ url, method, path }: Call, status: number, serverMessage: string): NetboxError {
+function refused({ url, method, path }: Call, status: number, serverMessage: string): NetboxError {
   return new NetboxError(
     `NetBox at ${url} refused ${method} ${path}: ${status} ${serverMessage}${advice()}`,
     status,

@@ -3,8 +3,8 @@
  * makes another row. The description carries our mark for as long as the row lives.
  */
 import { z } from "zod";
+import { api } from "./api.ts";
 import { allRows, type ListedRunner, type RunnersApi, rowCalls } from "./dialect.ts";
-import { api } from "./http.ts";
 
 const descriptionPrefix = "Made by holdfast for ";
 
