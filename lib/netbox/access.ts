@@ -4,6 +4,7 @@
  */
 import type { Agent } from "node:http";
 import { z } from "zod";
+import { proxyFor } from "../http/proxy.ts";
 import type { RetryPolicy } from "../retry.ts";
 import type { SshTarget } from "../ssh/dial.ts";
 import { NetboxApi } from "./api.ts";
@@ -53,7 +54,8 @@ async function findWay(
   { url, token, jumps }: { url: string; token: string; jumps: readonly SshTarget[] },
   { signal, log }: Asking,
 ): Promise<Agent | undefined> {
-  const directly = await answers(new NetboxApi({ url, token, signal, retry: look }));
+  const proxied = url.startsWith("http:") && proxyFor(new URL(url)) !== undefined;
+  const directly = await answers(new NetboxApi({ url, token, signal, retry: look }), proxied);
   if (directly === undefined) return undefined;
   const failures: string[] = [];
   for (const jump of jumps) {
@@ -77,12 +79,14 @@ async function findWay(
 }
 
 /** Why NetBox does not answer there; undefined when it does, be it by a refusal. */
-async function answers(api: NetboxApi): Promise<string | undefined> {
+async function answers(api: NetboxApi, proxied = false): Promise<string | undefined> {
   try {
     await api.get("/status/", z.unknown());
     return undefined;
   } catch (error) {
-    if (error instanceof NetboxError) return error.status === 0 ? error.message : undefined;
-    throw error;
+    if (!(error instanceof NetboxError)) throw error;
+    // Over http: a proxy says in NetBox's place that it did not reach it.
+    const isProxys = proxied && [502, 503, 504].includes(error.status);
+    return error.status === 0 || isProxys ? error.message : undefined;
   }
 }
