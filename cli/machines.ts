@@ -3,9 +3,10 @@
  * checkpoint has. Pure.
  */
 
-import { deployedVms } from "../components/pool/checkpoint.ts";
 import { componentName, hostKeyType, vmPart } from "../components/pool/state-names.ts";
 import { vmsContract } from "../lib/contracts/vms.ts";
+import { resourceName, textOf } from "../platform-vm/deployed.ts";
+import { deployedVms } from "../platform-vm/placements/index.ts";
 import type { StateResource } from "./stack.ts";
 
 /** What tells a machine from another of the same name; empty where it is not known. */
@@ -43,15 +44,14 @@ export function publishedIn(resources: readonly StateResource[]): Record<string,
 /** What the checkpoint has: true of what stands, whatever came of the last update. */
 export function deployedMachines(resources: readonly StateResource[]): Record<string, Machine> {
   const byUrn = Object.fromEntries(resources.map((resource) => [resource.urn, resource]));
-  const machines = deployedVms(byUrn).map(({ key, name, vmId }): [string, Machine] => {
-    const vm = outputsOf(resources.find(({ urn }) => urn.endsWith(`::${componentName(key)}-vm`)));
-    const component = outputsOf(resources.find(({ urn }) => urn.endsWith(`::${componentName(key)}`)));
-    const text = (value: unknown) => (typeof value === "string" ? value : "");
-    const machine = {
-      ...{ name, id: vmId === undefined ? "" : String(vmId), node: text(vm.nodeName) || text(component.node) },
-      ...{ address: text(component.address), mac: text(component.mac), identity: text(component.identity) },
+  const machines = deployedVms(byUrn).map(({ key, name, vmId, node = "" }): [string, Machine] => {
+    const component = outputsOf(resources.find(({ urn }) => resourceName(urn) === componentName(key)));
+    const facts = {
+      address: textOf(component.address),
+      mac: textOf(component.mac),
+      identity: textOf(component.identity),
     };
-    return [key, machine];
+    return [key, { name, id: vmId === undefined ? "" : String(vmId), node, ...facts }];
   });
   return Object.fromEntries(machines);
 }
@@ -59,7 +59,7 @@ export function deployedMachines(resources: readonly StateResource[]): Record<st
 /** Public SSH host keys that the stack made for its VMs, by logical name; a clone without user data of ours has none. */
 export function hostKeysIn(resources: readonly StateResource[]): Record<string, string> {
   const keys = resources.flatMap((resource): [string, string][] => {
-    const found = vmPart(resource.urn.split("::").at(-1) ?? "");
+    const found = vmPart(resourceName(resource.urn));
     const { publicKey } = outputsOf(resource);
     const is = resource.type === hostKeyType && found?.part === "host-key";
     return is && typeof publicKey === "string" ? [[found.key, publicKey]] : [];

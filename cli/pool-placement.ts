@@ -1,35 +1,55 @@
 /**
- * What a pool needs of the place where its VMs stand: of a cluster, or of one libvirt host. Looked at without a change.
+ * What a pool needs of the place where its VMs stand: what is looked at by code of the plugin, for each placement. Looked at
+ * without a change.
  */
 import type { Check } from "../lib/preflight/check.ts";
-import { recordedIn } from "../lib/preflight/recorded.ts";
-import type { LibvirtPlan } from "../platform-vm/plan.ts";
-import { planPreflight } from "../platform-vm/preflight-libvirt.ts";
+import type { PlatformVmConfig } from "../platform-vm/config.ts";
+import { type PlanOn, placementOf, type VmOn, type WantedOn } from "../platform-vm/placements/index.ts";
+import type { PlacementName } from "../platform-vm/placements/keys.ts";
 import { preflightChecks } from "../provider/host/preflight.ts";
 import { clusterChecks } from "./pool-cluster.ts";
 import type { PoolStack } from "./pool-stack.ts";
-import type { StateResource } from "./stack.ts";
 
 /** Bound on all questions to a host and its workstation together, in milliseconds; each has a shorter one of its own. */
 const boundMs = 60_000;
+
+/** A pool on one placement, with everything that is known of it before it is made. */
+export interface PoolToLookAt<Name extends PlacementName> {
+  config: PlatformVmConfig;
+  plan: PlanOn<Name>;
+  vms: readonly VmOn<Name>[];
+  /** What its placement wants to be looked at. */
+  wanted: WantedOn<Name>;
+}
+
+/** How a placement is looked at. */
+interface PlacementLook<Name extends PlacementName> {
+  /**
+   * Never throws: what cannot be looked at is a check too.
+   * @param forRebuild whether the VMs that stand are about to be destroyed.
+   */
+  checks(pool: PoolToLookAt<Name>, forRebuild: boolean): Promise<Check[]>;
+}
+
+const looks: { readonly [Name in PlacementName]: PlacementLook<Name> } = {
+  proxmox: { checks: clusterChecks },
+  libvirt: {
+    checks: async ({ wanted }, forRebuild) =>
+      (await preflightChecks(wanted, { signal: AbortSignal.timeout(boundMs), forRebuild })).checks,
+  },
+};
 
 /**
  * Looks. Never throws: what cannot be looked at is a check too.
  * @param forRebuild whether the VMs that stand are about to be destroyed.
  */
-export async function placementChecks(
-  { place, resources, deployed, pool }: PoolStack,
-  forRebuild = false,
-): Promise<Check[]> {
-  if (pool?.plan.placement === "libvirt") return hostChecks(pool.plan, resources, forRebuild);
-  return clusterChecks({ place, deployed, pool });
-}
-
-async function hostChecks(
-  plan: LibvirtPlan,
-  resources: readonly StateResource[],
-  forRebuild: boolean,
-): Promise<Check[]> {
-  const wanted = planPreflight(plan, recordedIn(resources));
-  return (await preflightChecks(wanted, { signal: AbortSignal.timeout(boundMs), forRebuild })).checks;
+export async function placementChecks({ pool }: Pick<PoolStack, "pool">, forRebuild = false): Promise<Check[]> {
+  if (!pool?.vms) {
+    const what = "the cluster has what the pool needs";
+    return [{ what, status: "skipped", found: "not looked at: what the pool needs is not known" }];
+  }
+  const { config, plan, vms, context } = pool;
+  const wanted = placementOf(plan).preflight(plan, vms, context);
+  const look: PlacementLook<PlacementName> = looks[plan.placement];
+  return look.checks({ config, plan, vms, wanted }, forRebuild);
 }

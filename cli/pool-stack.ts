@@ -3,23 +3,18 @@
  * plan with what stands. Whatever is wrong comes as a check.
  */
 
-import { type DeployedVm, deployedVms } from "../components/pool/checkpoint.ts";
-import type { Refused } from "../components/pool/disks.ts";
 import { judgeVmSet } from "../components/pool/vm-set.ts";
 import { parseConfig } from "../lib/config/strict.ts";
-import { templatesContract } from "../lib/contracts/templates.ts";
-import { Failure } from "../lib/failure.ts";
 import type { Check } from "../lib/preflight/check.ts";
-import { platformVmConfig } from "../platform-vm/config.ts";
-import {
-  type PlannedVm,
-  type PlatformVmConfig,
-  type PoolPlan,
-  type ProxmoxPlan,
-  planPool,
-} from "../platform-vm/plan.ts";
+import { type PlatformVmConfig, platformVmConfig } from "../platform-vm/config.ts";
+import type { PoolContext } from "../platform-vm/context.ts";
+import type { DeployedVm } from "../platform-vm/deployed.ts";
+import { deployedVms, type PoolPlan, placementOf, type VmOn } from "../platform-vm/placements/index.ts";
+import type { PlacementName } from "../platform-vm/placements/keys.ts";
+import { planPool } from "../platform-vm/plan.ts";
+import type { PlannedVm } from "../platform-vm/planned.ts";
 import { refusals } from "../platform-vm/refusals.ts";
-import { type Chosen, chooseTemplates } from "../platform-vm/templates.ts";
+import type { Refused } from "../platform-vm/refused.ts";
 import { attempt, type ConfiguredStack } from "./config-checks.ts";
 import type { Pulumi, StackPlace } from "./pulumi.ts";
 import { readContract, readNetbox, readSite, readStack, type StateResource } from "./stack.ts";
@@ -31,8 +26,9 @@ export interface Pool {
   plan: PoolPlan;
   /** Environment of the site contract; undefined without one. */
   siteEnv: string | undefined;
-  /** On Proxmox VE: templates and nodes by logical name; undefined where they are not to be found. */
-  chosen: Record<string, Chosen> | undefined;
+  /** Its VMs with what other stacks decide about them; undefined where that is not to be found. */
+  vms: readonly VmOn<PlacementName>[] | undefined;
+  context: PoolContext;
 }
 
 /** A stack of platform-vm. */
@@ -51,9 +47,11 @@ export interface PoolStack {
 /** @throws Failure when Pulumi does not give the stack. */
 export async function readPoolStack(pulumi: Pulumi, place: StackPlace): Promise<PoolStack> {
   const { values, resources } = await readStack(pulumi, place);
-  const deployed = deployedVms(Object.fromEntries(resources.map((resource) => [resource.urn, resource])));
+  const state = Object.fromEntries(resources.map((resource) => [resource.urn, resource]));
+  const deployed = deployedVms(state);
   const checks: Check[] = [];
-  const pool = await understood(pulumi, place, { values, deployed }, (more) => checks.push(...more));
+  const around = { place, resources: state, deployed };
+  const pool = await understood(pulumi, around, values, (more) => checks.push(...more));
   const refused = pool && refusals(deployed, pool.plan, place.stack);
   if (pool && refused) checks.push(...guardChecks(place, deployed, pool.plan, refused.always));
   const lost = (refused?.rebuildOnly ?? []).map((one) => refusedCheck(place, one));
@@ -63,10 +61,11 @@ export async function readPoolStack(pulumi: Pulumi, place: StackPlace): Promise<
 /** Follows the program from key to plan, as far as it comes. */
 async function understood(
   pulumi: Pulumi,
-  place: StackPlace,
-  { values, deployed }: { values: Record<string, string>; deployed: readonly DeployedVm[] },
+  around: Omit<PoolContext, "config"> & { place: StackPlace },
+  values: Record<string, string>,
   report: (checks: Check[]) => void,
 ): Promise<Pool | undefined> {
+  const { place } = around;
   const stack: ConfiguredStack = { ...place, shape: platformVmConfig };
   const parsed = await attempt("every key of the configuration is known and legal", stack, () =>
     parseConfig(place.project, place.stack, platformVmConfig, values),
@@ -96,28 +95,19 @@ async function understood(
   report(planned.checks);
   const plan = planned.value;
   if (!plan) return undefined;
-  const known = { config, siteEnv: site.value?.env };
-  if (plan.placement !== "proxmox") return { ...known, plan, chosen: undefined };
-  const chosen = await attempt("every VM has its template and its node", stack, async () =>
-    chooseTemplates(plan, config, await publishedTemplates(pulumi, plan, config), place, deployed),
+  const context = { ...around, config };
+  const { resolves, resolve } = placementOf(plan);
+  const resolved = await attempt(resolves ?? "", stack, () =>
+    resolve(plan, { ...context, read: (contract, producer) => readContract(pulumi, contract, producer) }),
   );
-  report(chosen.checks);
-  return { ...known, plan, chosen: chosen.value };
-}
-
-async function publishedTemplates(pulumi: Pulumi, { templateStack, env }: ProxmoxPlan, config: PlatformVmConfig) {
-  if (templateStack === undefined) return undefined;
-  const published = await readContract(pulumi, templatesContract, templateStack).catch((error: Error) => {
-    const what = `template_state_ref not found in env state: ${config.template_state_ref} (env=${env})`;
-    throw error instanceof Failure ? new Failure(`${what}: ${error.what}`, error.next) : error;
-  });
-  return published.templates;
+  if (resolves !== undefined) report(resolved.checks);
+  return { config, plan, siteEnv: site.value?.env, vms: resolved.value, context };
 }
 
 /** What a change would take away from people who use what stands. */
 export function guardChecks(
   place: StackPlace,
-  deployed: readonly DeployedVm[],
+  deployed: readonly Pick<DeployedVm, "key">[],
   { vms, permission }: { vms: readonly Pick<PlannedVm, "key">[]; permission: PoolPlan["permission"] },
   refused: readonly Refused[],
 ): Check[] {

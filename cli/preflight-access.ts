@@ -6,7 +6,7 @@ import type { Check } from "../lib/preflight/check.ts";
 import { impatient, withSsh } from "../lib/ssh/connection.ts";
 import type { SshTarget } from "../lib/ssh/dial.ts";
 import { fingerprint, knownHostsFile, recordedKeys } from "../lib/ssh/known-hosts.ts";
-import type { PoolPlan } from "../platform-vm/plan.ts";
+import type { PlannedPool } from "../platform-vm/planned.ts";
 import { passGate } from "../provider/readiness/gate.ts";
 import type { Route } from "../provider/readiness/probe.ts";
 import { resultMessage } from "../provider/ssh/readiness-report.ts";
@@ -18,7 +18,7 @@ import type { Machine } from "./machines.ts";
  */
 export async function accessChecks(
   stack: string,
-  { readiness, jump, bastion }: Pick<PoolPlan, "readiness" | "jump" | "bastion">,
+  { readiness, jump, bastion }: Pick<PlannedPool, "readiness" | "jump" | "bastion">,
   deployed: Readonly<Record<string, Machine>>,
   hostKeys: Readonly<Record<string, string>> = {},
 ): Promise<Check[]> {
@@ -59,7 +59,7 @@ export async function routeCheck(name: string, target: SshTarget): Promise<Check
 
 async function machineChecks(
   stack: string,
-  readiness: PoolPlan["readiness"],
+  readiness: PlannedPool["readiness"],
   routes: readonly Route[],
   { deployed, hostKeys }: { deployed: Readonly<Record<string, Machine>>; hostKeys: Readonly<Record<string, string>> },
 ): Promise<Check[]> {

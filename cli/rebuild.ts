@@ -6,6 +6,7 @@ import { vmPart } from "../components/pool/state-names.ts";
 import { Failure } from "../lib/failure.ts";
 import { failures } from "../lib/preflight/check.ts";
 import { fingerprint, forgetKeys, knownHostsFile, recordedKeys } from "../lib/ssh/known-hosts.ts";
+import { resourceName } from "../platform-vm/deployed.ts";
 import { platformVm } from "../platform-vm/project.ts";
 import { catalogue } from "../provider/catalogue.ts";
 import { Recorder } from "../provider/evidence/recorder.ts";
@@ -76,17 +77,16 @@ async function readyPool(stack: PoolStack): Promise<Pool> {
   throw new Failure(`${refusal}: its VMs could not be made again:${list}`, `holdfast preflight ${place.stack}`);
 }
 
-/** What Pulumi, Proxmox VE or the configuration keeps from being destroyed. */
-function protectedIn({ resources, pool }: PoolStack): string[] {
-  const nameOf = (urn: string) => {
-    const name = urn.split("::").at(-1) ?? urn;
-    return vmPart(name)?.key ?? name;
-  };
-  const kept = resources.filter(({ protect, outputs }) => {
-    return protect === true || (outputs as { protection?: unknown } | undefined)?.protection === true;
-  });
-  const planned = pool?.plan.vms.filter(({ protect }) => protect).map(({ key }) => key) ?? [];
-  return [...new Set([...kept.map(({ urn }) => nameOf(urn)), ...planned])].sort();
+/** What Pulumi, the platform or the configuration keeps from being destroyed. */
+function protectedIn({ resources, deployed, pool }: PoolStack): string[] {
+  const byPulumi = resources.filter(({ protect }) => protect === true).map(({ urn }) => resourceName(urn));
+  return [
+    ...new Set([
+      ...byPulumi.map((name) => vmPart(name)?.key ?? name),
+      ...deployed.filter((vm) => vm.protected).map(({ key }) => key),
+      ...(pool?.plan.vms.filter(({ protect }) => protect).map(({ key }) => key) ?? []),
+    ]),
+  ].sort();
 }
 
 async function askFor({ stack }: StackPlace, names: readonly string[]): Promise<void> {

@@ -10,7 +10,7 @@ import { type Site, siteContract } from "../lib/contracts/site.ts";
 import { Failure } from "../lib/failure.ts";
 import type { RecordedResource } from "../lib/preflight/recorded.ts";
 import { projectFolderText } from "../lib/project.ts";
-import type { PlatformVmConfig } from "../platform-vm/plan.ts";
+import type { PlatformVmConfig } from "../platform-vm/config.ts";
 import { checkout, type Pulumi, type StackPlace } from "./pulumi.ts";
 
 /** A resource of a state. */

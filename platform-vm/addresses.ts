@@ -1,13 +1,14 @@
 /**
- * Reserves what the plan leaves to IPAM, and hands every card on with its address, planned or reserved.
+ * Reserves what the plan leaves to IPAM, and hands every NIC on with its address, planned or reserved.
  */
 import type * as pulumi from "@pulumi/pulumi";
 import { componentName } from "../components/pool/state-names.ts";
 import { ipReservationKind } from "../resources/netbox/ip-reservation.ts";
 import { type HoldfastProvider, type HoldfastProviderArgs, Resource } from "../resources/sdk.ts";
-import type { PlannedNic, PlannedVm, PlatformVmConfig, PoolPlan } from "./plan.ts";
+import type { PlatformVmConfig } from "./config.ts";
+import type { PlannedNic, PlannedPool, PlannedVm } from "./planned.ts";
 
-/** A card with its address. */
+/** A NIC with its address. */
 export interface AddressedNic extends Omit<PlannedNic, "address" | "reservation"> {
   /** With prefix length, or `dhcp`; absent: no address of ours. */
   address?: pulumi.Input<string>;
@@ -16,22 +17,22 @@ export interface AddressedNic extends Omit<PlannedNic, "address" | "reservation"
 }
 
 /** What the plugin's provider has to know of NetBox; nothing without IPAM. */
-export function netboxProviderArgs({ ipam }: PoolPlan, config: PlatformVmConfig): HoldfastProviderArgs {
+export function netboxProviderArgs({ ipam }: PlannedPool, config: PlatformVmConfig): HoldfastProviderArgs {
   // The plan has seen that there is a token.
   return ipam ? { netboxUrl: ipam.url, netboxToken: config["netbox.token"] ?? "", netboxJumps: ipam.jumps } : {};
 }
 
-/** The cards of a VM. What they reserve stands beside the VM, not in it: it outlives it. */
+/** The NICs of a VM. What they reserve stands beside the VM, not in it: it outlives it. */
 export function addressedNics(
   { key, name, nics }: PlannedVm,
-  { owner, ipam }: Pick<PoolPlan, "owner" | "ipam">,
+  { owner, ipam }: Pick<PlannedPool, "owner" | "ipam">,
   domain: string,
   holdfast: HoldfastProvider,
 ): AddressedNic[] {
   return nics.map(({ reservation, ...nic }) => {
     if (!reservation || !ipam) return nic;
-    const { identity, pool, address } = reservation;
-    const { subnet, from, to } = pool;
+    const { identity, pool: addressPool, address } = reservation;
+    const { subnet, from, to } = addressPool;
     const { address: reserved, addressId } = new Resource(
       ipReservationKind,
       `${componentName(key)}-ip-${identity.nic}`,

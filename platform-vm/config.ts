@@ -7,12 +7,11 @@ import { addressingInput, readinessInput, vmInput } from "../components/pool/inp
 import { networkInterface } from "../components/pool/interfaces.ts";
 import { choice, ipv4, list, optional, structure, textField, wholeNumber, withDefault } from "../lib/config/fields.ts";
 import { jumpKeys } from "../lib/config/jump-keys.ts";
-import { libvirtHostKeys, libvirtVmKeys } from "../lib/config/libvirt-keys.ts";
 import { netboxKeys } from "../lib/config/netbox-keys.ts";
-import { proxmoxKeys } from "../lib/config/proxmox-keys.ts";
 import { siteKeys } from "../lib/config/site-keys.ts";
+import type { ConfigOf } from "../lib/config/strict.ts";
+import { placementChoice, placementFields } from "./placements/keys.ts";
 
-const word = /^[\w.-]+$/;
 const inStackFile = "(written in the stack file)";
 const yesOrNo = (description: string, example: string) => choice({ description, example }, ["true", "false"]);
 
@@ -30,57 +29,9 @@ export const platformVmConfig = {
     ),
   ),
 
-  placement: withDefault(
-    choice(
-      {
-        description:
-          "Where the VMs stand: a Proxmox VE, as clones of templates, or one libvirt host, from an image. The keys of the other one are refused.",
-        example: "libvirt",
-      },
-      ["proxmox", "libvirt"],
-    ),
-    "proxmox",
-  ),
+  placement: placementChoice,
 
-  ...proxmoxKeys,
-  // What a placement needs is checked by the plan: a pool on libvirt has no token.
-  "proxmox.token": optional(proxmoxKeys["proxmox.token"]),
-  node_name: optional(
-    textField(
-      {
-        description: "Node that carries the VMs. Default: the template's, else the site contract's.",
-        example: "pve02",
-      },
-      word,
-      "a node",
-    ),
-  ),
-  datastore_id: optional(
-    textField(
-      {
-        description:
-          "Storage of the VMs' disks. Default: local-lvm; required where the site contract lists storages without it.",
-        example: "fast-lvm",
-      },
-      word,
-      "a storage",
-    ),
-  ),
-  snippets_storage: optional(
-    textField(
-      {
-        description:
-          "Storage with content `snippets` for the VMs' user data: they come up with SSH host keys that the stack made. Written over SSH, as root on the Proxmox host (bastion.address). Default: none; host keys are trusted at first contact.",
-        example: "local",
-      },
-      word,
-      "a storage",
-    ),
-  ),
-
-  ...libvirtHostKeys,
-  "host.address": optional(libvirtHostKeys["host.address"]),
-  ...libvirtVmKeys,
+  ...placementFields,
 
   name_prefix: withDefault(
     textField(
@@ -272,3 +223,6 @@ export const platformVmConfig = {
     "{}",
   ),
 };
+
+/** Values of the configuration. */
+export type PlatformVmConfig = ConfigOf<typeof platformVmConfig>;

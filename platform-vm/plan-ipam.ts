@@ -1,37 +1,17 @@
 /**
- * Decides, for a pool under IPAM, out of which network each card's address is reserved and for whom, and how NetBox is reached.
+ * Decides, for a pool under IPAM, out of which network each NIC's address is reserved and for whom, and how NetBox is reached.
  * Pure. Messages keep the words of the runbook, which operators search for.
  */
-
-import { bastionOf } from "../lib/config/ssh-routes.ts";
 import type { ReportProblem } from "../lib/config/strict.ts";
 import type { Netbox } from "../lib/contracts/netbox.ts";
 import type { Site, SiteNetwork } from "../lib/contracts/site.ts";
-import type { IpIdentity } from "../lib/netbox/identity.ts";
 import { customFields } from "../lib/netbox/names.ts";
 import { type StaticPool, staticPool } from "../lib/netbox/static-pool.ts";
 import { contains, isCidr } from "../lib/network/ipv4.ts";
 import type { SshTarget } from "../lib/ssh/dial.ts";
-import type { PlannedNic, PlannedVm, PlatformVmConfig } from "./plan.ts";
-
-/** An address that is to be reserved. */
-export interface PlannedReservation {
-  identity: IpIdentity;
-  pool: StaticPool;
-  /** With prefix length: this one, which has to be reserved already. */
-  address?: string;
-}
-
-/** The authority over a pool's addresses. */
-export interface PlannedIpam {
-  url: string;
-  /** Ways to it where it does not answer directly. */
-  jumps: SshTarget[];
-  /** Cluster of the VMs' records. */
-  cluster: string;
-  releaseOnDelete: boolean;
-  quarantineSeconds: number;
-}
+import type { PlatformVmConfig } from "./config.ts";
+import { placements } from "./placements/index.ts";
+import type { PlannedIpam, PlannedNic, RequestedVm } from "./planned.ts";
 
 /** What there is around a pool under IPAM. */
 export interface IpamSurroundings {
@@ -108,10 +88,10 @@ export function planIpam(
   };
 }
 
-/** The explicit jump host, or the Proxmox host. */
+/** The explicit jump host, or the placement's own. */
 function jumpsTo(config: PlatformVmConfig, site: Site | undefined, stack: string): SshTarget[] {
   const { ssh_proxy_jump_host: host, ssh_proxy_jump_user: user, ssh_proxy_jump_port: port } = config;
-  const bastion = config.placement === "proxmox" ? bastionOf(config["bastion.address"], site) : undefined;
+  const bastion = placements[config.placement].bastion(config, site);
   return [
     ...(host === undefined ? [] : [{ host, port, user, stack }]),
     ...(bastion ? [{ ...bastion, user: "root", stack }] : []),
@@ -119,20 +99,20 @@ function jumpsTo(config: PlatformVmConfig, site: Site | undefined, stack: string
 }
 
 /**
- * The VMs with their addresses left to IPAM: every card gets one, the first one the subnet's gateway.
+ * The VMs with their addresses left to IPAM: every NIC gets one, the first one the subnet's gateway.
  * @param site whose networks have the subnets; without one nothing can be decided, which has been said.
  */
 export function underIpam(
-  vms: readonly PlannedVm[],
+  vms: readonly RequestedVm[],
   { site, env }: { site: Site | undefined; env: string },
   report: ReportProblem,
-): PlannedVm[] {
+): RequestedVm[] {
   if (!site) return [...vms];
-  const pools = new Map<string, StaticPool | undefined>();
+  const addressPools = new Map<string, StaticPool | undefined>();
   return vms.map((vm) => ({
     ...vm,
     nics: vm.nics.map((nic, index): PlannedNic => {
-      const network = networkOfNic(nic, site.networks);
+      const network = networkOf(nic, site.networks);
       const where = `inputs.vms[${vm.key}].interfaces[${index + 1}]`;
       if (!network) {
         const known = [...new Set(site.networks.map(({ bridge }) => bridge))].sort().join(", ");
@@ -141,8 +121,8 @@ export function underIpam(
         return nic;
       }
       const found = `${network.bridge} ${network.vlan ?? ""}`;
-      if (!pools.has(found)) pools.set(found, poolOf(network, report));
-      const pool = pools.get(found);
+      if (!addressPools.has(found)) addressPools.set(found, addressPoolOf(network, report));
+      const pool = addressPools.get(found);
       if (!pool) return nic;
       for (const problem of nicProblems(nic, index, pool)) report("vms", `${where}.${problem}`);
       const identity = { zone: site.zone, env, vm: vm.key, bridge: nic.bridge, nic: index + 1 };
@@ -157,12 +137,12 @@ export function underIpam(
   }));
 }
 
-function networkOfNic({ bridge, vlanId }: PlannedNic, networks: readonly SiteNetwork[]): SiteNetwork | undefined {
+function networkOf({ bridge, vlanId }: PlannedNic, networks: readonly SiteNetwork[]): SiteNetwork | undefined {
   const ofBridge = networks.filter((network) => network.bridge === bridge);
   return ofBridge.find(({ vlan }) => vlan === vlanId) ?? (ofBridge.length === 1 ? ofBridge[0] : undefined);
 }
 
-function poolOf(network: SiteNetwork, report: ReportProblem): StaticPool | undefined {
+function addressPoolOf(network: SiteNetwork, report: ReportProblem): StaticPool | undefined {
   const found = staticPool(network);
   if ("problems" in found) {
     for (const problem of found.problems) report("vms", problem);

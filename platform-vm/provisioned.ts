@@ -1,25 +1,22 @@
 /**
- * What a placement makes of a pool: the same for every one, so that gate and contract need not know which it was.
+ * What a placement makes of a pool: the same for every one, so that gate, records and contract need not know which it was.
  */
 import type * as pulumi from "@pulumi/pulumi";
-import type { DeployedVm } from "../components/pool/checkpoint.ts";
+import type { VmId } from "../lib/contracts/vms.ts";
 import type { virtualMachineRecordKind } from "../resources/netbox/virtual-machine-record.ts";
 import type { HoldfastProvider, ResourceArgs } from "../resources/sdk.ts";
-import type { PlatformVmConfig } from "./plan.ts";
+import type { PlannedVm } from "./planned.ts";
 
 /** A VM that was made. */
 export interface ProvisionedVm {
-  /** Logical name. */
-  key: string;
-  /** Physical name. */
-  name: string;
-  /** The hypervisor's id. */
-  vmId: pulumi.Output<number | string>;
+  /** As it was planned. */
+  planned: PlannedVm;
+  vmId: pulumi.Output<VmId>;
   /** Where it stands: a node, or the address of a host. */
   node: pulumi.Input<string>;
   /** IPv4, without prefix length; empty where it is not known. */
   address: pulumi.Input<string>;
-  /** Of the first card. */
+  /** Of the first NIC. */
   mac: pulumi.Input<string>;
   /** Digest of what makes it this machine and no other. */
   identity: pulumi.Output<string>;
@@ -33,14 +30,4 @@ export interface ProvisionedVm {
 export interface ProvisionedPool {
   vms: ProvisionedVm[];
   holdfast: HoldfastProvider;
-}
-
-/** What the making of VMs needs beside the plan. */
-export interface ProvisionContext {
-  config: PlatformVmConfig;
-  place: { project: string; stack: string };
-  /** What the checkpoint has. */
-  deployed: readonly DeployedVm[];
-  /** Public keys of the VMs' user. */
-  keys: string[];
 }

@@ -5,28 +5,25 @@
 import { componentName } from "../components/pool/state-names.ts";
 import { parseOwnerMark } from "../lib/owner-mark.ts";
 import { virtualMachineRecordKind } from "../resources/netbox/virtual-machine-record.ts";
-import { type HoldfastProvider, Resource } from "../resources/sdk.ts";
-import type { PoolPlan } from "./plan.ts";
-import type { ProvisionedVm } from "./provisioned.ts";
-
-/** Type of the cluster in NetBox, by placement. */
-const clusterTypes = { proxmox: "Proxmox VE", libvirt: "libvirt" } as const;
+import { Resource } from "../resources/sdk.ts";
+import { type PoolPlan, placementOf } from "./placements/index.ts";
+import type { ProvisionedPool } from "./provisioned.ts";
 
 /** One record for each VM. */
-export function recordVms(plan: PoolPlan, vms: readonly ProvisionedVm[], holdfast: HoldfastProvider): void {
+export function recordVms(plan: PoolPlan, { vms, holdfast }: ProvisionedPool): void {
   const { ipam, owner, placement } = plan;
   if (!ipam) return;
   const site = parseOwnerMark(owner)?.site ?? "";
-  const planned = new Map(plan.vms.map((vm) => [vm.key, vm]));
-  for (const { key, name, vmId, hardware } of vms) {
-    const { role = "", tags = [], onBoot: startOnBoot = false } = planned.get(key) ?? {};
+  const cluster = { name: ipam.cluster, type: placementOf(plan).title };
+  for (const { planned, vmId, hardware } of vms) {
+    const { key, name, role, tags, onBoot: startOnBoot } = planned;
     new Resource(
       virtualMachineRecordKind,
       `${componentName(key)}-record`,
       {
         ...{ owner, key, name, role, tags, startOnBoot, ...hardware },
         externalId: vmId.apply((id) => `${placement}:${site}:${id}`),
-        cluster: { name: ipam.cluster, type: clusterTypes[placement] },
+        cluster,
       },
       { provider: holdfast },
     );

@@ -4,9 +4,22 @@
 import { z } from "zod";
 import type { Contract } from "./contract.ts";
 
+/**
+ * The platform's id of a VM: a number on Proxmox VE, a UUID on libvirt. One of 64 bits does not fit a JavaScript number, and is
+ * its decimal digits; whoever reads one compares and shows it, and never computes with it.
+ */
+const vmId = z.union([z.int().min(1), z.guid(), z.string().refine(isDecimal64, "expected an id: a number, or a UUID")]);
+
+/** Whether a text is a whole number from 1 to 2^64 - 1 in its only spelling. */
+function isDecimal64(text: string): boolean {
+  return /^[1-9]\d{0,19}$/.test(text) && BigInt(text) < 2n ** 64n;
+}
+
+/** The platform's id of a VM. */
+export type VmId = z.infer<typeof vmId>;
+
 const vm = z.strictObject({
-  /** The hypervisor's id: a number on Proxmox VE, a UUID on libvirt. */
-  vmId: z.union([z.int().min(1), z.guid()]),
+  vmId,
   /** Physical name. */
   name: z.string().min(1),
   /** Node on Proxmox VE, address of the host on libvirt. */

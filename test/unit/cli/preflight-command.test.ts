@@ -11,12 +11,14 @@ import { guardChecks } from "../../../cli/pool-stack.ts";
 import { accessChecks, routeCheck } from "../../../cli/preflight-access.ts";
 import { environmentCheck, evidenceCheck, publicKeyCheck, sshKeyCheck } from "../../../cli/preflight-workstation.ts";
 import { stackPlace } from "../../../cli/pulumi.ts";
-import { moves, shrinks } from "../../../components/pool/disks.ts";
 import { readinessInput } from "../../../components/pool/inputs.ts";
 import { ConfigError } from "../../../lib/config/strict.ts";
 import { Failure } from "../../../lib/failure.ts";
 import { platformVmConfig } from "../../../platform-vm/config.ts";
-import type { ProxmoxPlannedVm } from "../../../platform-vm/plan-proxmox.ts";
+import type { ProxmoxDeployedVm } from "../../../platform-vm/placements/proxmox/deployed.ts";
+import type { ProxmoxPlannedVm } from "../../../platform-vm/placements/proxmox/plan.ts";
+import { shrinks } from "../../../platform-vm/placements/proxmox/refuse.ts";
+import { otherPlacements } from "../../../platform-vm/refusals.ts";
 import { keyPair, operatorHome, sshHost } from "../../fixtures/ssh-host.fixture.ts";
 
 const stack = { project: "platform-vm", stack: "dev-apps", shape: platformVmConfig };
@@ -67,10 +69,10 @@ const planned: ProxmoxPlannedVm = {
   ...{ key: "app-01", name: "dev-app-01", role: "app", templateKey: "debian-12", cpuCores: 2, memoryMb: 1024 },
   ...{ diskGb: 8, datastoreId: "local-lvm", nics: [{ bridge: "vnetdev" }], tags: [], onBoot: true, protect: false },
 };
-const deployed = { key: "app-01", name: "dev-app-01", diskGb: 8 };
+const deployed: ProxmoxDeployedVm = { placement: "proxmox", key: "app-01", name: "dev-app-01", diskGb: 8 };
 
 describe("the guards", () => {
-  const output = (deployedVms: (typeof deployed)[], vms: ProxmoxPlannedVm[], permission: boolean | string = false) =>
+  const output = (deployedVms: ProxmoxDeployedVm[], vms: ProxmoxPlannedVm[], permission: boolean | string = false) =>
     guardChecks(stack, deployedVms, { vms, permission }, shrinks(deployedVms, vms)).map(
       ({ status, found, fix }) => `${status} ${found ?? ""} ${fix ?? ""}`,
     );
@@ -91,8 +93,8 @@ describe("the guards", () => {
 });
 
 test("a pool that would stand somewhere else is refused beside what its set of VMs loses", () => {
-  const plan = { placement: "libvirt" as const, host: { host: "192.0.2.10", port: 22, user: "root", stack: "p/s" } };
-  const [set, moved] = guardChecks(stack, [deployed], { vms: [planned], permission: false }, moves([deployed], plan));
+  const refused = otherPlacements([deployed], { placement: "libvirt" });
+  const [set, moved] = guardChecks(stack, [deployed], { vms: [planned], permission: false }, refused);
   expect(set?.status).toBe("ok");
   expect(moved).toMatchObject({
     status: "failed",
@@ -102,14 +104,9 @@ test("a pool that would stand somewhere else is refused beside what its set of V
 });
 
 test("each node needs the storages and bridges of the VMs that it gets, once", () => {
-  const vms = [planned, { ...planned, key: "app-02" }, { ...planned, key: "app-03", datastoreId: "gold", nics: [] }];
-  const template = { vmId: 9000 };
-  const chosen = {
-    "app-01": { template, node: "pve1" },
-    "app-02": { template, node: "pve1" },
-    "app-03": { template, node: "pve2" },
-  };
-  const needs = nodeNeeds({ plan: { vms }, chosen });
+  const placed = { ...planned, template: { vmId: 9000 }, node: "pve1" };
+  const elsewhere = { ...placed, key: "app-03", datastoreId: "gold", nics: [], node: "pve2" };
+  const needs = nodeNeeds([placed, { ...placed, key: "app-02" }, elsewhere]);
   expect(needs.map(({ node, storages, bridges }) => [node, storages.map(({ id }) => id), bridges])).toEqual([
     ["pve1", ["local-lvm"], ["vnetdev"]],
     ["pve2", ["gold"], []],

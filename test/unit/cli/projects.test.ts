@@ -107,7 +107,7 @@ describe.each(projects)("$name", (project) => {
       .filter((path) => path.endsWith(".ts"))
       .map((path) => readFileSync(join(top, name, path), "utf8"));
     const exchanged = sources.flatMap((text) =>
-      [...text.matchAll(/\b(?:produce|consume)\((\w+)Contract\b/g)].map(([, word]) => word),
+      [...text.matchAll(/\b(?:produce|consume|read)\((\w+)Contract\b/g)].map(([, word]) => word),
     );
     const declared = [produces, ...consumes.map(({ contract }) => contract)].map((one) => one.split("@")[0]);
     expect([...new Set(exchanged)].toSorted()).toEqual(declared.toSorted());

@@ -10,8 +10,9 @@ import { macAddress } from "../../../components/vm/plan.ts";
 import { parseConfig } from "../../../lib/config/strict.ts";
 import type { Site } from "../../../lib/contracts/site.ts";
 import { platformVmConfig } from "../../../platform-vm/config.ts";
-import { type LibvirtPlan, planPool } from "../../../platform-vm/plan.ts";
-import { planPreflight } from "../../../platform-vm/preflight-libvirt.ts";
+import type { PlanOn } from "../../../platform-vm/placements/index.ts";
+import { planPreflight } from "../../../platform-vm/placements/libvirt/preflight.ts";
+import { planPool } from "../../../platform-vm/plan.ts";
 import { preflight } from "../../../provider/host/preflight.ts";
 
 const place = { project: "platform-vm", stack: "dev-apps" };
@@ -26,7 +27,7 @@ const pool = {
 };
 type Values = Record<string, string | undefined>;
 
-function plan(changes: Values = {}, site?: Site): LibvirtPlan {
+function plan(changes: Values = {}, site?: Site): PlanOn<"libvirt"> {
   const raw = Object.fromEntries(
     Object.entries({ ...pool, ...changes }).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
@@ -50,7 +51,7 @@ test("a pool has its host, its image and VMs with one card, and needs neither to
     placement: "libvirt",
     owner: "site.platform-vm.dev-apps",
     host: { host: "192.0.2.10", port: 22, user: "root", stack: "platform-vm/dev-apps" },
-    pool: "images",
+    storagePool: "images",
     domainType: "kvm",
     image: { sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
   });

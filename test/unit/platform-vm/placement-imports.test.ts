@@ -39,8 +39,8 @@ function reached({ inputs }: Metafile, entry: string): string[] {
 
 test.each([
   ["index.ts", ["@pulumi/pulumi"]],
-  ["on-proxmox.ts", ["@pulumi/proxmoxve", "@pulumi/pulumi"]],
-  ["on-libvirt.ts", ["@pulumi/libvirt", "@pulumi/pulumi"]],
+  ["placements/proxmox/provision.ts", ["@pulumi/proxmoxve", "@pulumi/pulumi"]],
+  ["placements/libvirt/provision.ts", ["@pulumi/libvirt", "@pulumi/pulumi"]],
 ])("%s reads %j", async (module, packages) => {
   expect(await packagesOf(module)).toEqual(packages);
 });

@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest";
 import { parseConfig } from "../../../lib/config/strict.ts";
 import type { Site } from "../../../lib/contracts/site.ts";
 import { platformVmConfig } from "../../../platform-vm/config.ts";
-import { type PoolPlan, type ProxmoxPlan, planPool } from "../../../platform-vm/plan.ts";
+import type { PlanOn, PoolPlan } from "../../../platform-vm/placements/index.ts";
+import { planPool } from "../../../platform-vm/plan.ts";
 
 const place = { project: "platform-vm", stack: "dev-apps" };
 const token = "root@pam!ci=0f6c2c1e-0000-4000-8000-000000000000";
@@ -30,7 +31,7 @@ const site: Site = {
   naming: {},
 };
 
-function plan(changes: Record<string, string | undefined> = {}, from?: Site, hyopsEnv = ""): ProxmoxPlan {
+function plan(changes: Record<string, string | undefined> = {}, from?: Site, hyopsEnv = ""): PlanOn<"proxmox"> {
   const planned = anyPlan(changes, from, hyopsEnv);
   if (planned.placement !== "proxmox") throw new Error("this is no plan for Proxmox VE");
   return planned;

@@ -2,13 +2,13 @@
  * What a pool takes from others: its own last checkpoint, the templates' contract, what guest agents report.
  */
 import { expect, test } from "vitest";
-import { deployedVms } from "../../../../components/pool/checkpoint.ts";
-import { shrinks } from "../../../../components/pool/disks.ts";
 import { addressOf, identityDigest } from "../../../../components/pool/identity.ts";
 import { componentName } from "../../../../components/pool/state-names.ts";
 import { pickTemplate } from "../../../../components/pool/templates.ts";
 import { produce } from "../../../../lib/contracts/contract.ts";
 import { vmsContract } from "../../../../lib/contracts/vms.ts";
+import { deployedVms } from "../../../../platform-vm/placements/index.ts";
+import { shrinks } from "../../../../platform-vm/placements/proxmox/refuse.ts";
 
 const vmType = "proxmoxve:index/vmLegacy:VmLegacy";
 const urn = (key: string, type = vmType) =>
@@ -23,13 +23,13 @@ test("the VMs of a checkpoint are known by their logical names, failed updates i
     "urn:pulumi:dev-apps::platform-vm::pulumi:providers:proxmoxve::proxmox": { type: "pulumi:providers:proxmoxve" },
   });
   expect(deployed).toEqual([
-    { key: "pgha-01", name: "dev-pgha-01", diskGb: 12, vmId: 104 },
-    { key: "app-vm-02", name: "", diskGb: 0 },
+    { placement: "proxmox", key: "pgha-01", name: "dev-pgha-01", diskGb: 12, vmId: 104 },
+    { placement: "proxmox", key: "app-vm-02", name: "", diskGb: 0 },
   ]);
 });
 
 test("a disk that gets smaller is refused; one that is new, as large or larger is not", () => {
-  const deployed = [{ key: "a", name: "dev-a", diskGb: 40 }];
+  const deployed = [{ placement: "proxmox" as const, key: "a", name: "dev-a", diskGb: 40 }];
   expect(
     shrinks(deployed, [
       { key: "a", diskGb: 40 },
@@ -100,6 +100,13 @@ test("the contract takes a pool as its stack exports it, and refuses one without
   expect(produce(vmsContract, pool)).toEqual(pool);
   const onLibvirt = { ...pool, vms: { a: { ...vm, vmId: "2f8880f8-f4b0-40d4-b677-1df67b403d51" } } };
   expect(produce(vmsContract, onLibvirt)).toEqual(onLibvirt);
-  expect(() => produce(vmsContract, { ...pool, vms: { a: { ...vm, vmId: "101" } } })).toThrow("vms.vms.a.vmId");
+  // Beyond what a JavaScript number holds: the digits themselves go through, and stay as they are.
+  for (const vmId of ["9007199254740993", "7894016355093412870", "18446744073709551615"]) {
+    const wide = { ...pool, vms: { a: { ...vm, vmId } } };
+    expect(produce(vmsContract, JSON.parse(JSON.stringify(wide)))).toEqual(wide);
+  }
+  for (const vmId of [2 ** 53, "0101", "18446744073709551616", "-1", "1e3", ""]) {
+    expect(() => produce(vmsContract, { ...pool, vms: { a: { ...vm, vmId } } })).toThrow("vms.vms.a.vmId");
+  }
   expect(() => produce(vmsContract, { ...pool, vms: { a: { ...vm, identity: "" } } })).toThrow("vms.vms.a.identity");
 });

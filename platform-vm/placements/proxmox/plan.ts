@@ -2,13 +2,15 @@
  * What a pool on Proxmox VE decides beside what every pool does: endpoint, templates, nodes, ids, storages. Pure.
  */
 
-import { planEndpoint } from "../lib/config/proxmox-keys.ts";
-import { bastionOf } from "../lib/config/ssh-routes.ts";
-import type { ReportProblem } from "../lib/config/strict.ts";
-import type { Site } from "../lib/contracts/site.ts";
-import type { SshTarget } from "../lib/ssh/dial.ts";
-import type { PlannedVm, PlatformVmConfig, VmInputs } from "./plan.ts";
-import { templateStack } from "./template-reference.ts";
+import { planEndpoint } from "../../../lib/config/proxmox-keys.ts";
+import { bastionOf } from "../../../lib/config/ssh-routes.ts";
+import type { ReportProblem } from "../../../lib/config/strict.ts";
+import type { Site } from "../../../lib/contracts/site.ts";
+import type { SshTarget } from "../../../lib/ssh/dial.ts";
+import type { PlatformVmConfig } from "../../config.ts";
+import type { PlannedVm, RequestedVm } from "../../planned.ts";
+import { templateStack } from "../../template-reference.ts";
+import type { PoolRequest } from "../placement.ts";
 
 /** A VM on Proxmox VE, decided. */
 export interface ProxmoxPlannedVm extends PlannedVm {
@@ -42,27 +44,18 @@ export interface PlannedSnippets {
   host: SshTarget;
 }
 
-/**
- * @param about what there is around the pool: its site, its environment, and `<project>/<stack>`.
- * @param report told everything that does not fit together.
- */
-export function planOnProxmox(
-  config: PlatformVmConfig,
-  inputs: VmInputs,
-  vms: readonly PlannedVm[],
-  { site, env, stack }: { site: Site | undefined; env: string; stack: string },
-  report: ReportProblem,
-): ProxmoxPart {
+/** @param report told everything that does not fit together. */
+export function planOnProxmox({ config, vms, site, env, stack }: PoolRequest, report: ReportProblem): ProxmoxPart {
   if (config["proxmox.token"] === undefined) report("proxmox.token", "is required");
   const templateStack = templateStackOf(config, env, report);
-  checkIds(inputs, report);
-  checkStorage(inputs, config, site, report);
+  checkIds(vms, report);
+  checkStorage(vms, config, site, report);
   const siteNode = site?.authorities.proxmox?.node;
   const snippets = snippetsOf(config, site, stack, report);
   return {
     placement: "proxmox",
     endpoint: planEndpoint(config["proxmox.endpoint"], site, report),
-    vms: vms.map((vm) => onProxmox(vm, inputs, config)),
+    vms: vms.map((vm) => plannedVm(vm, config)),
     ...(templateStack === undefined ? {} : { templateStack }),
     ...(config.template_vm_id === undefined ? {} : { templateVmId: config.template_vm_id }),
     ...(siteNode === undefined ? {} : { siteNode }),
@@ -88,8 +81,7 @@ function snippetsOf(
   return undefined;
 }
 
-function onProxmox(vm: PlannedVm, inputs: VmInputs, config: PlatformVmConfig): ProxmoxPlannedVm {
-  const own = inputs[vm.key] ?? {};
+function plannedVm({ input: own, ...vm }: RequestedVm, config: PlatformVmConfig): ProxmoxPlannedVm {
   const nodeName = own.node_name ?? config.node_name;
   return {
     ...vm,
@@ -121,9 +113,12 @@ function templateStackOf(config: PlatformVmConfig, env: string, report: ReportPr
   return stack;
 }
 
-function checkIds(vms: VmInputs, report: ReportProblem): void {
+function checkIds(vms: readonly RequestedVm[], report: ReportProblem): void {
   const holders = new Map<number, string>();
-  for (const [key, { vm_id }] of Object.entries(vms)) {
+  for (const {
+    key,
+    input: { vm_id },
+  } of vms) {
     if (vm_id === undefined) continue;
     const other = holders.get(vm_id);
     if (other) report("vms", `inputs.vms[${key}].vm_id ${vm_id} is that of inputs.vms[${other}] already`);
@@ -134,9 +129,14 @@ function checkIds(vms: VmInputs, report: ReportProblem): void {
 /** Storage of disks where the configuration names none. Never another one by itself: a VM would be made anew there. */
 const usualStorage = "local-lvm";
 
-function checkStorage(vms: VmInputs, config: PlatformVmConfig, site: Site | undefined, report: ReportProblem) {
+function checkStorage(
+  vms: readonly RequestedVm[],
+  config: PlatformVmConfig,
+  site: Site | undefined,
+  report: ReportProblem,
+): void {
   const storages = site?.authorities.proxmox?.storages ?? [usualStorage];
-  const unnamed = config.datastore_id === undefined && Object.values(vms).some((vm) => vm.datastore_id === undefined);
+  const unnamed = config.datastore_id === undefined && vms.some(({ input }) => input.datastore_id === undefined);
   if (!unnamed || storages.includes(usualStorage)) return;
   report(
     "datastore_id",

@@ -1,14 +1,16 @@
 /**
- * What a pool on a libvirt host decides beside what every pool does: the host, the image, the one card of each VM; and what of
+ * What a pool on a libvirt host decides beside what every pool does: the host, the image, the one NIC of each VM; and what of
  * a VM's configuration libvirt does not have, which is refused. Pure.
  */
 
-import type { VmInput } from "../components/pool/inputs.ts";
-import { libvirtHost } from "../lib/config/libvirt-keys.ts";
-import { type ReportProblem, statedKeys } from "../lib/config/strict.ts";
-import { isCidr } from "../lib/network/ipv4.ts";
-import type { SshTarget } from "../lib/ssh/dial.ts";
-import type { PlannedVm, PlatformVmConfig, VmInputs } from "./plan.ts";
+import type { VmInput } from "../../../components/pool/inputs.ts";
+import { libvirtHost } from "../../../lib/config/libvirt-keys.ts";
+import { type ReportProblem, statedKeys } from "../../../lib/config/strict.ts";
+import { isCidr } from "../../../lib/network/ipv4.ts";
+import type { SshTarget } from "../../../lib/ssh/dial.ts";
+import type { PlatformVmConfig } from "../../config.ts";
+import type { PlannedVm, RequestedVm } from "../../planned.ts";
+import type { PoolRequest } from "../placement.ts";
 
 /** A VM on a libvirt host, decided. */
 export interface LibvirtPlannedVm extends PlannedVm {
@@ -24,38 +26,29 @@ export interface LibvirtPlannedVm extends PlannedVm {
 export interface LibvirtPart {
   placement: "libvirt";
   host: SshTarget;
-  /** Storage pool of all volumes. */
-  pool: string;
+  /** Of all volumes. */
+  storagePool: string;
   image: { url: string; sha256: string };
   domainType: "kvm" | "qemu";
   vms: LibvirtPlannedVm[];
 }
 
-/**
- * @param stack `<project>/<stack>`.
- * @param report told everything that does not fit together.
- */
-export function planOnLibvirt(
-  config: PlatformVmConfig,
-  inputs: VmInputs,
-  vms: readonly PlannedVm[],
-  stack: string,
-  report: ReportProblem,
-): LibvirtPart {
+/** @param report told everything that does not fit together. */
+export function planOnLibvirt({ config, vms, stack }: PoolRequest, report: ReportProblem): LibvirtPart {
   const address = config["host.address"] ?? "";
   if (address === "") {
     report("host.address", "is required with placement libvirt: pulumi config set host.address <address of the host>");
   }
   checkImage(config, report);
-  for (const [key, vm] of Object.entries(inputs)) checkInput(key, vm, config, report);
+  for (const vm of vms) checkInput(vm, config, report);
   for (const vm of vms) checkNics(vm, report);
   return {
     placement: "libvirt",
     host: libvirtHost({ ...config, "host.address": address }, stack),
-    pool: config["vm.pool"],
+    storagePool: config["vm.pool"],
     image: { url: config["vm.image.url"], sha256: config["vm.image.sha256"] },
     domainType: config["vm.type"],
-    vms: vms.map(onLibvirt),
+    vms: vms.map(plannedVm),
   };
 }
 
@@ -76,10 +69,10 @@ const refused: Partial<Record<keyof VmInput, string>> = {
   startup_order: "libvirt starts VMs in no order; on_boot says whether it does at all",
 };
 
-function checkInput(key: string, vm: VmInput, config: PlatformVmConfig, report: ReportProblem): void {
+function checkInput({ key, input }: RequestedVm, config: PlatformVmConfig, report: ReportProblem): void {
   for (const [field, reason] of Object.entries(refused)) {
     // The shorthand's id has been refused by its own key.
-    if (vm[field as keyof VmInput] === undefined || (field === "vm_id" && config.vm_id !== undefined)) continue;
+    if (input[field as keyof VmInput] === undefined || (field === "vm_id" && config.vm_id !== undefined)) continue;
     report(`vms.${key}.${field}`, `is not to be had with placement libvirt: ${reason}. Remove it`);
   }
 }
@@ -106,7 +99,7 @@ function checkNics({ key, nics }: PlannedVm, report: ReportProblem): void {
   );
 }
 
-function onLibvirt(vm: PlannedVm): LibvirtPlannedVm {
+function plannedVm({ input: _, ...vm }: RequestedVm): LibvirtPlannedVm {
   const [nic] = vm.nics;
   return {
     ...vm,

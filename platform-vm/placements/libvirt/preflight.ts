@@ -1,17 +1,21 @@
 /**
  * What the preflight of a pool on a libvirt host is asked to look at. Pure.
  */
-import { macAddress, vmNames } from "../components/vm/plan.ts";
-import type { Recorded } from "../lib/preflight/recorded.ts";
-import { imageDownload, type PreflightArgs } from "../resources/host/preflight.ts";
-import type { LibvirtPlan } from "./plan.ts";
+import { macAddress, vmNames } from "../../../components/vm/plan.ts";
+import type { Recorded } from "../../../lib/preflight/recorded.ts";
+import { imageDownload, type PreflightArgs } from "../../../resources/host/preflight.ts";
+import type { PlannedPool } from "../../planned.ts";
+import type { LibvirtPart } from "./plan.ts";
 
 /** @param recorded what the stack's state has: those are ours, whatever else is said. */
-export function planPreflight(plan: LibvirtPlan, recorded: Pick<Recorded, "volumes" | "domains">): PreflightArgs {
-  const { host, pool, owner, domainType, image } = plan;
+export function planPreflight(
+  plan: Pick<PlannedPool, "owner"> & LibvirtPart,
+  recorded: Pick<Recorded, "volumes" | "domains">,
+): PreflightArgs {
+  const { host, storagePool, owner, domainType, image } = plan;
   return {
     host,
-    pool,
+    pool: storagePool,
     owner,
     domainType,
     fenced: false,
