@@ -23,7 +23,7 @@ export const platformVm = {
   dials: ["the API of Proxmox VE", "a libvirt host over SSH", "the API of NetBox", "its VMs over SSH"],
   packages: ["holdfast", "libvirt", "proxmoxve"],
   secrets: {
-    "proxmox.token": ({ value }) => value("placement") !== "libvirt",
+    "proxmox.token": ({ value }) => value("placement") === "proxmox",
     "netbox.token": ({ value }) => (value("addressing") as { mode?: unknown } | undefined)?.mode === "ipam",
   },
   preflight: {

@@ -46,8 +46,6 @@ export type ReadContract = <S extends z.ZodType>(
 export interface Placement<Part extends PlanPart = PlanPart, Vm extends PlannedVm = PlannedVm, Wanted = unknown> {
   /** Name of the platform: the type of the VMs' cluster in NetBox. */
   readonly title: string;
-  /** Names of the Pulumi packages that its resources are of, beside our own. */
-  readonly packages: readonly string[];
   /** What holds once `resolve` succeeds, as a check says it; undefined where nothing is to be resolved. */
   readonly resolves: string | undefined;
 

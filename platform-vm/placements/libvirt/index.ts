@@ -11,7 +11,6 @@ import { refuseOnLibvirt } from "./refuse.ts";
 
 export const libvirt: Placement<LibvirtPart, LibvirtPlannedVm, PreflightArgs> = {
   title: "libvirt",
-  packages: ["libvirt"],
   resolves: undefined,
   // The Proxmox host of a site leads to no VM of another placement.
   bastion: () => undefined,

@@ -12,7 +12,6 @@ import { type PlacedProxmoxVm, resolveTemplates } from "./templates.ts";
 
 export const proxmox: Placement<ProxmoxPart, PlacedProxmoxVm, PoolPreflightArgs> = {
   title: "Proxmox VE",
-  packages: ["proxmoxve"],
   resolves: "every VM has its template and its node",
   bastion: (config, site) => bastionOf(config["bastion.address"], site),
   plan: planOnProxmox,
