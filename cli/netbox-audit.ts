@@ -5,7 +5,6 @@
 import { Failure } from "../lib/failure.ts";
 import { type IpIdentity, identityDigest } from "../lib/netbox/identity.ts";
 import type { Check } from "../lib/preflight/check.ts";
-import type { SshTarget } from "../lib/ssh/dial.ts";
 import { platformVm } from "../platform-vm/project.ts";
 import { exitCode, printTable } from "./check-table.ts";
 import {
@@ -15,7 +14,7 @@ import {
   type BelievedMachine,
   type Finding,
 } from "./netbox-audit-plan.ts";
-import { heldIn } from "./netbox-held.ts";
+import { heldIn, type NetboxPlace } from "./netbox-held.ts";
 import { readPoolStack } from "./pool-stack.ts";
 import { Pulumi, type StackPlace, stackPlace } from "./pulumi.ts";
 import type { StateResource } from "./stack.ts";
@@ -41,14 +40,6 @@ export interface Believing {
   machines: BelievedMachine[];
   /** Marks that its records may have. */
   owners: string[];
-}
-
-/** How a NetBox is reached. */
-export interface NetboxPlace {
-  url: string;
-  /** Secret. */
-  token: string;
-  jumps: readonly SshTarget[];
 }
 
 /** A stack with its NetBox; undefined where it has none. */

@@ -2,6 +2,7 @@
  * What NetBox has of ours: every address and VM with our tag, and whatever else stands on our addresses or under our ids.
  * Nothing but GET is sent.
  */
+
 import { z } from "zod";
 import { Failure } from "../lib/failure.ts";
 import { netboxApi } from "../lib/netbox/access.ts";
@@ -16,8 +17,16 @@ import {
   releaseAfterField,
   staleTag,
 } from "../lib/netbox/names.ts";
-import type { NetboxPlace } from "./netbox-audit.ts";
+import type { SshTarget } from "../lib/ssh/dial.ts";
 import { type AuditInput, type HeldAddress, type HeldMachine, hostOf } from "./netbox-audit-plan.ts";
+
+/** How a NetBox is reached. */
+export interface NetboxPlace {
+  url: string;
+  /** Secret. */
+  token: string;
+  jumps: readonly SshTarget[];
+}
 
 /** Bound on everything, in milliseconds. */
 const boundMs = 300_000;

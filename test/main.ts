@@ -1,12 +1,14 @@
 /**
  * `npm test`: every ring of tests, after making the tools that they need. The last line is `N passed, N failed, N skipped`.
  * `npm test -- unit engine` runs only these rings. Those that need nothing but Node.js run on a second one, too.
+ * `npm test -- --changed` runs the static checks and those unit and component tests that reach a file which git says has changed.
  */
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { execa } from "execa";
+import { layers } from "../.dependency-cruiser.mjs";
 import { missingPrerequisites } from "../lab/prerequisites.ts";
 import { cacheDirectory } from "../lib/cache.ts";
 import { Failure, runMain } from "../lib/failure.ts";
@@ -21,6 +23,11 @@ type Ring = (typeof rings)[number];
 /** Rings that run on a second Node.js: what they take is there on every machine. */
 const twice: readonly Ring[] = ["unit", "component"];
 
+/** Top folders whose imports are looked at: all with code but generated ones. */
+const layered = [...Object.keys(layers), "cli", "lab", "stacks"];
+
+const changedOption = "--changed";
+
 /** What came of some tests. */
 interface Count {
   passed: number;
@@ -29,10 +36,12 @@ interface Count {
 }
 
 await runMain(async () => {
-  const asked = process.argv.slice(2);
+  const changed = process.argv.includes(changedOption);
+  const asked = process.argv.slice(2).filter((argument) => argument !== changedOption);
+  if (changed && asked.length > 0) throw new Failure(`${changedOption} takes no rings`, `npm test -- ${changedOption}`);
   const unknown = asked.filter((name) => !rings.includes(name as Ring));
   if (unknown.length > 0) throw new Failure(`there is no ring ${unknown.join(", ")}`, `npm test -- ${rings.join(" ")}`);
-  const wanted: Ring[] = asked.length > 0 ? (asked as Ring[]) : [...rings];
+  const wanted: Ring[] = changed ? ["static", ...twice] : asked.length > 0 ? (asked as Ring[]) : [...rings];
   const counts: Count[] = [];
   if (wanted.includes("static")) counts.push(await checkStatics());
   // Packages are installed by the lab itself; anything else that is missing skips its tests.
@@ -42,15 +51,17 @@ await runMain(async () => {
   if (wanted.includes("lab") && missing.length === 0)
     await ensureToolchain(["pulumi", "libvirt", "gitea", "proxmoxve"]);
   const projects = wanted.filter((name) => name !== "static");
-  if (projects.length > 0) counts.push(await runVitest(projects));
-  const again = projects.filter((name) => twice.includes(name));
+  if (projects.length > 0)
+    counts.push(await runVitest(projects, {}, changed ? ["--changed", "--passWithNoTests"] : []));
+  const again = changed ? [] : projects.filter((name) => twice.includes(name));
   if (again.length > 0) counts.push(await runOnSecondNode(again));
   const total = (key: keyof Count) => counts.reduce((sum, count) => sum + count[key], 0);
   process.exitCode = total("failed") > 0 || total("passed") === 0 ? 1 : 0;
+  if (changed) note("the engine and lab rings run whole programs, which any change may reach: npm test -- engine lab");
   process.stdout.write(`\n${total("passed")} passed, ${total("failed")} failed, ${total("skipped")} skipped\n`);
 });
 
-/** What is checked without running anything: format and lint, types, and files that are derived from others. */
+/** What is checked without running anything: format and lint, types, who imports whom, and files that are derived from others. */
 async function checkStatics(): Promise<Count> {
   // What the compiler found out about sources that are still the same; one file for each checkout.
   const known = cacheDirectory(
@@ -63,6 +74,7 @@ async function checkStatics(): Promise<Count> {
   const checks: [string, string[]][] = [
     ["format and lint", ["biome", "ci", "."]],
     ["types", ["tsc", "--noEmit", "--incremental", "--tsBuildInfoFile", `${known}/tsbuildinfo`]],
+    ["imports", ["depcruise", "--config", ".dependency-cruiser.mjs", ...layered]],
     ["derived files: schemas", ["tsx", "stacks/write-schemas.ts", "--check"]],
     ["derived files: commands", ["tsx", "cli/write-commands.ts", "--check"]],
   ];
@@ -96,13 +108,17 @@ async function runOnSecondNode(projects: Ring[]): Promise<Count> {
   }
 }
 
-async function runVitest(projects: Ring[], env: Record<string, string> = {}): Promise<Count> {
+async function runVitest(
+  projects: Ring[],
+  env: Record<string, string> = {},
+  options: readonly string[] = [],
+): Promise<Count> {
   const directory = mkdtempSync(join(tmpdir(), "holdfast-test-"));
   const report = join(directory, "report.json");
   try {
     const args = ["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
     const chosen = projects.flatMap((name) => ["--project", name]);
-    const { exitCode } = await execa("vitest", [...args, ...chosen], {
+    const { exitCode } = await execa("vitest", [...args, ...options, ...chosen], {
       reject: false,
       stdio: "inherit",
       preferLocal: true,
