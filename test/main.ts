@@ -75,8 +75,7 @@ async function checkStatics(): Promise<Count> {
     ["format and lint", ["biome", "ci", "."]],
     ["types", ["tsc", "--noEmit", "--incremental", "--tsBuildInfoFile", `${known}/tsbuildinfo`]],
     ["imports", ["depcruise", "--config", ".dependency-cruiser.mjs", ...layered]],
-    ["derived files: schemas", ["tsx", "stacks/write-schemas.ts", "--check"]],
-    ["derived files: commands", ["tsx", "cli/write-commands.ts", "--check"]],
+    ["derived files", ["tsx", "docs/write-derived.ts", "--check"]],
   ];
   const count: Count = { passed: 0, failed: 0, skipped: 0 };
   const check = async ([name, [command = "", ...args]]: [string, string[]]) => {

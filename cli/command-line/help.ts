@@ -34,7 +34,7 @@ export function reference(commands: Commands): string {
   const rows = entries.map(
     ([words, { summary }]) => `| [\`${words}\`](#holdfast-${words.replaceAll(" ", "-")}) | ${cell(summary)} |`,
   );
-  return `<!-- Written by \`npm run commands\` from what the commands declare in cli/commands. -->
+  return `<!-- Written by \`npm run derived\` from what the commands declare in cli/commands. -->
 # The commands of holdfast
 
 \`npx holdfast <command> --help\` says the same at the terminal. Options may stand anywhere. Results go to standard output, everything

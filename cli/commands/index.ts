@@ -1,5 +1,5 @@
 /**
- * Every command, by its words. Written by `npm run commands` from the files beside it: a release has no folder to look into.
+ * Every command, by its words. Written by `npm run derived` from the files beside it: a release has no folder to look into.
  */
 import type { Commands } from "../command-line/declaration.ts";
 import blueprintDeploy from "./blueprint/deploy.ts";

@@ -1,20 +1,23 @@
 /**
- * Writes the parts of docs/architecture.md that are derived: the projects with their contracts, and who imports whom. With
- * `--check` it writes nothing and fails when something is stale.
+ * The parts of docs/architecture.md that are derived: the projects with their contracts, and who imports whom.
  */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { layers } from "../.dependency-cruiser.mjs";
 import { projects } from "../cli/projects.ts";
-import { withPart, writeDerived } from "../lib/derived.ts";
-import { runMain } from "../lib/failure.ts";
+import { withPart } from "../lib/derived.ts";
 
 const file = join(import.meta.dirname, "architecture.md");
 
-await runMain(async () => {
+/** The document, by its absolute path. */
+export function architectureFile(): Map<string, string> {
   const parts = { projects: `${diagram(contractArrows())}\n\n${projectTable()}`, layers: diagram(importArrows()) };
-  const text = Object.entries(parts).reduce((before, [name, part]) => withPart(file, name, part, before), "");
-  writeDerived(new Map([[file, text]]), "npm run derived");
-});
+  const text = Object.entries(parts).reduce(
+    (before, [name, part]) => withPart(before, name, part),
+    readFileSync(file, "utf8"),
+  );
+  return new Map([[file, text]]);
+}
 
 function diagram(lines: readonly string[]): string {
   return ["```mermaid", "flowchart LR", ...lines.map((line) => `  ${line}`), "```"].join("\n");

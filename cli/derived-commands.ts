@@ -1,11 +1,9 @@
 /**
- * `npm run commands`: writes what follows from the commands in commands/: the list of them that the command line and its bundle
- * read, and docs/cli.md. `--check` writes nothing, and fails where one of them is not as it would be written.
+ * What is derived from the commands in commands/: the list of them that the command line and its bundle read, and docs/cli.md.
  */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { Failure, runMain } from "../lib/failure.ts";
 import type { Command, Commands } from "./command-line/declaration.ts";
 import { reference } from "./command-line/help.ts";
 
@@ -13,20 +11,14 @@ const folder = join(import.meta.dirname, "commands");
 const list = join(folder, "index.ts");
 const manual = join(import.meta.dirname, "../docs/cli.md");
 
-await runMain(async () => {
+/** Their texts, by absolute path. */
+export async function commandFiles(): Promise<Map<string, string>> {
   const paths = commandPaths();
-  const texts: [string, string][] = [
+  return new Map([
     [list, listText(paths)],
     [manual, reference(await declared(paths))],
-  ];
-  const stale = texts.filter(([path, text]) => !existsSync(path) || readFileSync(path, "utf8") !== text);
-  if (process.argv.includes("--check")) {
-    if (stale.length > 0)
-      throw new Failure(`not as the commands say: ${stale.map(([path]) => path).join(", ")}`, "npm run commands");
-    return;
-  }
-  for (const [path, text] of stale) writeFileSync(path, text);
-});
+  ]);
+}
 
 /** Files of commands below commands/, without `.ts`. */
 function commandPaths(): string[] {
@@ -40,7 +32,7 @@ function commandPaths(): string[] {
 function listText(paths: readonly string[]): string {
   const name = (path: string) => path.replaceAll(/[/-](\w)/g, (_, letter: string) => letter.toUpperCase());
   return `/**
- * Every command, by its words. Written by \`npm run commands\` from the files beside it: a release has no folder to look into.
+ * Every command, by its words. Written by \`npm run derived\` from the files beside it: a release has no folder to look into.
  */
 import type { Commands } from "../command-line/declaration.ts";
 ${paths.map((path) => `import ${name(path)} from "./${path}.ts";\n`).join("")}
