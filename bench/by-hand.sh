@@ -2,9 +2,11 @@
 # The runner that holdfast makes, made by hand: what an engineer types on the workstation, over SSH with pinned host keys.
 # usage: by-hand.sh up|down WORK    WORK: an empty 0700 directory of ours
 # Environment: HOST KNOWN_HOSTS KEY (of host and VM), NAME ADDRESS GATEWAY DNS MAC TYPE VCPUS MEMORY_MB DISK_GB IMAGE (of the VM),
-# FORGE_URL TOKEN_FILE LABEL RUNNER (of the runner).
+# FORGE_URL TOKEN_FILE JOB_IMAGE RUNNER (of the runner).
 set -euo pipefail
 verb=$1 work=$2
+: "${HOST:?}" "${KNOWN_HOSTS:?}" "${KEY:?}" "${NAME:?}" "${ADDRESS:?}" "${GATEWAY:?}" "${DNS:?}" "${MAC:?}" "${TYPE:?}" "${VCPUS:?}"
+: "${MEMORY_MB:?}" "${DISK_GB:?}" "${IMAGE:?}" "${FORGE_URL:?}" "${TOKEN_FILE:?}" "${JOB_IMAGE:?}" "${RUNNER:?}"
 pool=/var/lib/libvirt/images
 login=(-F none -i "$KEY" -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10)
 # One connection to each machine, as whoever types this has open: an emulated VM takes seconds for every login.

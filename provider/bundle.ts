@@ -6,6 +6,7 @@
  *     node --import tsx provider/bundle.ts ENTRY FILE
  */
 import { renameSync, rmSync, utimesSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { build } from "esbuild";
 import { bundleOptions } from "./bundle-options.ts";
 
@@ -18,7 +19,7 @@ try {
   await build({
     entryPoints: [entry],
     outfile: half,
-    ...bundleOptions,
+    ...bundleOptions(dirname(resolve(file))),
   });
   // A source that is changed while this reads it is newer.
   utimesSync(half, began, began);

@@ -38,7 +38,7 @@ export function isProgramSource(path: string): boolean {
 
 /** Names of files that are code, or what code needs: what else lies in a checkout may be a secret, a contract, a log. */
 const code =
-  /\.(ts|js|mjs|cjs|go|patch|md|bash|zsh|fish)$|^(package|tsconfig)\.json$|^Pulumi(\.[a-z]+)?\.yaml$|^go\.(mod|sum)$|^LICENSE$|^pulumi-resource-holdfast$/;
+  /\.(ts|js|mjs|cjs|sh|go|patch|md|bash|zsh|fish)$|^(package|tsconfig)\.json$|^Pulumi(\.[a-z]+)?\.yaml$|^go\.(mod|sum)$|^LICENSE$|^pulumi-resource-holdfast$/;
 
 /** What is no code and belongs to it all the same, by its path. */
 const data = /^(stacks\/schemas\/[\w-]+\.json|blueprints\/([\w-]+\/)*[\w@-]+\.yml)$/;

@@ -126,7 +126,8 @@ async function buildRelease(checkout: string, toolchain: Toolchain): Promise<Rel
 /** The plugin in one file, as provider/pulumi-resource-holdfast would make it: who runs a release cannot write to it. */
 async function bundledPlugin(checkout: string, work: string): Promise<ReleaseEntry> {
   const from = join(work, "main.mjs");
-  await build({ ...bundleOptions, absWorkingDir: checkout, entryPoints: ["provider/main.ts"], outfile: from });
+  const options = bundleOptions(join(checkout, "provider", ".bundle"));
+  await build({ ...options, absWorkingDir: checkout, entryPoints: ["provider/main.ts"], outfile: from });
   return { path: `${places.checkout}/provider/.bundle/main.mjs`, from, executable: false };
 }
 

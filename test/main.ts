@@ -16,6 +16,7 @@ import { note, step } from "../lib/progress.ts";
 import { secondNode } from "../toolchain/components/node.ts";
 import { ensureToolchain } from "../toolchain/index.ts";
 import { ensureMade } from "../toolchain/store.ts";
+import { checkShell } from "./shell-files.ts";
 
 const rings = ["static", "unit", "component", "engine", "lab"] as const;
 type Ring = (typeof rings)[number];
@@ -61,7 +62,10 @@ await runMain(async () => {
   process.stdout.write(`\n${total("passed")} passed, ${total("failed")} failed, ${total("skipped")} skipped\n`);
 });
 
-/** What is checked without running anything: format and lint, types, who imports whom, and files that are derived from others. */
+/**
+ * What is checked without running anything: format and lint, types, who imports whom, files that are derived from others, and
+ * shell scripts.
+ */
 async function checkStatics(): Promise<Count> {
   // What the compiler found out about sources that are still the same; one file for each checkout.
   const known = cacheDirectory(
@@ -85,8 +89,21 @@ async function checkStatics(): Promise<Count> {
     count[exitCode === 0 ? "passed" : "failed"] += 1;
     if (exitCode !== 0) process.stderr.write(`✗ ${name}\n${all}\n`);
   };
-  await Promise.all(checks.map(check));
+  await Promise.all([...checks.map(check), checkScripts(count)]);
   return count;
+}
+
+/** Shell scripts, on top of the count; skipped where their checker cannot be had. */
+async function checkScripts(count: Count): Promise<void> {
+  try {
+    const wrong = await step("shell scripts", () => checkShell(join(import.meta.dirname, "..")));
+    count[wrong ? "failed" : "passed"] += 1;
+    if (wrong) process.stderr.write(`✗ shell scripts\n${wrong}\n`);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    count.skipped += 1;
+    process.stderr.write(`shell scripts: skipped, ${error.what}\n`);
+  }
 }
 
 /** The same rings on another release line of Node.js; counted as one skipped where none can be had. */

@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { Failure } from "../../lib/failure.ts";
 import { fileOf, passedVariable } from "../../lib/secret-environment.ts";
-import { shellQuote } from "../../lib/ssh/connection.ts";
+import { shellQuote } from "../../lib/shell.ts";
 import { keyPathVariable } from "../../lib/ssh/dial.ts";
 import { knownHostsFile } from "../../lib/ssh/known-hosts.ts";
 import { stateRoot } from "../../lib/state-root.ts";

@@ -2,7 +2,7 @@
  * What runs on the runner: a shell script of the job's own, in a session of its own, so that it outlives the connection that
  * began it. Its secrets are gone before it says that it ended.
  */
-import { shellQuote } from "../../lib/ssh/connection.ts";
+import { shellQuote } from "../../lib/shell.ts";
 
 /** What the script is made of. */
 export interface JobScript {

@@ -4,7 +4,8 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { Failure } from "../../lib/failure.ts";
-import { type SshConnection, shellQuote } from "../../lib/ssh/connection.ts";
+import { shellQuote } from "../../lib/shell.ts";
+import type { SshConnection } from "../../lib/ssh/connection.ts";
 import { withoutRoom } from "../../provider/runner/operations-delivery.ts";
 import type { Job } from "./job.ts";
 import { jobFiles } from "./job-script.ts";

@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
 import { imageOf, withScheme } from "../../lib/runner-labels.ts";
-import { shellQuote } from "../../lib/ssh/connection.ts";
+import { shellQuote } from "../../lib/shell.ts";
 
 /** Account that the runner runs as on the VM. */
 export const account = "forgejo-runner";

@@ -18,6 +18,7 @@ python=(python3 python3-minimal 'python3.*' 'libpython3*' python3-yaml libyaml-0
   'libreadline*' readline-common 'libsqlite3*' media-types netbase)
 mkdir -p "$runner/usr/bin" "$runner/data"
 for package in "${python[@]}"; do
+  # shellcheck disable=SC2086 # a name with a star stands for many
   cat "$root"/var/lib/dpkg/info/$package.list "$root"/var/lib/dpkg/info/$package:amd64.list 2>/dev/null || true
 done | sort -u | while read -r path; do
   # By the directory that a path of before the merged /usr really is in.
@@ -31,10 +32,10 @@ done
 rm -rf "$root"/usr/lib/python3*
 
 # Neither Perl nor packages are needed in them: a third less to pull and unpack in an emulated VM.
-rm -rf "$root"/{boot,dev,home,media,mnt,opt,proc,run,srv,sys,tmp,var}/* "$root/var/lib/dpkg" "$root/etc/apt" \
+rm -rf "${root:?}"/{boot,dev,home,media,mnt,opt,proc,run,srv,sys,tmp,var}/* "$root/var/lib/dpkg" "$root/etc/apt" \
   "$root"/usr/lib/*/{gconv,perl-base} "$root"/usr/bin/*perl* "$root"/usr/bin/{apt,dpkg,deb-}* \
   "$root"/usr/share/{doc,info,lintian,man,perl5,zoneinfo} \
-  "$runner"/usr/share "$runner"/usr/lib/python3.*/{ensurepip,idlelib,pydoc_data,test}
+  "${runner:?}"/usr/share "$runner"/usr/lib/python3.*/{ensurepip,idlelib,pydoc_data,test}
 mkdir -m 1777 "$root/var/tmp"
 : >"$root/etc/machine-id"
 env -u NODE_EXTRA_CA_CERTS chroot "$root" node --version # else it lacks what Node.js needs

@@ -7,15 +7,16 @@ $b mount -t sysfs sys /sys
 # The lab's KVM probe boots kernel and initrd alone and waits for this line on the serial console.
 $b echo "holdfast-guest: kernel runs"
 for module in $($b cat /m/order); do $b insmod "/m/$module" 2>/dev/null; done
-root= init=
+root='' init=''
 for word in $($b cat /proc/cmdline); do
   case $word in
     root=*) root=${word#root=} ;;
     init=*) init=${word#init=} ;;
+    *) ;;
   esac
 done
 tries=0
-while [ $tries -lt 100 ]; do
+while [ "$tries" -lt 100 ]; do
   case $root in
     LABEL=* | UUID=*) device=$($b findfs "$root" 2>/dev/null) ;;
     *) device=$root ;;

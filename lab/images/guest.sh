@@ -128,8 +128,8 @@ make_initrd() {
   cp "$work/initrd.img" "$root/boot/initrd.img-$kernel"
 }
 
-# Writes the bytes of a printf format into a file at an offset.
-patch_bytes() { printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
+# Writes bytes, as printf's %b reads them, into a file at an offset.
+patch_bytes() { printf '%b' "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
 
 # GPT with the GRUB core image in a bios_boot partition, and ext4 filled from the tree.
 make_disk() {

@@ -3,10 +3,11 @@
  * command, reading these a tenth. Packages that other copies of themselves talk to, or that have native code, stay outside;
  * what is imported only when it is needed stays a file of its own.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { basename, dirname, join, relative, sep } from "node:path";
-import { build, type Metafile, type Plugin } from "esbuild";
-import { ownDirectory, requireBanner } from "./banner.js";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { basename, join, relative, sep } from "node:path";
+import { build, type Metafile } from "esbuild";
+import { requireBanner } from "./banner.js";
+import { places } from "./places.ts";
 import { bundleFolder, digestOf, recordName } from "./start.js";
 
 /**
@@ -68,28 +69,6 @@ function sourcesOf(directory: string, { inputs }: Metafile): string[] {
     return existsSync(join(directory, "..", manifest)) ? `../${manifest}` : `${above}${manifest}`;
   });
   return [...new Set([...files, own.split(sep).join("/")])].sort();
-}
-
-/** Modules that ask where they are are told where their source is. */
-function places(folder: string): Plugin {
-  return {
-    name: "places",
-    setup({ onLoad }) {
-      onLoad({ filter: /\.ts$/ }, ({ path }) => {
-        const text = readFileSync(path, "utf8");
-        if (!text.includes("import.meta.")) return undefined;
-        const at = (place: string) =>
-          `require("node:path").join(${ownDirectory}, ${JSON.stringify(relative(folder, place))})`;
-        const own: Record<string, string> = {
-          dirname: at(dirname(path)),
-          filename: at(path),
-          url: `require("node:url").pathToFileURL(${at(path)}).href`,
-        };
-        const contents = text.replaceAll(/\bimport\.meta\.(dirname|filename|url)\b/g, (_, name) => own[name] ?? "");
-        return { contents, loader: "ts" };
-      });
-    },
-  };
 }
 
 /** Removes what earlier bundles left, but nothing that a program which still runs may be about to import. */

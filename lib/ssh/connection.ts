@@ -5,6 +5,7 @@
 import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ClientCallback, Client as SshClient } from "ssh2";
+import { shellQuote } from "../shell.ts";
 import { credentials, dial, HostKeyMismatch, portOpens, type SshTarget } from "./dial.ts";
 
 /** How long to try. */
@@ -222,16 +223,12 @@ export class SshConnection {
   }
 }
 
-/** Quotes one word for a POSIX shell. */
-export function shellQuote(word: string): string {
-  return `'${word.replaceAll("'", `'\\''`)}'`;
-}
-
 function text(chunks: Buffer[]): string {
   return Buffer.concat(chunks).toString("utf8");
 }
 
+/** What an error quotes of a command; a script's name stands in a comment there. */
 function firstLine(command: string): string {
-  const line = command.trim().split("\n")[0] ?? "";
+  const line = (command.trim().split("\n")[0] ?? "").replace(/^# /, "");
   return line.length > 80 ? `${line.slice(0, 79)}…` : line;
 }

@@ -5,7 +5,8 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import { commandWords } from "../../lib/forge/forgejo-command.ts";
-import { impatient, shellQuote, withSsh } from "../../lib/ssh/connection.ts";
+import { shellQuote } from "../../lib/shell.ts";
+import { impatient, withSsh } from "../../lib/ssh/connection.ts";
 import type { SshTarget } from "../../lib/ssh/dial.ts";
 import { type CommandAnswer, explained, wordsOf } from "./forgejo-words.ts";
 

@@ -1,7 +1,9 @@
 /**
  * `holdfast:host:BridgeForward`: the rule that opens a VM bridge on a hypervisor, and the timer that puts it back.
  */
-import { impatient, type SshConnection, shellQuote, withSsh } from "../../lib/ssh/connection.ts";
+
+import { shellQuote } from "../../lib/shell.ts";
+import { impatient, type SshConnection, withSsh } from "../../lib/ssh/connection.ts";
 import {
   type BridgeForwardInputs,
   type BridgeForwardState,

@@ -4,7 +4,8 @@
  */
 
 import { ownerDescription } from "../../lib/owner-mark.ts";
-import { type SshConnection, shellQuote } from "../../lib/ssh/connection.ts";
+import { shellQuote } from "../../lib/shell.ts";
+import type { SshConnection } from "../../lib/ssh/connection.ts";
 import type { HostVm, PreflightArgs } from "../../resources/host/preflight.ts";
 
 /** Exit code and standard output of one question. */

@@ -4,7 +4,8 @@
  */
 
 import { ownerDescription } from "../../lib/owner-mark.ts";
-import { impatient, shellQuote, withSsh } from "../../lib/ssh/connection.ts";
+import { shellQuote } from "../../lib/shell.ts";
+import { impatient, withSsh } from "../../lib/ssh/connection.ts";
 import type { PreflightArgs } from "../../resources/host/preflight.ts";
 
 /**

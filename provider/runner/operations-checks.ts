@@ -3,7 +3,8 @@
  * places free, and room for a release. Changes nothing on it.
  */
 import type { Check } from "../../lib/preflight/check.ts";
-import { type SshConnection, shellQuote } from "../../lib/ssh/connection.ts";
+import { shellQuote } from "../../lib/shell.ts";
+import type { SshConnection } from "../../lib/ssh/connection.ts";
 import type { OperationsInputs } from "../../resources/runner/operations-toolchain.ts";
 import { withRunner } from "./operations-access.ts";
 import { freeIn, megabytes, roomNeeded } from "./operations-delivery.ts";

@@ -6,7 +6,8 @@ import { existsSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { pinnedPath } from "../../lib/download.ts";
 import { releaseSuffix } from "../../lib/release/format.ts";
-import { type SshConnection, shellQuote } from "../../lib/ssh/connection.ts";
+import { shellQuote } from "../../lib/shell.ts";
+import type { SshConnection } from "../../lib/ssh/connection.ts";
 
 /** In one piece, in bytes. Each has a bound of its own. */
 const pieceBytes = 4 * 1024 * 1024;

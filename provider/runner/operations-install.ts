@@ -2,7 +2,9 @@
  * Installs a release on an operations runner, and removes it again. Root owns all of it, the target user only runs it. Each
  * step looks first, so that a run that was cut off anywhere is gone on with by the next one.
  */
-import { type SshConnection, shellQuote } from "../../lib/ssh/connection.ts";
+
+import { shellQuote } from "../../lib/shell.ts";
+import type { SshConnection } from "../../lib/ssh/connection.ts";
 import type { OperationsInputs } from "../../resources/runner/operations-toolchain.ts";
 import type { Operation } from "../kind.ts";
 import { checkEgress, deliver, stagedArchive, withoutRoom } from "./operations-delivery.ts";

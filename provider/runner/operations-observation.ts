@@ -2,7 +2,8 @@
  * One look at an operations runner, in one round trip: what it runs, what is installed, whose it is. Changes nothing.
  */
 import { createHash } from "node:crypto";
-import { type SshConnection, shellQuote } from "../../lib/ssh/connection.ts";
+import { shellQuote } from "../../lib/shell.ts";
+import type { SshConnection } from "../../lib/ssh/connection.ts";
 import type { OperationsInputs } from "../../resources/runner/operations-toolchain.ts";
 import { dropInPath, dropInText, type Marker, markerSchema, pathsOf, systemLink } from "./operations-paths.ts";
 

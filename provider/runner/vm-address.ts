@@ -4,7 +4,8 @@
  */
 import { isIPv4 } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
-import { type Patience, shellQuote, withSsh } from "../../lib/ssh/connection.ts";
+import { shellQuote } from "../../lib/shell.ts";
+import { type Patience, withSsh } from "../../lib/ssh/connection.ts";
 import type { SshTarget } from "../../lib/ssh/dial.ts";
 
 /** An address, and who says that it is the VM's, for messages. */

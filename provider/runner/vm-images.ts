@@ -4,7 +4,8 @@
 
 import type { PlannedImage } from "../../components/runner/plan.ts";
 import { isPinned, pinnedReference } from "../../lib/container-image.ts";
-import { type SshConnection, shellQuote } from "../../lib/ssh/connection.ts";
+import { shellQuote } from "../../lib/shell.ts";
+import type { SshConnection } from "../../lib/ssh/connection.ts";
 
 /** 400 MB over a line of two megabits a second. */
 const pullSeconds = 1800;
