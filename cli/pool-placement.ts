@@ -4,8 +4,13 @@
  */
 import type { Check } from "../lib/preflight/check.ts";
 import type { PlatformVmConfig } from "../platform-vm/config.ts";
-import { type PlanOn, placementOf, type VmOn, type WantedOn } from "../platform-vm/placements/index.ts";
-import type { PlacementName } from "../platform-vm/placements/keys.ts";
+import {
+  type ListedPlacement,
+  type PlanOn,
+  placementOf,
+  type VmOn,
+  type WantedOn,
+} from "../platform-vm/placements/index.ts";
 import { preflightChecks } from "../provider/host/preflight.ts";
 import { clusterChecks } from "./pool-cluster.ts";
 import type { PoolStack } from "./pool-stack.ts";
@@ -14,7 +19,7 @@ import type { PoolStack } from "./pool-stack.ts";
 const boundMs = 60_000;
 
 /** A pool on one placement, with everything that is known of it before it is made. */
-export interface PoolToLookAt<Name extends PlacementName> {
+export interface PoolToLookAt<Name extends ListedPlacement> {
   config: PlatformVmConfig;
   plan: PlanOn<Name>;
   vms: readonly VmOn<Name>[];
@@ -23,7 +28,7 @@ export interface PoolToLookAt<Name extends PlacementName> {
 }
 
 /** How a placement is looked at. */
-interface PlacementLook<Name extends PlacementName> {
+interface PlacementLook<Name extends ListedPlacement> {
   /**
    * Never throws: what cannot be looked at is a check too.
    * @param forRebuild whether the VMs that stand are about to be destroyed.
@@ -31,7 +36,7 @@ interface PlacementLook<Name extends PlacementName> {
   checks(pool: PoolToLookAt<Name>, forRebuild: boolean): Promise<Check[]>;
 }
 
-const looks: { readonly [Name in PlacementName]: PlacementLook<Name> } = {
+const looks: { readonly [Name in ListedPlacement]: PlacementLook<Name> } = {
   proxmox: { checks: clusterChecks },
   libvirt: {
     checks: async ({ wanted }, forRebuild) =>
@@ -50,6 +55,6 @@ export async function placementChecks({ pool }: Pick<PoolStack, "pool">, forRebu
   }
   const { config, plan, vms, context } = pool;
   const wanted = placementOf(plan).preflight(plan, vms, context);
-  const look: PlacementLook<PlacementName> = looks[plan.placement];
+  const look: PlacementLook<ListedPlacement> = looks[plan.placement];
   return look.checks({ config, plan, vms, wanted }, forRebuild);
 }

@@ -9,8 +9,13 @@ import type { Check } from "../lib/preflight/check.ts";
 import { type PlatformVmConfig, platformVmConfig } from "../platform-vm/config.ts";
 import type { PoolContext } from "../platform-vm/context.ts";
 import type { DeployedVm } from "../platform-vm/deployed.ts";
-import { deployedVms, type PoolPlan, placementOf, type VmOn } from "../platform-vm/placements/index.ts";
-import type { PlacementName } from "../platform-vm/placements/keys.ts";
+import {
+  deployedVms,
+  type ListedPlacement,
+  type PoolPlan,
+  placementOf,
+  type VmOn,
+} from "../platform-vm/placements/index.ts";
 import { planPool } from "../platform-vm/plan.ts";
 import type { PlannedVm } from "../platform-vm/planned.ts";
 import { refusals } from "../platform-vm/refusals.ts";
@@ -27,7 +32,7 @@ export interface Pool {
   /** Environment of the site contract; undefined without one. */
   siteEnv: string | undefined;
   /** Its VMs with what other stacks decide about them; undefined where that is not to be found. */
-  vms: readonly VmOn<PlacementName>[] | undefined;
+  vms: readonly VmOn<ListedPlacement>[] | undefined;
   context: PoolContext;
 }
 

@@ -7,10 +7,12 @@ import { publishedIn } from "../../../cli/machines.ts";
 import { platformVmConfig } from "../../../platform-vm/config.ts";
 import { placements } from "../../../platform-vm/placements/index.ts";
 import { type PlacementKeys, type PlacementName, placementKeys } from "../../../platform-vm/placements/keys.ts";
+import { libvirt } from "../../../platform-vm/placements/libvirt/index.ts";
 import type { Placement, PlacementList, PlanPart } from "../../../platform-vm/placements/placement.ts";
+import { proxmox } from "../../../platform-vm/placements/proxmox/index.ts";
 
 type Third = Placement<PlanPart<"third">>;
-type WithThird = PlacementList<PlacementName | "third">;
+type WithThird = PlacementList<"proxmox" | "libvirt" | "third">;
 
 const third: Third = {
   title: "A third one",
@@ -26,16 +28,18 @@ const third: Third = {
 
 describe("the list of placements", () => {
   it("takes a third one that has everything", () => {
-    const list: WithThird = { ...placements, third };
-    expect(Object.keys(list)).toEqual(["proxmox", "libvirt", "third"]);
+    const list: WithThird = { proxmox, libvirt, third };
+    expect(list.third.title).toBe("A third one");
   });
 
   it("does not compile without one of them, nor with one under another's name", () => {
+    // @ts-expect-error there is no third one
+    const named: Readonly<Record<PlacementName | "third", Placement>> = placements;
     // @ts-expect-error the third one is missing
-    const missing: WithThird = { ...placements };
+    const missing: WithThird = { proxmox, libvirt };
     // @ts-expect-error what it plans is for another placement
-    const misnamed: WithThird = { ...placements, third: placements.libvirt };
-    expect([missing, misnamed]).toHaveLength(2);
+    const misnamed: WithThird = { proxmox, libvirt, third: libvirt };
+    expect([named, missing, misnamed]).toHaveLength(3);
   });
 
   it("does not compile with one that lacks anything, whatever that is", () => {
@@ -43,7 +47,7 @@ describe("the list of placements", () => {
     expectTypeOf<Dispensable>().toBeNever();
     const { refuse: _, ...careless } = third;
     // @ts-expect-error it refuses nothing
-    const list: WithThird = { ...placements, third: careless };
+    const list: WithThird = { proxmox, libvirt, third: careless };
     expect(list.third).not.toHaveProperty("refuse");
   });
 });
