@@ -10,7 +10,7 @@ import type { VmOn } from "../platform-vm/placements/index.ts";
 import { apiCheck, type NodeNeeds, nodeChecks } from "../provider/proxmox/node-checks.ts";
 import { poolChecks } from "../provider/proxmox/pool-preflight.ts";
 import { snippetStorage } from "../provider/proxmox/snippet-storage.ts";
-import type { PoolToLookAt } from "./pool-placement.ts";
+import type { PoolToLookAt } from "./pool-stack.ts";
 import { routeCheck } from "./preflight-access.ts";
 
 /** Bound on all questions together, in milliseconds; each has a shorter one of its own. */

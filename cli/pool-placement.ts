@@ -3,29 +3,13 @@
  * without a change.
  */
 import type { Check } from "../lib/preflight/check.ts";
-import type { PlatformVmConfig } from "../platform-vm/config.ts";
-import {
-  type ListedPlacement,
-  type PlanOn,
-  placementOf,
-  type VmOn,
-  type WantedOn,
-} from "../platform-vm/placements/index.ts";
+import { type ListedPlacement, placementOf } from "../platform-vm/placements/index.ts";
 import { preflightChecks } from "../provider/host/preflight.ts";
 import { clusterChecks } from "./pool-cluster.ts";
-import type { PoolStack } from "./pool-stack.ts";
+import type { PoolStack, PoolToLookAt } from "./pool-stack.ts";
 
 /** Bound on all questions to a host and its workstation together, in milliseconds; each has a shorter one of its own. */
 const boundMs = 60_000;
-
-/** A pool on one placement, with everything that is known of it before it is made. */
-export interface PoolToLookAt<Name extends ListedPlacement> {
-  config: PlatformVmConfig;
-  plan: PlanOn<Name>;
-  vms: readonly VmOn<Name>[];
-  /** What its placement wants to be looked at. */
-  wanted: WantedOn<Name>;
-}
 
 /** How a placement is looked at. */
 interface PlacementLook<Name extends ListedPlacement> {

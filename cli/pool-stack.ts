@@ -12,9 +12,11 @@ import type { DeployedVm } from "../platform-vm/deployed.ts";
 import {
   deployedVms,
   type ListedPlacement,
+  type PlanOn,
   type PoolPlan,
   placementOf,
   type VmOn,
+  type WantedOn,
 } from "../platform-vm/placements/index.ts";
 import { planPool } from "../platform-vm/plan.ts";
 import type { PlannedVm } from "../platform-vm/planned.ts";
@@ -34,6 +36,15 @@ export interface Pool {
   /** Its VMs with what other stacks decide about them; undefined where that is not to be found. */
   vms: readonly VmOn<ListedPlacement>[] | undefined;
   context: PoolContext;
+}
+
+/** A pool on one placement, with everything that is known of it before it is made. */
+export interface PoolToLookAt<Name extends ListedPlacement> {
+  config: PlatformVmConfig;
+  plan: PlanOn<Name>;
+  vms: readonly VmOn<Name>[];
+  /** What its placement wants to be looked at. */
+  wanted: WantedOn<Name>;
 }
 
 /** A stack of platform-vm. */
