@@ -10,8 +10,8 @@ import { Failure } from "../lib/failure.ts";
 import { netboxApi } from "../lib/netbox/access.ts";
 import type { SshTarget } from "../lib/ssh/dial.ts";
 import { bootstrapNetbox } from "../provider/netbox/bootstrap.ts";
-import { addressOf } from "./init-proxmox.ts";
 import { ask } from "./prompt.ts";
+import { addressOf } from "./proxmox/init.ts";
 
 /** Environment variable with the API token. */
 export const tokenVariable = "NETBOX_API_TOKEN";

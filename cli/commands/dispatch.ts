@@ -25,5 +25,35 @@ export default command({
       does: "deploys from there, and shows it here",
     },
   ],
-  run: async (_, options, behind) => (await import("../dispatch.ts")).dispatchVerb(options, behind),
+  async run(_, options, behind) {
+    const [{ soundBlueprint }, { beginJob }, { agreedEnvironment, readCommand }, { readRunner, runnerStack }] =
+      await Promise.all([
+        import("../blueprint/load.ts"),
+        import("../dispatch/begin.ts"),
+        import("../dispatch/command.ts"),
+        import("../dispatch/runner.ts"),
+      ]);
+    const [{ interruptible, showJob }, { Pulumi }] = await Promise.all([
+      import("../dispatch/show.ts"),
+      import("../pulumi.ts"),
+    ]);
+    const { verb, values } = readCommand(behind);
+    const env = agreedEnvironment(options.env, values.env);
+    const stack = runnerStack(options.runner, env);
+    const loaded = soundBlueprint({ ref: values.ref, file: values.file }, env);
+    const pulumi = await Pulumi.open();
+    const contract = await readRunner(pulumi, stack, env);
+    return interruptible(async (interrupt) => {
+      const order = {
+        ...{ loaded, verb, changes: values.execute, json: values.json, runner: { stack, contract } },
+        ...{ passed: options["pass-env"] ?? [], anyRelease: options["any-release"] },
+      };
+      const job = await beginJob(pulumi, order, interrupt);
+      process.stderr.write(
+        `· job ${job.id} runs on ${job.vm}; a lost connection does not end it: holdfast dispatch attach ${job.id}\n`,
+      );
+      if (options.detach) return 0;
+      return showJob(job, contract, interrupt);
+    });
+  },
 });

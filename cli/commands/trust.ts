@@ -12,5 +12,5 @@ export default command({
     { line: "holdfast trust runners/crunchy", does: "the keys that are known, and those that are shown" },
     { line: "holdfast trust runners/crunchy --confirm SHA256:...", does: "records the one that was compared" },
   ],
-  run: async ({ stack }, options) => (await import("../trust.ts")).trust(stack, options),
+  run: async ({ stack }, options) => (await import("../trust/trust.ts")).trust(stack, options),
 });

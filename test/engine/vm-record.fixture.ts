@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { onTestFinished, vi } from "vitest";
-import { latestRun } from "../../cli/evidence.ts";
+import { latestRun } from "../../cli/evidence-runs.ts";
 import { catalogue } from "../../provider/catalogue.ts";
 import { Recorder } from "../../provider/evidence/recorder.ts";
 import { engineFor, raw, secret } from "../fixtures/provider-client.fixture.ts";

@@ -23,5 +23,22 @@ export default command({
       does: "copies it, and says what is to be filled in",
     },
   ],
-  run: async (_, options) => (await import("../../blueprint.ts")).initBlueprint(options),
+  async run(_, options) {
+    const [{ copyBlueprint }, { loadBlueprint }, { environment, printJson }] = await Promise.all([
+      import("../../blueprint/file.ts"),
+      import("../../blueprint/load.ts"),
+      import("../../blueprint/verbs.ts"),
+    ]);
+    const env = environment(options);
+    const { ref, "dest-name": name, "dest-dir": directory, force } = options;
+    const { problems } = loadBlueprint({ ref }, env);
+    const path = copyBlueprint({ env, ref, name, directory, force });
+    const places = problems.flatMap(({ at, placeholder }) => (placeholder ? [at] : []));
+    if (options.json) printJson({ path, placeholders: places });
+    else {
+      const fill = places.length > 0 ? `fill in ${places.join(", ")}; then ` : "";
+      process.stdout.write(`${path}\n  next: ${fill}holdfast blueprint preflight --env ${env} --file ${path}\n`);
+    }
+    return 0;
+  },
 });

@@ -14,5 +14,25 @@ export default command({
       does: "each step: ready, deferred or blocked",
     },
   ],
-  run: async (_, options) => (await import("../../blueprint.ts")).preflightVerb(options),
+  async run(_, options) {
+    const [{ interruptible, printJson, sound }, { preflightBlueprint }, { exitCode, printTable }, { Pulumi }] =
+      await Promise.all([
+        import("../../blueprint/verbs.ts"),
+        import("../../blueprint/preflight.ts"),
+        import("../../check-table.ts"),
+        import("../../pulumi.ts"),
+      ]);
+    const { loaded } = sound(options);
+    const pulumi = await Pulumi.open();
+    const report = await interruptible((interrupt) => preflightBlueprint(pulumi, loaded, interrupt));
+    if (options.json) printJson({ ref: loaded.plan.ref, env: loaded.plan.env, ...report });
+    else {
+      printTable(`${loaded.plan.ref} in ${loaded.plan.env}`, report.checks);
+      for (const { id, project, stack, status, checks } of report.steps) {
+        process.stdout.write("\n");
+        printTable(`${id} (${project}/${stack}): ${status}`, checks);
+      }
+    }
+    return exitCode([...report.checks, ...report.steps.flatMap(({ checks }) => checks)]);
+  },
 });

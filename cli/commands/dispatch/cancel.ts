@@ -5,5 +5,16 @@ export default command({
   summary: "ends a job in order, as Ctrl-C does; the second time at once",
   arguments: { job: { help: "which", complete: jobIds } },
   examples: [{ line: "holdfast dispatch cancel JOB", does: "tells it to end; holdfast dispatch attach JOB follows" }],
-  run: async ({ job }) => (await import("../../dispatch.ts")).cancelVerb(job),
+  async run({ job: id }) {
+    const [{ openJob }, { atRunner, readRunner }, { Pulumi }] = await Promise.all([
+      import("../../dispatch/job.ts"),
+      import("../../dispatch/runner.ts"),
+      import("../../pulumi.ts"),
+    ]);
+    const job = openJob(id);
+    const contract = await readRunner(await Pulumi.open(), job.runner, job.env);
+    await atRunner(contract, 0, (runner) => runner.interrupt(job));
+    process.stderr.write(`· job ${job.id} was told to end\n  next: holdfast dispatch attach ${job.id}\n`);
+    return 0;
+  },
 });

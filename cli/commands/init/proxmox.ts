@@ -19,5 +19,5 @@ export default command({
       does: "looks at it, and records it in the stack shared of foundation",
     },
   ],
-  run: async (_, options) => (await import("../../init-proxmox.ts")).initProxmox(options),
+  run: async (_, options) => (await import("../../proxmox/init.ts")).initProxmox(options),
 });

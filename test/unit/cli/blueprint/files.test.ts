@@ -14,7 +14,7 @@ import { loadBlueprint, soundBlueprint } from "../../../../cli/blueprint/load.ts
 import { BlueprintLock, type LockHolder } from "../../../../cli/blueprint/lock.ts";
 import { placeOf } from "../../../../cli/blueprint/record.ts";
 import { differingKeys, readStackFile, writeStackFile } from "../../../../cli/blueprint/stack-file.ts";
-import { judge, type StateFacts } from "../../../../cli/state-show.ts";
+import { judge, type StateFacts } from "../../../../cli/stack-state.ts";
 
 let directory: string;
 beforeEach(() => {

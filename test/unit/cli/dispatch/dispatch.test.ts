@@ -26,13 +26,13 @@ import {
   takeLease,
   writeCheckpoint,
 } from "../../../../cli/backend.ts";
+import dispatch from "../../../../cli/commands/dispatch.ts";
 import { certificatesOf, jobSecrets } from "../../../../cli/dispatch/bundle.ts";
 import type { Job } from "../../../../cli/dispatch/job.ts";
 import { jobScript } from "../../../../cli/dispatch/job-script.ts";
 import { merge } from "../../../../cli/dispatch/merge.ts";
 import { readRunner, runnerStack, waysTo } from "../../../../cli/dispatch/runner.ts";
 import type { Unpacked } from "../../../../cli/dispatch/tarball.ts";
-import { dispatchVerb } from "../../../../cli/dispatch.ts";
 import type { Pulumi } from "../../../../cli/pulumi.ts";
 import type { Runner } from "../../../../lib/contracts/runner.ts";
 import { at, evidence as evidenceOf, publicKey, run, unpacked } from "../../../fixtures/job-home.fixture.ts";
@@ -278,11 +278,13 @@ test("what does not fit together is refused before anything is asked or sent", a
   const file = write(join(root, "jobs.yml"), "kind: Blueprint\nref: jobs/refused@v1\nsteps: []\n");
   const options = { runner: "dev-runner", detach: false, "any-release": false };
   const behind = (verb: string, ...more: string[]) => ["blueprint", verb, "--env", "dev", "--file", file, ...more];
-  await expect(dispatchVerb({ ...options, env: "prod" }, behind("deploy"))).rejects.toThrow(
+  await expect(dispatch.run({}, { ...options, env: "prod" }, behind("deploy"))).rejects.toThrow(
     /--env is prod before the --, and dev behind it; nothing was sent/,
   );
-  await expect(dispatchVerb(options, behind("preflight", "--execute"))).rejects.toThrow(/a preflight executes nothing/);
-  await expect(dispatchVerb(options, behind("status"))).rejects.toThrow(/is nothing that a runner does/);
+  await expect(dispatch.run({}, options, behind("preflight", "--execute"))).rejects.toThrow(
+    /a preflight executes nothing/,
+  );
+  await expect(dispatch.run({}, options, behind("status"))).rejects.toThrow(/is nothing that a runner does/);
 });
 
 test.each([

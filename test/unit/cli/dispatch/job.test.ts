@@ -19,7 +19,7 @@ import type { Runner, RunnerFacts } from "../../../../cli/dispatch/remote.ts";
 import type { Unpacked } from "../../../../cli/dispatch/tarball.ts";
 import { identityOf } from "../../../../cli/process.ts";
 import type { Pulumi } from "../../../../cli/pulumi.ts";
-import { stateOf } from "../../../../cli/state-show.ts";
+import { stateOf } from "../../../../cli/stack-state.ts";
 import type { Runner as RunnerContract } from "../../../../lib/contracts/runner.ts";
 
 const place = { project: "platform-vm", stack: "dev-pgha" };

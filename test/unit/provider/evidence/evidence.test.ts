@@ -19,7 +19,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { latestRun } from "../../../../cli/evidence.ts";
+import { latestRun } from "../../../../cli/evidence-runs.ts";
 import { redact } from "../../../../lib/redact.ts";
 import { runsOf, stackDirectory, writeEvidence } from "../../../../provider/evidence/directory.ts";
 import { identitiesOf } from "../../../../provider/evidence/identities.ts";

@@ -2,16 +2,16 @@
  * `holdfast init proxmox`: looks at a cluster of Proxmox VE and records it in the foundation's configuration, from which every
  * stack of the site finds it. Everything that is wrong comes at once, and nothing is recorded then.
  */
-import { foundation } from "../foundation/project.ts";
-import { proxmoxKeys } from "../lib/config/proxmox-keys.ts";
-import { type ProxmoxAuthority, siteParts } from "../lib/contracts/site.ts";
-import { Failure } from "../lib/failure.ts";
-import { knownHostsFile, pinKey } from "../lib/ssh/known-hosts.ts";
-import { exitCode, printTable } from "./check-table.ts";
-import { clusterLook, type ProxmoxWanted } from "./init-proxmox-checks.ts";
-import { ask } from "./prompt.ts";
-import { Pulumi, type StackPlace, stackPlace } from "./pulumi.ts";
-import { ownValues } from "./stack.ts";
+import { foundation } from "../../foundation/project.ts";
+import { proxmoxKeys } from "../../lib/config/proxmox-keys.ts";
+import { type ProxmoxAuthority, siteParts } from "../../lib/contracts/site.ts";
+import { Failure } from "../../lib/failure.ts";
+import { knownHostsFile, pinKey } from "../../lib/ssh/known-hosts.ts";
+import { exitCode, printTable } from "../check-table.ts";
+import { ask } from "../prompt.ts";
+import { Pulumi, type StackPlace, stackPlace } from "../pulumi.ts";
+import { ownValues } from "../stack.ts";
+import { clusterLook, type ProxmoxWanted } from "./init-checks.ts";
 
 /** Environment variable with the API token; the provider for Proxmox VE reads the same. */
 const tokenVariable = "PROXMOX_VE_API_TOKEN";

@@ -3,7 +3,7 @@
  * changed is recorded only for who names it after having looked at the machine itself. Nobody is logged in anywhere.
  */
 
-import { Failure } from "../lib/failure.ts";
+import { Failure } from "../../lib/failure.ts";
 import {
   fingerprint,
   type HostKey,
@@ -11,12 +11,12 @@ import {
   knownHostsFile,
   knownMachines,
   pinKey,
-} from "../lib/ssh/known-hosts.ts";
-import { shownKey } from "../lib/ssh/shown-key.ts";
-import { runners } from "../runners/project.ts";
-import { projectNames } from "./projects.ts";
-import { Pulumi, type StackPlace, stackPlace } from "./pulumi.ts";
-import { resourcesIn, type StateResource } from "./stack.ts";
+} from "../../lib/ssh/known-hosts.ts";
+import { shownKey } from "../../lib/ssh/shown-key.ts";
+import { runners } from "../../runners/project.ts";
+import { projectNames } from "../projects.ts";
+import { Pulumi, type StackPlace, stackPlace } from "../pulumi.ts";
+import { resourcesIn, type StateResource } from "../stack.ts";
 import { pinnedBy, replaceKey, type Trusted, trustedBy } from "./trusted-keys.ts";
 
 /** Bound on one look, in seconds. */

@@ -3,13 +3,13 @@
  * version that is known, its token sees node and storages, and its bastion takes root's login. Changes nothing.
  */
 import type { PeerCertificate, TLSSocket } from "node:tls";
-import { openTls } from "../lib/http/connect.ts";
-import { HttpFailure } from "../lib/http/failure.ts";
-import type { Check } from "../lib/preflight/check.ts";
-import { ProxmoxApi } from "../lib/proxmox/api.ts";
-import { dial, type SshTarget } from "../lib/ssh/dial.ts";
-import { fingerprint, type HostKey, knownHostsFile, recordedKeys } from "../lib/ssh/known-hosts.ts";
-import { apiCheck, nodeChecks } from "../provider/proxmox/node-checks.ts";
+import { openTls } from "../../lib/http/connect.ts";
+import { HttpFailure } from "../../lib/http/failure.ts";
+import type { Check } from "../../lib/preflight/check.ts";
+import { ProxmoxApi } from "../../lib/proxmox/api.ts";
+import { dial, type SshTarget } from "../../lib/ssh/dial.ts";
+import { fingerprint, type HostKey, knownHostsFile, recordedKeys } from "../../lib/ssh/known-hosts.ts";
+import { apiCheck, nodeChecks } from "../../provider/proxmox/node-checks.ts";
 
 /** The oldest major version that was looked at. */
 const oldest = 8;

@@ -2,13 +2,13 @@
  * `holdfast init proxmox` without Pulumi: what the command line may say, and what is found out about a cluster.
  */
 import { describe, expect, it, test, vi } from "vitest";
-import { addressOf, authorityOf, wantedFrom } from "../../../cli/init-proxmox.ts";
-import { bastionCheck, certificateCheck, clusterLook, versionCheck } from "../../../cli/init-proxmox-checks.ts";
-import { siteParts } from "../../../lib/contracts/site.ts";
-import { knownHostsFile, recordedKeys } from "../../../lib/ssh/known-hosts.ts";
-import { proxmoxApi } from "../../fixtures/proxmox-api.fixture.ts";
-import { trust } from "../../fixtures/proxmox-plugin.fixture.ts";
-import { keyPair, operatorHome, sshHost } from "../../fixtures/ssh-host.fixture.ts";
+import { addressOf, authorityOf, wantedFrom } from "../../../../cli/proxmox/init.ts";
+import { bastionCheck, certificateCheck, clusterLook, versionCheck } from "../../../../cli/proxmox/init-checks.ts";
+import { siteParts } from "../../../../lib/contracts/site.ts";
+import { knownHostsFile, recordedKeys } from "../../../../lib/ssh/known-hosts.ts";
+import { proxmoxApi } from "../../../fixtures/proxmox-api.fixture.ts";
+import { trust } from "../../../fixtures/proxmox-plugin.fixture.ts";
+import { keyPair, operatorHome, sshHost } from "../../../fixtures/ssh-host.fixture.ts";
 
 const place = { project: "foundation", stack: "shared" };
 const endpoint = "https://pve1.example.org:8006";

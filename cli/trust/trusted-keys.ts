@@ -2,8 +2,8 @@
  * The machines whose host keys a stack knows: from its known_hosts on this workstation and from its state, which wins. Pure but
  * for what it is given.
  */
-import { type HostKey, normalizeKey } from "../lib/ssh/known-hosts.ts";
-import type { StateResource } from "./stack.ts";
+import { type HostKey, normalizeKey } from "../../lib/ssh/known-hosts.ts";
+import type { StateResource } from "../stack.ts";
 
 /** A machine and the key that it has to show. */
 export interface Trusted {

@@ -4,11 +4,11 @@
  */
 import { createServer } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import type { StateResource } from "../../../cli/stack.ts";
-import { pinnedBy, replaceKey, trustedBy } from "../../../cli/trusted-keys.ts";
-import type { HostKey } from "../../../lib/ssh/known-hosts.ts";
-import { shownKey } from "../../../lib/ssh/shown-key.ts";
-import { keyPair, operatorHome, sshHost } from "../../fixtures/ssh-host.fixture.ts";
+import type { StateResource } from "../../../../cli/stack.ts";
+import { pinnedBy, replaceKey, trustedBy } from "../../../../cli/trust/trusted-keys.ts";
+import type { HostKey } from "../../../../lib/ssh/known-hosts.ts";
+import { shownKey } from "../../../../lib/ssh/shown-key.ts";
+import { keyPair, operatorHome, sshHost } from "../../../fixtures/ssh-host.fixture.ts";
 
 const stack = "runners/crunchy";
 const key = (name: string) => `ssh-ed25519 ${name}` as HostKey;

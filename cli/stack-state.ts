@@ -1,20 +1,15 @@
 /**
- * `holdfast state show`: how a stack stands, in the runbook's terms. The status is derived from its checkpoint and its runs,
+ * How a stack stands, in the runbook's terms. The status is derived from its checkpoint and its runs,
  * never from what its program exported: a program that failed exported nothing.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { stringify } from "yaml";
-import { Failure } from "../lib/failure.ts";
 import { runsOf } from "../provider/evidence/directory.ts";
 import { signatureKey } from "../provider/signatures.ts";
-import { environmentOf, environmentVariable } from "./blueprint/environment.ts";
 import { holderOf, isAtWork } from "./blueprint/lock.ts";
 import { blueprintsRoot, readRecord } from "./blueprint/record.ts";
-import { parseReference } from "./blueprint/references.ts";
-import { isProject } from "./blueprint/stack-file.ts";
 import { jobWith } from "./dispatch/job.ts";
-import { Pulumi, type StackPlace } from "./pulumi.ts";
+import type { Pulumi, StackPlace } from "./pulumi.ts";
 
 /** How a stack stands. `absent`: nothing was ever deployed. */
 export type StateStatus = "ok" | "error" | "running" | "destroyed" | "absent";
@@ -54,24 +49,6 @@ export interface ShownState {
   evidence_dir: string | null;
   last_run: { kind: string; result: string; began: string; ended: string | null } | null;
   blueprint: { ref: string; step: string; run: string; status: string } | null;
-}
-
-/** Shows a stack. Exit code 0: its status is ok, 1: it is not. @throws Failure when there is no such stack. */
-export async function showState(
-  name: string,
-  { env: flag, json }: { env?: string | undefined; json: boolean },
-): Promise<number> {
-  const env = flag === undefined && !process.env[environmentVariable] ? "" : environmentOf(flag);
-  const place = parseReference(name, env);
-  if (!place || !isProject(place.project)) {
-    throw new Failure(
-      `${JSON.stringify(name)} is no name of a stack of this checkout`,
-      "<project>#<stack>, for example platform-vm#dev-onprem-ops-runner, or platform/onprem/platform-vm#onprem_ops_runner",
-    );
-  }
-  const shown = await stateOf(await Pulumi.open(), place, env);
-  process.stdout.write(json ? `${JSON.stringify(shown, null, 2)}\n` : stringify(shown));
-  return shown.status === "ok" ? 0 : 1;
 }
 
 /** Everything that is known of a stack. */
