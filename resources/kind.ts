@@ -40,6 +40,11 @@ export interface Kind<
    * inputs here. The others are stable.
    */
   readonly volatile: { readonly [Name in keyof Computed]?: readonly Cause<Inputs>[] };
+  /**
+   * A state that it may have, with every field that holds a text, those that may be absent among them. Tests put hostile texts
+   * into each (test/unit/provider/hostile-state.test.ts).
+   */
+  readonly example: Readonly<Record<string, unknown>>;
   /** Whether a deploy updates it although nothing differs; its state keeps `forcedRun`. See provider/forced-run.ts. */
   readonly reruns: boolean;
 }

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { commandWords } from "../../lib/forge/forgejo-command.ts";
 import { scopePattern } from "../../lib/forge/scope-pattern.ts";
 import { ownerName, plainName, plainUrl, word } from "../../lib/text.ts";
+import { exampleHost, exampleOwner } from "../examples.ts";
 import { declareKind, type InputsOf, type StateOf } from "../kind.ts";
 import { sshTarget } from "../ssh-target.ts";
 
@@ -44,6 +45,15 @@ export const runnerRegistrationKind = declareKind({
   secrets: ["token"],
   additionalSecretOutputs: ["token"],
   replaceOn: ["forgeUrl", "scope", "name"],
+  example: {
+    forgeUrl: "http://forge.lab:3000",
+    scope: "org/repo",
+    name: "runner-02",
+    owner: exampleOwner,
+    uuid: "u-1",
+    token: "secret",
+    forgeHost: { ...exampleHost, command: "docker exec -i -u git forgejo forgejo" },
+  },
 });
 
 /** Inputs of a registration. */

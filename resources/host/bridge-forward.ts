@@ -3,6 +3,7 @@
  */
 import { z } from "zod";
 import { interfaceName, ownerName } from "../../lib/text.ts";
+import { exampleHost, exampleOwner } from "../examples.ts";
 import { declareKind, type InputsOf, type StateOf } from "../kind.ts";
 import { sshTarget } from "../ssh-target.ts";
 
@@ -17,6 +18,7 @@ export const bridgeForwardKind = declareKind({
     ),
   }),
   replaceOn: ["owner"],
+  example: { host: exampleHost, bridge: "br0", owner: exampleOwner },
 });
 
 /** Inputs of the rule. */

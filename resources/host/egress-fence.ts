@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { ownerName } from "../../lib/text.ts";
 import { egressPolicy, reachableHost } from "../egress-policy.ts";
+import { exampleHost, exampleOwner, examplePolicy } from "../examples.ts";
 import { declareKind, type InputsOf, type StateOf } from "../kind.ts";
 import { sshTarget } from "../ssh-target.ts";
 
@@ -30,6 +31,15 @@ export const egressFenceKind = declareKind({
       .describe("Machines of the site that the VM must not pass itself off as while no lease of it is known."),
   }),
   replaceOn: ["owner"],
+  example: {
+    host: exampleHost,
+    owner: exampleOwner,
+    mac: "52:54:00:12:34:56",
+    policy: examplePolicy,
+    tap: "hf0123456789ab",
+    address: "192.0.2.15",
+    known: ["192.0.2.1"],
+  },
 });
 
 /** Inputs of the fence. */

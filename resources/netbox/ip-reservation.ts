@@ -5,6 +5,7 @@ import { z } from "zod";
 import { hostPart, inPool, inSubnet, poolProblems, poolText, withPrefixLength } from "../../lib/netbox/ip-pool.ts";
 import { parseOwnerMark } from "../../lib/owner-mark.ts";
 import { line } from "../../lib/text.ts";
+import { exampleOwner } from "../examples.ts";
 import { declareKind, type InputsOf, type StateOf } from "../kind.ts";
 
 /** A name of NetBox's or of a program's: compared, digested and sent within JSON. */
@@ -80,6 +81,15 @@ export const ipReservationKind = declareKind({
   // and only then would NetBox be asked, which has one address for an identity; the update says what to do instead.
   replaceOn: ["identity"],
   volatile: { address: ["address", "pool"], addressId: ["address", "pool"], outcome: ["address", "pool"] },
+  example: {
+    identity: { zone: "home", env: "dev", vm: "app-01", bridge: "vmbr0", nic: 1 },
+    owner: exampleOwner,
+    pool: { subnet: "192.0.2.0/24", from: "192.0.2.50", to: "192.0.2.60" },
+    dnsName: "app-01",
+    address: "192.0.2.51/24",
+    addressId: 1,
+    outcome: "allocated",
+  },
 });
 
 /** Inputs of a reservation. */

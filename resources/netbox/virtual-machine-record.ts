@@ -3,6 +3,7 @@
  */
 import { z } from "zod";
 import { line, ownerName } from "../../lib/text.ts";
+import { exampleOwner } from "../examples.ts";
 import { declareKind, type InputsOf, type StateOf } from "../kind.ts";
 
 const mac = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i;
@@ -62,6 +63,21 @@ export const virtualMachineRecordKind = declareKind({
       .describe("Network cards; the first one with an address has the primary one."),
   }),
   computed: { recordId: z.int().min(1).describe("Its id in NetBox.") },
+  example: {
+    owner: exampleOwner,
+    key: "app-01",
+    name: "dev-app-01",
+    externalId: "proxmox:pve:100",
+    role: "app",
+    recordId: 1,
+    cluster: { name: "home", type: "Proxmox VE" },
+    startOnBoot: true,
+    vcpus: 1,
+    memoryMb: 1,
+    tags: ["a"],
+    disks: [{ name: "scsi0", sizeMb: 1 }],
+    cards: [{ name: "net0", mac: "52:54:00:12:34:56", addressId: 1 }],
+  },
 });
 
 /** Inputs of a record. */

@@ -3,6 +3,7 @@
  */
 import { z } from "zod";
 import { ownerName, plainName } from "../../lib/text.ts";
+import { exampleOwner } from "../examples.ts";
 import { declareKind, type InputsOf } from "../kind.ts";
 
 export const poolGuardKind = declareKind({
@@ -21,6 +22,7 @@ export const poolGuardKind = declareKind({
       )
       .describe("The pool's VMs."),
   }),
+  example: { owner: exampleOwner, vms: [{ key: "app-01", name: "dev-app-01", vmId: 100 }] },
 });
 
 /** Inputs of a pool's guard. */

@@ -3,6 +3,7 @@
  */
 import { z } from "zod";
 import { plainName, word } from "../../lib/text.ts";
+import { exampleHost } from "../examples.ts";
 import { declareKind, type InputsOf, type StateOf } from "../kind.ts";
 import { sshTarget } from "../ssh-target.ts";
 
@@ -29,6 +30,14 @@ export const snippetKind = declareKind({
   secrets: ["content"],
   additionalSecretOutputs: ["content"],
   volatile: { volumeId: ["storage", "name"] },
+  example: {
+    host: exampleHost,
+    storage: "local",
+    directory: "/var/lib/vz/snippets",
+    name: "holdfast-app-01.yaml",
+    content: "#cloud-config\n",
+    volumeId: "local:snippets/holdfast-app-01.yaml",
+  },
 });
 
 /** Inputs of a snippet. */

@@ -2,6 +2,7 @@
  * What keeps a template while VMs are linked to it.
  */
 import { z } from "zod";
+import { exampleOwner } from "../examples.ts";
 import { declareKind } from "../kind.ts";
 import { templatePlace } from "./template.ts";
 
@@ -13,4 +14,11 @@ export const templateGuardKind = declareKind({
     allowDestroyWithClones: z.boolean().describe("Whether it may be deleted while VMs are linked to it."),
   }),
   replaceOn: ["vmId", "node"],
+  example: {
+    node: "pve",
+    vmId: 9000,
+    templateName: "ubuntu-24.04",
+    owner: exampleOwner,
+    allowDestroyWithClones: false,
+  },
 });

@@ -3,6 +3,7 @@
  */
 import { z } from "zod";
 import { line, plainName, word } from "../../lib/text.ts";
+import { exampleEvidence, exampleOwner } from "../examples.ts";
 import { declareKind, type InputsOf, ofEachRun, type StateOf } from "../kind.ts";
 import { sshTarget } from "../ssh-target.ts";
 import { templatePlace } from "./template.ts";
@@ -32,6 +33,22 @@ export const templateSmokeKind = declareKind({
   computed,
   replaceOn: ["vmId", "node", "digest", "stack"],
   volatile: ofEachRun(inputs, computed),
+  example: {
+    node: "pve",
+    vmId: 9000,
+    templateName: "ubuntu-24.04",
+    owner: exampleOwner,
+    key: "ubuntu-24.04",
+    digest: "sha256:0",
+    stack: "template-image/dev",
+    required: true,
+    timeout_s: 1,
+    clone_timeout_s: 1,
+    ssh_login: "off",
+    ssh_username: "ubuntu",
+    status: "ok",
+    ...exampleEvidence,
+  },
 });
 
 /** Inputs of the test. */

@@ -3,6 +3,7 @@
  */
 import { z } from "zod";
 import { line, ownerName, plainName, plainUrl, word } from "../../lib/text.ts";
+import { exampleEvidence, exampleHost, exampleKey, exampleOwner, exampleSha256 } from "../examples.ts";
 import { declareKind, type InputsOf, ofEachRun, type StateOf } from "../kind.ts";
 import { sshTarget } from "../ssh-target.ts";
 
@@ -65,6 +66,29 @@ export const operationsToolchainKind = declareKind({
   replaceOn: ["owner", "vm", "prefix"],
   volatile: ofEachRun(inputs, computed, "drift", "forcedRun"),
   reruns: true,
+  example: {
+    owner: exampleOwner,
+    vm: "ops-01",
+    identity: `sha256:${exampleSha256}`,
+    target: exampleHost,
+    direct: true,
+    jump: exampleHost,
+    bastion: exampleHost,
+    timeoutSeconds: 1,
+    waitSeconds: 0,
+    state: "present",
+    prefix: "/opt/holdfast",
+    os: "ubuntu-lts",
+    release: { sha256: exampleSha256, url: "https://releases.example.org/a.tar.gz" },
+    systemLink: true,
+    gatewayPorts: true,
+    status: "ok",
+    version: "holdfast 0.1, pulumi v3",
+    hostKey: exampleKey,
+    route: "jump root@192.0.2.1:22",
+    ...exampleEvidence,
+    forcedRun: "run-1",
+  },
 });
 
 /** Inputs of an operations toolchain. */

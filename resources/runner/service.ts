@@ -7,6 +7,7 @@ import { isLabel } from "../../lib/runner-labels.ts";
 import type { HostKey } from "../../lib/ssh/known-hosts.ts";
 import { plainName, plainUrl, publicKeyLine, word } from "../../lib/text.ts";
 import { egressPolicy } from "../egress-policy.ts";
+import { exampleHost, exampleKey, examplePolicy, exampleSha256 } from "../examples.ts";
 import { declareKind, type InputsOf, type StateOf } from "../kind.ts";
 import { sshTarget } from "../ssh-target.ts";
 
@@ -84,6 +85,27 @@ export const runnerServiceKind = declareKind({
   // Another registration is another service too: the old daemon drains before its row is deleted.
   replaceOn: ["vmId", "uuid"],
   volatile: { address: ["vm", "hypervisor", "domain"], resolvedImages: ["execution", "jobImage", "labels"] },
+  example: {
+    vmId: "7d0b0b73-5457-41f7-b050-9a160ea50810",
+    vm: { ...exampleHost, host: "192.0.2.15" },
+    hypervisor: exampleHost,
+    domain: "runner-02",
+    dialErrorLimit: 1,
+    uuid: "u-1",
+    token: "secret",
+    name: "runner-02",
+    forgeUrl: "http://forge.lab:3000",
+    labels: ["fenced:host"],
+    capacity: 1,
+    drainSeconds: 1,
+    execution: { kind: "binary", url: "file:///srv/runner", sha256: exampleSha256 },
+    jobImage: "registry.lab/job:1",
+    resolvedImages: { "registry.lab/job:1": `registry.lab/job@sha256:${exampleSha256}` },
+    egress: examplePolicy,
+    address: "192.0.2.15",
+    accepted: true,
+    hostKey: exampleKey,
+  },
 });
 
 /** Inputs of a runner service. */

@@ -3,6 +3,7 @@
  */
 import { z } from "zod";
 import { publicKeyLine } from "../../lib/text.ts";
+import { exampleKey } from "../examples.ts";
 import { declareKind } from "../kind.ts";
 
 export const hostKeyKind = declareKind({
@@ -20,4 +21,5 @@ export const hostKeyKind = declareKind({
   },
   secrets: ["privateKey"],
   replaceOn: ["comment"],
+  example: { comment: "runner-02", publicKey: exampleKey, privateKey: "-----BEGIN OPENSSH PRIVATE KEY-----\n" },
 });

@@ -3,6 +3,7 @@
  */
 import { z } from "zod";
 import { line, plainName, word } from "../../lib/text.ts";
+import { exampleEvidence, exampleHost, exampleKey } from "../examples.ts";
 import { declareKind, type InputsOf, ofEachRun, type StateOf } from "../kind.ts";
 import { sshTarget } from "../ssh-target.ts";
 
@@ -51,6 +52,18 @@ export const readinessKind = declareKind({
   computed,
   volatile: ofEachRun(inputs, computed),
   replaceOn: ["stack"],
+  example: {
+    stack: "platform-vm/dev",
+    required: true,
+    jump: exampleHost,
+    bastion: exampleHost,
+    timeoutSeconds: 1,
+    waitSeconds: 0,
+    targets: [{ name: "app-01", host: "192.0.2.15", port: 22, user: "ops", hostKey: exampleKey, identity: "sha256:0" }],
+    results: { "app-01": { status: "ok", route: "direct", stage: "ready", seconds: 1 } },
+    status: "ok",
+    ...exampleEvidence,
+  },
 });
 
 /** Inputs of the gate. */

@@ -15,6 +15,7 @@ const kindWith = (more: z.ZodRawShape) =>
     description: "A toy.",
     inputs: z.strictObject({ size, ...more }),
     computed: { token: z.string().optional().describe("Its token.") },
+    example: { size: 1, token: "t" },
     secrets: ["token"],
     replaceOn: ["size"],
   });

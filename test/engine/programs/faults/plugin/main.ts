@@ -18,6 +18,7 @@ const thingKind = declareKind({
     journal: z.string().describe("File that notes each create."),
     ms: z.number().describe("How long a create takes, in milliseconds."),
   }),
+  example: { name: "beside", journal: "/tmp/journal", ms: 300 },
 });
 
 /** Made before any call, so that what happens in it belongs to none. */
