@@ -34,7 +34,7 @@ export default {
     ...arrows,
     {
       name: "no circle",
-      severity: "warn",
+      severity: "error",
       from: { pathNot: "^sdks/" },
       to: { circular: true, viaOnly: { dependencyTypesNot: ["dynamic-import"] } },
     },
