@@ -29,7 +29,7 @@ export function openWorkspace<S extends OperatorSite>(site: S, toolchain: Toolch
   const directory = join(site.directory, "holdfast");
   const home = join(site.directory, "home");
   for (const path of [directory, home]) mkdirSync(path, { recursive: true, mode: 0o700 });
-  for (const part of programParts) {
+  for (const part of programParts(checkout)) {
     cpSync(join(checkout, part), join(directory, part), {
       recursive: true,
       filter: isSource,

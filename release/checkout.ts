@@ -7,26 +7,34 @@ import { join, relative, sep } from "node:path";
 import { Failure } from "../lib/failure.ts";
 import type { ReleaseEntry } from "../lib/release/format.ts";
 
-/** What of the checkout the programs need, by its name in the top folder. */
-export const programParts = [
+/** What the programs need beside their own folders, by its name in the top folder. */
+const sharedParts = [
   "Pulumi.yaml",
   "package.json",
   "tsconfig.json",
   "blueprints",
   "cli",
-  "foundation",
   "components",
   "lib",
-  "ops-runner",
-  "platform-vm",
   "provider",
   "release",
   "resources",
-  "runners",
   "stacks",
-  "template-image",
   "toolchain",
-] as const;
+];
+
+/**
+ * Folders of a checkout that hold a Pulumi program of the suite, in no order: found there, for it may be another checkout than
+ * the one that looks.
+ */
+export function programFolders(checkout: string): string[] {
+  return readdirSync(checkout).filter((name) => existsSync(join(checkout, name, "start.js")));
+}
+
+/** What of a checkout the programs need, by its name in the top folder. */
+export function programParts(checkout: string): string[] {
+  return [...sharedParts, ...programFolders(checkout)];
+}
 
 /** Whether a path of a checkout may leave it, as far as stack files go: those may be of a real site. Relative, with `/`. */
 export function isProgramSource(path: string): boolean {
@@ -45,7 +53,7 @@ const data = /^(stacks\/schemas\/[\w-]+\.json|blueprints\/([\w-]+\/)*[\w@-]+\.ym
 
 /** The checkout's own files, in the folder `into` of a release. */
 export function sourceEntries(checkout: string, into: string): ReleaseEntry[] {
-  const parts = [...programParts, "sdks", "LICENSE"];
+  const parts = [...programParts(checkout), "sdks", "LICENSE"];
   const files = parts.flatMap((part) => filesBelow(join(checkout, part)));
   return files.flatMap((from): ReleaseEntry[] => {
     const path = relative(checkout, from).split(sep).join("/");

@@ -19,7 +19,7 @@ import { bundleOptions } from "../provider/bundle-options.ts";
 import { ensureToolchain, pluginsOf, type Toolchain } from "../toolchain/index.ts";
 import { recordName } from "../toolchain/store.ts";
 import { packRelease } from "./archive.ts";
-import { filesBelow, installedPackages, packageEntries, programParts, sourceEntries } from "./checkout.ts";
+import { filesBelow, installedPackages, packageEntries, programFolders, sourceEntries } from "./checkout.ts";
 import { launcherEntries, places } from "./launchers.ts";
 
 /** A built release. */
@@ -133,8 +133,7 @@ async function bundledPlugin(checkout: string, work: string): Promise<ReleaseEnt
 
 /** The programs and the command as lib/program/start.js would make them. */
 async function bundledPrograms(checkout: string, work: string): Promise<ReleaseEntry[]> {
-  const projects = programParts.filter((part) => existsSync(join(checkout, part, "start.js")));
-  const entries = [...projects, "cli"].map(async (project) => {
+  const entries = [...programFolders(checkout), "cli"].map(async (project) => {
     const into = join(work, project);
     await bundleProgram(join(checkout, project), project === "cli" ? "main.ts" : "index.ts", into);
     const path = (from: string) => `${places.checkout}/${project}/${bundleFolder}/${basename(from)}`;

@@ -4,10 +4,11 @@
  */
 import { join } from "node:path";
 import { execa } from "execa";
+import { projectNames } from "../cli/projects.ts";
 import { bundleProgram } from "../lib/program/bundle.ts";
 import { freshBundle } from "../lib/program/start.js";
 
-const shipped = ["cli", "foundation", "ops-runner", "platform-vm", "runners", "template-image"];
+const shipped = ["cli", ...projectNames];
 const forTests = ["consumer", "labels", "proxmox-bare", "proxmox-clones", "registration"].map(
   (name) => `test/engine/programs/${name}`,
 );

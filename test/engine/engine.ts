@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { parse, stringify } from "yaml";
+import { projectNames } from "../../cli/projects.ts";
 import { cacheDirectory } from "../../lib/cache.ts";
 import { programParts } from "../../release/checkout.ts";
 import { ensureToolchain, type ToolName } from "../../toolchain/index.ts";
@@ -41,12 +42,11 @@ export class Engine {
     const root = mkdtempSync(join(tmpdir(), "holdfast-engine-"));
     const directory = join(root, "clone");
     mkdirSync(directory);
-    for (const part of [...programParts.filter((part) => part !== "stacks"), "test/engine/programs"]) {
+    for (const part of [...programParts(checkout).filter((part) => part !== "stacks"), "test/engine/programs"]) {
       cpSync(join(checkout, part), join(directory, part), { recursive: true, preserveTimestamps: true });
     }
     // The checkout's own stack files stay where they are: they may be those of a real site.
-    for (const project of ["foundation", "ops-runner", "platform-vm", "runners", "template-image"])
-      mkdirSync(join(directory, "stacks", project), { recursive: true });
+    for (const project of projectNames) mkdirSync(join(directory, "stacks", project), { recursive: true });
     symlinkSync(join(checkout, "node_modules"), join(directory, "node_modules"));
     for (const part of ["state", "home"]) mkdirSync(join(root, part));
     return new Engine(directory, {

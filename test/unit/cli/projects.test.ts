@@ -2,7 +2,7 @@
  * The list of projects against what it stands for: the programs in the checkout, their Pulumi.yaml, the contracts, the keys of
  * their configuration, and what their programs import. Not proven here: what the programs dial.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { build, type Metafile } from "esbuild";
 import { describe, expect, test } from "vitest";
@@ -12,6 +12,7 @@ import { shapes } from "../../../cli/shapes.ts";
 import { fieldInfo } from "../../../lib/config/fields.ts";
 import type { Contract } from "../../../lib/contracts/contract.ts";
 import { projectFolder } from "../../../lib/project.ts";
+import { programFolders } from "../../../release/checkout.ts";
 
 const top = join(import.meta.dirname, "../../..");
 
@@ -52,8 +53,7 @@ async function read(module: string): Promise<string[]> {
 }
 
 test("every program of the checkout is on the list, and nothing else", () => {
-  const programs = readdirSync(top).filter((name) => existsSync(join(top, name, "start.js")));
-  expect(programs.toSorted()).toEqual(projectNames);
+  expect(programFolders(top).toSorted()).toEqual(projectNames);
 });
 
 test("looking at the list reads declarations alone, so that every command may", async () => {
