@@ -3,18 +3,16 @@
  * nothing is built, sent or changed.
  */
 
-import { resolve } from "node:path";
 import { parseConfig } from "../lib/config/strict.ts";
-import { consume } from "../lib/contracts/contract.ts";
+import { siteContract } from "../lib/contracts/site.ts";
 import { type Vms, vmsContract } from "../lib/contracts/vms.ts";
 import type { Looks } from "../lib/project.ts";
 import { opsRunnerConfig } from "../ops-runner/config.ts";
-import { type OpsRunnerConfig, planRunner, type RunnerPlan } from "../ops-runner/plan.ts";
-import { opsRunner } from "../ops-runner/project.ts";
+import { planRunner, type RunnerPlan } from "../ops-runner/plan.ts";
 import { type RunnerLook, runnerLook } from "../provider/runner/operations-checks.ts";
 import { attempt, type ConfiguredStack } from "./config-checks.ts";
-import { checkout, type Pulumi, type StackPlace } from "./pulumi.ts";
-import { readContract, readSite, readStack } from "./stack.ts";
+import type { Pulumi, StackPlace } from "./pulumi.ts";
+import { readConsumed, readStack } from "./stack.ts";
 
 /**
  * Looks at the plan (configuration, contracts), at what holds on the VM, and at the way there, where one is known: an update of
@@ -35,13 +33,18 @@ export async function opsRunnerLooks(
   const config = parsed.value;
   if (!config) return { plan: parsed.checks, ...unseen };
   const about = config["vms.stack"] ?? config["vms.file"] ?? "not asked for";
-  const vms = await attempt(`the VMs' contract is there (${about})`, stack, () => readVms(pulumi, config), describe);
+  const vms = await attempt(
+    `the VMs' contract is there (${about})`,
+    stack,
+    () => readConsumed(pulumi, place.project, vmsContract, config),
+    describe,
+  );
   if (!("value" in vms)) return { plan: [...parsed.checks, ...vms.checks], ...unseen };
   const planned = await attempt(
     "the runner can be planned",
     stack,
     async () => {
-      const site = await readSite(pulumi, place.project, config);
+      const site = await readConsumed(pulumi, place.project, siteContract, config);
       return planRunner(config, site, vms.value, place, process.env.HYOPS_ENV);
     },
     ({ facts }) => `${config.vm_key} is ${facts.vm.name}, ${facts.vm.address}`,
@@ -58,12 +61,6 @@ const unseen = { vm: [], "ssh-route": [] };
 /** What the plugin would get, without a release that has to be built first. */
 function inputsOf({ toolchain, release }: RunnerPlan) {
   return { ...toolchain, ...(release?.kind === "archive" ? { release: { sha256: release.sha256 } } : {}) };
-}
-
-async function readVms(pulumi: Pulumi, config: OpsRunnerConfig): Promise<Vms | undefined> {
-  const { "vms.stack": stack, "vms.file": file } = config;
-  if (stack !== undefined) return readContract(pulumi, vmsContract, stack);
-  return consume(vmsContract, { file: file && resolve(checkout, opsRunner.name, file) });
 }
 
 function describe(vms: Vms | undefined): string | undefined {

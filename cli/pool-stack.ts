@@ -5,6 +5,8 @@
 
 import { judgeVmSet } from "../components/pool/vm-set.ts";
 import { parseConfig } from "../lib/config/strict.ts";
+import { netboxContract } from "../lib/contracts/netbox.ts";
+import { siteContract } from "../lib/contracts/site.ts";
 import type { Check } from "../lib/preflight/check.ts";
 import { type PlatformVmConfig, platformVmConfig } from "../platform-vm/config.ts";
 import type { PoolContext } from "../platform-vm/context.ts";
@@ -24,7 +26,7 @@ import { refusals } from "../platform-vm/refusals.ts";
 import type { Refused } from "../platform-vm/refused.ts";
 import { attempt, type ConfiguredStack } from "./config-checks.ts";
 import type { Pulumi, StackPlace } from "./pulumi.ts";
-import { readContract, readNetbox, readSite, readStack, type StateResource } from "./stack.ts";
+import { readConsumed, readContract, readStack, type StateResource } from "./stack.ts";
 
 /** A pool that can be planned. */
 export interface Pool {
@@ -91,16 +93,17 @@ async function understood(
   if (!config) return undefined;
   const about = config["site.stack"] ?? config["site.file"];
   const site = await attempt(`the site contract is there (${about ?? "not asked for"})`, stack, () =>
-    readSite(pulumi, place.project, config),
+    readConsumed(pulumi, place.project, siteContract, config),
   );
   if (about !== undefined) report(site.checks);
   if (!("value" in site)) return undefined;
+  const ipam = config.addressing?.mode === "ipam";
   const netbox = await attempt(
     `the netbox contract is there (${config["netbox.file"] ?? "not asked for"})`,
     stack,
-    () => readNetbox(place.project, config),
+    async () => (ipam ? readConsumed(pulumi, place.project, netboxContract, config) : undefined),
   );
-  if (config.addressing?.mode === "ipam") report(netbox.checks);
+  if (ipam) report(netbox.checks);
   if (!("value" in netbox)) return undefined;
   const planned = await attempt(
     "the pool can be planned",

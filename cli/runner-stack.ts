@@ -3,6 +3,7 @@
  * planner. Nothing is changed.
  */
 import { parseConfig } from "../lib/config/strict.ts";
+import { siteContract } from "../lib/contracts/site.ts";
 import { Failure } from "../lib/failure.ts";
 import { type Recorded, recordedIn } from "../lib/preflight/recorded.ts";
 import { ProgramError } from "../lib/program-error.ts";
@@ -10,7 +11,7 @@ import { runnersConfig } from "../runners/config.ts";
 import { planRunnerStack, type RunnerPlan, type RunnersConfig } from "../runners/plan.ts";
 import { runners } from "../runners/project.ts";
 import { Pulumi, stackPlace } from "./pulumi.ts";
-import { readSite, readStack } from "./stack.ts";
+import { readConsumed, readStack } from "./stack.ts";
 
 /** A runner stack. */
 export interface RunnerStack {
@@ -30,7 +31,7 @@ export async function readRunnerStack(name: string): Promise<RunnerStack> {
   const { values, resources } = await readStack(pulumi, place);
   try {
     const config = parseConfig(place.project, place.stack, runnersConfig, values);
-    const plan = planRunnerStack(config, await readSite(pulumi, place.project, config), place);
+    const plan = planRunnerStack(config, await readConsumed(pulumi, place.project, siteContract, config), place);
     return { config, plan, recorded: recordedIn(resources) };
   } catch (error) {
     throw error instanceof ProgramError ? new Failure(error.message) : error;

@@ -5,12 +5,10 @@
 import { resolve } from "node:path";
 import type { z } from "zod";
 import { type Contract, checkContract, consume } from "../lib/contracts/contract.ts";
-import { type Netbox, netboxContract } from "../lib/contracts/netbox.ts";
-import { type Site, siteContract } from "../lib/contracts/site.ts";
 import { Failure } from "../lib/failure.ts";
 import type { RecordedResource } from "../lib/preflight/recorded.ts";
 import { projectFolderText } from "../lib/project.ts";
-import type { PlatformVmConfig } from "../platform-vm/config.ts";
+import { projectNamed } from "./projects.ts";
 import { checkout, type Pulumi, type StackPlace } from "./pulumi.ts";
 
 /** A resource of a state. */
@@ -68,22 +66,21 @@ export async function readContract<S extends z.ZodType>(
   return checkContract(contract, JSON.parse(output), `stack ${stack} of ${projectFolderText(place.project)} exports`);
 }
 
-/** The site contract of a stack of `project`, from where its configuration says that it is; undefined where it says nothing. */
-export async function readSite(
+/**
+ * A contract that a stack reads, from where its configuration says that it is, with the keys that its project declares.
+ * @param values of the configuration, by key.
+ * @returns undefined where it says nothing.
+ * @throws Failure when there is no such stack or output; ProgramError when it is something else, or no file.
+ */
+export async function readConsumed<S extends z.ZodType>(
   pulumi: Pulumi,
   project: string,
-  config: { "site.stack": string | undefined; "site.file": string | undefined },
-): Promise<Site | undefined> {
-  const { "site.stack": stack, "site.file": file } = config;
-  if (stack !== undefined) return readContract(pulumi, siteContract, stack);
-  return consume(siteContract, { file: file && resolve(checkout, project, file) });
-}
-
-/** The NetBox that a stack of `project` is under; undefined where its addresses are static. */
-export async function readNetbox(
-  project: string,
-  config: Pick<PlatformVmConfig, "addressing" | "netbox.file">,
-): Promise<Netbox | undefined> {
-  const file = config.addressing?.mode === "ipam" ? config["netbox.file"] : undefined;
-  return consume(netboxContract, { file: file && resolve(checkout, project, file) });
+  contract: Contract<S>,
+  values: Readonly<Record<string, unknown>>,
+): Promise<z.output<S> | undefined> {
+  const consumed = projectNamed(project)?.consumes.find((one) => one.contract === contract.version);
+  const named = (key = "") => (typeof values[key] === "string" ? values[key] : undefined);
+  const [stack, file] = [named(consumed?.stackKey), named(consumed?.fileKey)];
+  if (stack !== undefined) return readContract(pulumi, contract, stack);
+  return consume(contract, { file: file && resolve(checkout, project, file) });
 }

@@ -4,6 +4,7 @@
  */
 
 import { parseConfig } from "../lib/config/strict.ts";
+import { siteContract } from "../lib/contracts/site.ts";
 import type { Check } from "../lib/preflight/check.ts";
 import type { Looks } from "../lib/project.ts";
 import { templateChecks } from "../provider/proxmox/preflight.ts";
@@ -13,7 +14,7 @@ import { planPreflight } from "../template-image/preflight.ts";
 import { attempt, type ConfiguredStack } from "./config-checks.ts";
 import { proxmoxOf } from "./pool-cluster.ts";
 import type { Pulumi, StackPlace } from "./pulumi.ts";
-import { readSite, readStack } from "./stack.ts";
+import { readConsumed, readStack } from "./stack.ts";
 
 /** Looks at plan and cluster. @throws Failure when Pulumi does not give the stack. */
 export async function templateLooks(pulumi: Pulumi, place: StackPlace): Promise<Looks<"plan" | "cluster">> {
@@ -24,7 +25,10 @@ export async function templateLooks(pulumi: Pulumi, place: StackPlace): Promise<
     stack,
     async () => {
       const config = parseConfig(place.project, place.stack, templateImageConfig, values);
-      return { config, plan: planTemplates(config, await readSite(pulumi, place.project, config), place) };
+      return {
+        config,
+        plan: planTemplates(config, await readConsumed(pulumi, place.project, siteContract, config), place),
+      };
     },
     ({ plan }) => plan.templates.map(({ templateName }) => templateName).join(", "),
   );
