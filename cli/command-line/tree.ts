@@ -120,7 +120,7 @@ export function commandTree(
 function nodeOf(root: CommandNode, words: readonly string[]): CommandNode {
   return words.reduce<CommandNode>((node, word) => {
     const there = node.commands.find((child) => child.name() === word);
-    return (there ?? node.command(word).helpOption("-h, --help", "says this")) as CommandNode;
+    return (there ?? node.command(word).helpOption("-h, --help", "says this").helpCommand(false)) as CommandNode;
   }, root);
 }
 
