@@ -1,7 +1,6 @@
 /**
  * What a pool under IPAM needs of its NetBox. Looked at without a change.
  */
-
 import { netboxApi } from "../lib/netbox/access.ts";
 import type { Check } from "../lib/preflight/check.ts";
 import { inspectNetbox } from "../provider/netbox/bootstrap.ts";

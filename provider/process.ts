@@ -2,7 +2,6 @@
  * The plugin's process: serves on loopback, prints the port for the engine, answers for what nobody caught, and ends when the
  * engine goes away.
  */
-
 import { redact } from "../lib/redact.ts";
 import { secretsOfEnvironment } from "../lib/secret-environment.ts";
 import type { ProviderConfig } from "../resources/provider-config.ts";

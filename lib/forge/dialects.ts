@@ -1,7 +1,6 @@
 /**
  * The one place that chooses a dialect, by the version that the forge says.
  */
-
 import type { ForgeAccess } from "./api.ts";
 import type { Dialect, RunnersApi } from "./dialect.ts";
 import { ForgeError } from "./errors.ts";

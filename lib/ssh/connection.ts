@@ -5,24 +5,22 @@
 import type { Duplex } from "node:stream";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ClientCallback, Client as SshClient } from "ssh2";
+import type { RetryPolicy } from "../retry.ts";
 import { shellQuote } from "../shell.ts";
 import { credentials, dial, HostKeyMismatch, portOpens, type SshTarget } from "./dial.ts";
 
-/** How long to try. */
-export interface Patience {
-  /** How many failed dials to bear before giving up. */
-  dialErrorLimit: number;
-  /** Seconds between dials that count; less when a port that was closed opens meanwhile. */
-  pauseSeconds: number;
-  /** Seconds that one dial may take, handshake and login included. */
-  dialTimeoutSeconds: number;
+/**
+ * How long to try. One attempt is one dial, handshake and login included; the pauses between dials do not grow, and are shorter
+ * where a port that was closed opens meanwhile.
+ */
+export interface SshRetry extends Omit<RetryPolicy, "totalMs"> {
   signal?: AbortSignal | undefined;
   /** Told what is waited for, before every pause. */
   onWait?: ((text: string) => void) | undefined;
 }
 
 /** One try, for hosts that are expected to be up. */
-export const impatient: Patience = { dialErrorLimit: 1, pauseSeconds: 0, dialTimeoutSeconds: 8 };
+export const impatient: SshRetry = { attempts: 1, pauseMs: 0, attemptMs: 8_000 };
 
 /** A file on the other machine. */
 export interface RemoteFile {
@@ -42,50 +40,50 @@ export interface CommandResult {
 }
 
 /** Connects, trying again while the host boots: unreachable, refused, no key in place yet. Never on a wrong host key. */
-export async function connect(target: SshTarget, patience: Patience): Promise<SshConnection> {
+export async function connect(target: SshTarget, patience: SshRetry): Promise<SshConnection> {
   const place = `${target.user}@${target.host}:${target.port}`;
   // A key that cannot be used does not get better by waiting.
   credentials();
   for (let attempt = 1; ; attempt++) {
     try {
-      const connection = new SshConnection(await dial(target, patience.dialTimeoutSeconds), target);
+      const connection = new SshConnection(await dial(target, patience.attemptMs / 1000), target);
       patience.signal?.addEventListener("abort", () => connection.abort(), { once: true });
       return connection;
     } catch (error) {
       const reason = (error as Error).message;
       if (error instanceof HostKeyMismatch) throw error;
-      if (attempt >= patience.dialErrorLimit) {
+      if (attempt >= patience.attempts) {
         const tries = attempt > 1 ? ` after ${attempt} tries` : "";
         throw new Error(`cannot reach ${place} over SSH${tries}: ${reason}; is it up, and reachable from here?`, {
           cause: error,
         });
       }
-      patience.onWait?.(`waiting for SSH on ${place}, try ${attempt} of ${patience.dialErrorLimit}: ${reason}`);
+      patience.onWait?.(`waiting for SSH on ${place}, try ${attempt} of ${patience.attempts}: ${reason}`);
       await untilWorthwhile(target, reason, patience);
     }
   }
 }
 
-/** Between two looks at a closed port, in seconds. */
-const lookEverySeconds = 0.5;
+/** Between two looks at a closed port. */
+const lookEveryMs = 500;
 
 /**
  * The pause between two dials. A machine that boots is asked for its port meanwhile, so that its answer need not wait; and
  * sshd, which cloud-init restarts as soon as it is up, cuts connections off without being far.
  */
-async function untilWorthwhile(target: SshTarget, reason: string, { pauseSeconds, signal }: Patience): Promise<void> {
-  const wait = (seconds: number) => pause(Math.min(seconds, pauseSeconds) * 1000, undefined, { signal });
-  if (/ECONNRESET|closed during/.test(reason)) return wait(1);
-  if (!/ECONNREFUSED|EHOSTUNREACH/.test(reason)) return wait(pauseSeconds);
-  const end = performance.now() + pauseSeconds * 1000;
-  do await wait(lookEverySeconds);
+async function untilWorthwhile(target: SshTarget, reason: string, { pauseMs, signal }: SshRetry): Promise<void> {
+  const wait = (ms: number) => pause(Math.min(ms, pauseMs), undefined, { signal });
+  if (/ECONNRESET|closed during/.test(reason)) return wait(1_000);
+  if (!/ECONNREFUSED|EHOSTUNREACH/.test(reason)) return wait(pauseMs);
+  const end = performance.now() + pauseMs;
+  do await wait(lookEveryMs);
   while (performance.now() < end && !(await portOpens(target, end - performance.now())));
 }
 
 /** Runs `work` on a connection and closes it afterwards. */
 export async function withSsh<T>(
   target: SshTarget,
-  patience: Patience,
+  patience: SshRetry,
   work: (connection: SshConnection) => Promise<T>,
 ): Promise<T> {
   const connection = await connect(target, patience);

@@ -2,7 +2,6 @@
  * Where the forge's token may go: to the forge that the stack's configuration names, and nowhere else. Inputs and states name a
  * forge as well, but both can come from somebody who is after the token.
  */
-
 import { ForgeError } from "../../lib/forge/errors.ts";
 import type { ProviderConfig } from "../../resources/provider-config.ts";
 

@@ -2,7 +2,6 @@
  * `holdfast:netbox:IpReservation`: an address in NetBox, the same one for the same identity (docs/decisions/0015). A destroy
  * leaves it reserved unless it is told to release it. Its id is the identity's digest, whatever record holds it.
  */
-
 import { netboxApi } from "../../lib/netbox/access.ts";
 import { ownerField } from "../../lib/netbox/names.ts";
 import { ipReservationKind, type Reservation, type ReservationState } from "../../resources/netbox/ip-reservation.ts";

@@ -2,7 +2,6 @@
  * What a process needs to know of a NetBox only once: that our custom fields and tags are there, its version, and the pools
  * that were already found or made in it.
  */
-
 import type { NetboxApi } from "../../lib/netbox/api.ts";
 import type { ProviderConfig } from "../../resources/provider-config.ts";
 import type { Operation } from "../kind.ts";

@@ -1,7 +1,6 @@
 /**
  * What differs between a VM's record in NetBox and what was recorded, in words. Pure but for `look`.
  */
-
 import type { NetboxApi } from "../../lib/netbox/api.ts";
 import { managedTag, staleTag } from "../../lib/netbox/names.ts";
 import type { RecordInputs } from "../../resources/netbox/virtual-machine-record.ts";

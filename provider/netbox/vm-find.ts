@@ -2,7 +2,6 @@
  * Which record is a VM's: by what the state knows, by its id on the hypervisor, by name and cluster. A record without our
  * owner mark is somebody else's, whatever it is called, and nothing is changed then.
  */
-
 import type { NetboxApi } from "../../lib/netbox/api.ts";
 import { externalIdField, ownerField } from "../../lib/netbox/names.ts";
 import { type Cluster, findCluster } from "./places.ts";

@@ -3,7 +3,6 @@
  * offline, with the stale tag, its addresses on it, so that the VM has them again when it comes back. Only records with our
  * owner mark are ever changed.
  */
-
 import { netboxApi } from "../../lib/netbox/access.ts";
 import { externalIdField, managedTag, ownerField, staleTag } from "../../lib/netbox/names.ts";
 import {

@@ -2,13 +2,13 @@
  * `holdfast:proxmox:Snippet`: the user data of one VM as a file on a storage of Proxmox VE, written over SSH on the Proxmox
  * host: its API takes no snippets. The content holds a private key; it goes by standard input and stands in no command.
  */
-import { type Patience, type SshConnection, withSsh } from "../../lib/ssh/connection.ts";
+import { type SshConnection, type SshRetry, withSsh } from "../../lib/ssh/connection.ts";
 import { type SnippetInputs, type SnippetState, snippetKind } from "../../resources/proxmox/snippet.ts";
 import { failedChecks, intact } from "../host/checks.ts";
 import { implement, type Operation } from "../kind.ts";
 
 /** All of a pool come at once, and sshd turns some away that have not logged in yet. */
-const crowded: Patience = { dialErrorLimit: 4, pauseSeconds: 2, dialTimeoutSeconds: 8 };
+const crowded: SshRetry = { attempts: 4, pauseMs: 2_000, attemptMs: 8_000 };
 
 export const snippet = implement(snippetKind, {
   async create(inputs, operation) {
@@ -65,7 +65,7 @@ async function remove(host: SshConnection, state: SnippetInputs): Promise<void> 
   await host.must(`rm -f ${pathOf(state)}`);
 }
 
-function patience({ signal, log }: Operation): Patience {
+function patience({ signal, log }: Operation): SshRetry {
   return { ...crowded, signal, onWait: (text) => log("status", text) };
 }
 

@@ -5,7 +5,7 @@
 import { isIPv4 } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { shellQuote } from "../../lib/shell.ts";
-import { type Patience, withSsh } from "../../lib/ssh/connection.ts";
+import { type SshRetry, withSsh } from "../../lib/ssh/connection.ts";
 import type { SshTarget } from "../../lib/ssh/dial.ts";
 
 /** An address, and who says that it is the VM's, for messages. */
@@ -20,20 +20,18 @@ const sources = { agent: "its guest agent says so", arp: "the hypervisor's neigh
 /** The VM's IPv4 address, asked of the guest agent first and of the hypervisor's neighbour table second. */
 export async function vmAddress(
   vm: { vm: { host?: string | undefined }; hypervisor: SshTarget; domain: string },
-  patience: Patience,
+  patience: SshRetry,
 ): Promise<Whereabouts> {
   if (vm.vm.host) return { host: vm.vm.host, source: "vm.ipCidr says so" };
-  return withSsh(vm.hypervisor, { ...patience, dialErrorLimit: 1 }, async (hypervisor) => {
-    for (let attempt = 1; attempt <= patience.dialErrorLimit; attempt++) {
+  return withSsh(vm.hypervisor, { ...patience, attempts: 1 }, async (hypervisor) => {
+    for (let attempt = 1; attempt <= patience.attempts; attempt++) {
       for (const [name, source] of Object.entries(sources)) {
         const command = `virsh -q -c qemu:///system domifaddr ${shellQuote(vm.domain)} --source ${name}`;
         const host = parseAddress((await hypervisor.run(command, { timeoutSeconds: 20 })).stdout);
         if (host) return { host, source };
       }
-      patience.onWait?.(
-        `waiting for ${vm.domain} to get an address by DHCP, try ${attempt} of ${patience.dialErrorLimit}`,
-      );
-      await pause(patience.pauseSeconds * 1000, undefined, { signal: patience.signal });
+      patience.onWait?.(`waiting for ${vm.domain} to get an address by DHCP, try ${attempt} of ${patience.attempts}`);
+      await pause(patience.pauseMs, undefined, { signal: patience.signal });
     }
     throw new Error(
       `${vm.domain} got no address by DHCP; look at its console: virsh console ${vm.domain} on ${vm.hypervisor.host}, or set vm.ipCidr`,

@@ -7,7 +7,7 @@ import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import { ownerOf, refusal, type Taken } from "../../components/vm/whereabouts.ts";
 import { hostOf } from "../../lib/network/address.ts";
-import { connect, type Patience, type SshConnection } from "../../lib/ssh/connection.ts";
+import { connect, type SshConnection, type SshRetry } from "../../lib/ssh/connection.ts";
 import { HostKeyMismatch, type SshTarget } from "../../lib/ssh/dial.ts";
 import { type HostKey, knownMachines, normalizeKey } from "../../lib/ssh/known-hosts.ts";
 import type { ServiceInputs } from "../../resources/runner/service.ts";
@@ -15,7 +15,7 @@ import type { Operation } from "../kind.ts";
 import { type HypervisorLook, lookAtHypervisor } from "./hypervisor-look.ts";
 import { vmAddress, type Whereabouts } from "./vm-address.ts";
 
-const secondsBetweenDials = 3;
+const msBetweenDials = 3_000;
 /** With DHCP: dials of one address before it is asked for again. */
 const dialsPerAddress = 10;
 
@@ -30,11 +30,11 @@ export interface Judges {
 
 const usualJudges: Judges = { locate: vmAddress, refuse: refusal };
 
-function patienceOf(inputs: Located, operation: Operation): Patience {
+function patienceOf(inputs: Located, operation: Operation): SshRetry {
   return {
-    dialErrorLimit: inputs.dialErrorLimit,
-    pauseSeconds: secondsBetweenDials,
-    dialTimeoutSeconds: 10,
+    attempts: inputs.dialErrorLimit,
+    pauseMs: msBetweenDials,
+    attemptMs: 10_000,
     signal: operation.signal,
     onWait: (text) => operation.log("status", text),
   };
@@ -55,11 +55,11 @@ export async function dialVm(
   const look = await lookAtHypervisor(inputs.hypervisor, inputs.domain, operation.signal);
   const taken = { ...look.taken, ...(await takenAround(inputs, operation)) };
   const keys = hostKey ? [hostKey] : firstKeys(inputs, look);
-  for (let left = patience.dialErrorLimit; ; left -= dialsPerAddress) {
+  for (let left = patience.attempts; ; left -= dialsPerAddress) {
     const where = await judges.locate(inputs, patience);
     const others = inputs.vm.host ? {} : takenByOthers(inputs);
     refuseTaken(inputs, where, { ...others, ...taken }, judges);
-    const some = inputs.vm.host ? patience : { ...patience, dialErrorLimit: Math.min(left, dialsPerAddress) };
+    const some = inputs.vm.host ? patience : { ...patience, attempts: Math.min(left, dialsPerAddress) };
     try {
       return await connectWithOne({ ...inputs.vm, host: where.host }, keys, some);
     } catch (error) {
@@ -83,7 +83,7 @@ function firstKeys({ vm }: Located, { keys }: HypervisorLook): HostKey[] {
 }
 
 /** Tries one key after another, each before anybody is logged in. */
-async function connectWithOne(target: SshTarget, keys: HostKey[], patience: Patience): Promise<SshConnection> {
+async function connectWithOne(target: SshTarget, keys: HostKey[], patience: SshRetry): Promise<SshConnection> {
   const [hostKey, ...others] = keys;
   try {
     return await connect({ ...target, hostKey }, patience);

@@ -30,7 +30,7 @@ import { operatorPublicKey } from "../../../../lib/ssh/operator-key.ts";
 import { keyPair, operatorHome, type StandIn, sshHost } from "../../../fixtures/ssh-host.fixture.ts";
 
 const stack = "runners/crunchy";
-const patient = { dialErrorLimit: 50, pauseSeconds: 0.02, dialTimeoutSeconds: 5 };
+const patient = { attempts: 50, pauseMs: 20, attemptMs: 5_000 };
 
 function target(server: Pick<StandIn, "host" | "port">, changes: Partial<SshTarget> = {}): SshTarget {
   return { host: server.host, port: server.port, user: "root", stack, ...changes };
@@ -214,7 +214,7 @@ test("a port that opens in a pause is dialled then, not when the pause is over",
     void sshHost({ port: gone.port, allowed: key.public });
   };
   // Longer than the test may take.
-  const connection = await connect(target(gone), { ...patient, pauseSeconds: 300, onWait });
+  const connection = await connect(target(gone), { ...patient, pauseMs: 300_000, onWait });
   connection.close();
   expect(waits).toHaveLength(1);
 });
@@ -225,9 +225,9 @@ test("patience ends after the given number of dials", async () => {
   await gone.stop();
   const waits: string[] = [];
   const patience = {
-    dialErrorLimit: 3,
-    pauseSeconds: 0,
-    dialTimeoutSeconds: 5,
+    attempts: 3,
+    pauseMs: 0,
+    attemptMs: 5_000,
     onWait: (text: string) => waits.push(text),
   };
   await expect(connect(target(gone), patience)).rejects.toThrow(/over SSH after 3 tries: .*ECONNREFUSED/);
@@ -239,7 +239,7 @@ test("a user's cancellation ends the waiting", async () => {
   const gone = await sshHost();
   await gone.stop();
   const cancelled = new AbortController();
-  const patience = { dialErrorLimit: 100, pauseSeconds: 60, dialTimeoutSeconds: 5, signal: cancelled.signal };
+  const patience = { attempts: 100, pauseMs: 60_000, attemptMs: 5_000, signal: cancelled.signal };
   await expect(connect(target(gone), { ...patience, onWait: () => cancelled.abort() })).rejects.toThrow("aborted");
 });
 
@@ -249,7 +249,7 @@ test("a host that accepts the connection and says nothing is given up within the
   await new Promise<void>((resolve) => mute.listen(0, "127.0.0.1", resolve));
   onTestFinished(() => void mute.close());
   const { port } = mute.address() as AddressInfo;
-  const patience = { ...impatient, dialTimeoutSeconds: 0.1 };
+  const patience = { ...impatient, attemptMs: 100 };
   await expect(connect(target({ host: "127.0.0.1", port }), patience)).rejects.toThrow(
     /no answer within 0.1 s|handshake/i,
   );

@@ -41,7 +41,7 @@ test.each([
   expect(parseAddress(output)).toBe(expected);
 });
 
-const patience = { dialErrorLimit: 4, pauseSeconds: 0, dialTimeoutSeconds: 5 };
+const patience = { attempts: 4, pauseMs: 0, attemptMs: 5_000 };
 
 async function hypervisor(answer: (command: string) => Answer) {
   operatorHome();

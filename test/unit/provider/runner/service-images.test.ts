@@ -24,7 +24,7 @@ async function ensured(image: string, answer: (command: string) => Answer) {
   operatorHome();
   const server = await sshHost({ answer });
   const target = { host: server.host, port: server.port, user: "root", stack: "runners/crunchy" };
-  const vm = await connect(target, { dialErrorLimit: 1, pauseSeconds: 0, dialTimeoutSeconds: 5 });
+  const vm = await connect(target, { attempts: 1, pauseMs: 0, attemptMs: 5_000 });
   try {
     const found = await ensureImage(vm, planned(image), () => {}).catch((error: Error) => error.message);
     return { found, commands: server.received.map(({ command }) => command.split(" ")[0]) };
