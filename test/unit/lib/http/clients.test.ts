@@ -17,7 +17,7 @@ import { serveHttp, serveHttps } from "../../../fixtures/loopback.fixture.ts";
 import { forwardProxy } from "../../../fixtures/proxy.fixture.ts";
 import { operatorHome, sshHost } from "../../../fixtures/ssh-host.fixture.ts";
 
-const token = "planted-token-0123456789";
+const token = "0f9e8d7c6b5a-hidden-4938";
 const password = "planted-of-the-proxy";
 const retry: RetryPolicy = { attempts: 3, attemptMs: 10_000, pauseMs: 1 };
 const signal = new AbortController().signal;
@@ -122,7 +122,7 @@ describe.each(clients)("%s", (name, ask) => {
     });
     const { message } = (await ask(url).catch((error: Error) => error)) as Error;
     expect(message).toContain("[secret]");
-    expect(message).not.toMatch(/planted/);
+    for (const part of [token, token.slice(0, 8), "planted"]) expect(message).not.toContain(part);
     expect(message).not.toContain(Buffer.from(`ops:${password}`).toString("base64"));
   });
 
