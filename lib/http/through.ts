@@ -58,7 +58,9 @@ class TlsThrough extends HttpsAgent {
   }
 
   override createConnection(to: Destination, connected: Connected): undefined {
-    this.open(to).then((stream) => connected(null, tlsOver(stream, to)), connected);
+    this.open(to)
+      .then((stream) => tlsOver(stream, to))
+      .then((stream) => connected(null, stream), connected);
   }
 }
 
