@@ -1,6 +1,7 @@
 /**
  * Faults that the lab injects into a host, each one that was seen on a real one.
  */
+import { shellScript } from "../lib/shell.ts";
 import type { SeedFile } from "./root-system.ts";
 
 /** What a fault needs of a host. */
@@ -8,14 +9,7 @@ export interface FaultyHost {
   exec(command: string, args?: readonly string[]): Promise<unknown>;
 }
 
-const script = `#!/bin/sh
-# Stand-in for kube-router on a host that is also a Kubernetes node: bridged frames pass iptables, and what no rule
-# of its own accepts is dropped. Run again, it drops the rules of others, as kube-router's resync does.
-set -e
-sysctl -q -w net.bridge.bridge-nf-call-iptables=1
-iptables -P FORWARD DROP
-iptables -F FORWARD
-`;
+const script = shellScript(import.meta.dirname, "kube-router-stand-in.sh");
 
 const unit = `[Unit]
 Description=Stand-in for kube-router (holdfast lab)
@@ -32,7 +26,7 @@ WantedBy=multi-user.target
 export function kubeRouterUnit(): SeedFile[] {
   const path = "etc/systemd/system/kube-router-stand-in.service";
   return [
-    { path: "usr/local/sbin/kube-router-stand-in", text: script, mode: 0o755 },
+    { path: "usr/local/sbin/kube-router-stand-in", text: script.text, mode: 0o755 },
     { path, text: unit },
     { path: "etc/systemd/system/multi-user.target.wants/kube-router-stand-in.service", linkTo: `/${path}` },
   ];

@@ -46,19 +46,10 @@ function readFinding(file: string): Finding | undefined {
 
 /** Boots the guest's kernel with the hosts' QEMU under KVM. `undefined` when it reached its init. */
 async function whyNoKvm(hostImage: string, guest: GuestImage): Promise<string | undefined> {
-  const script = `
-    set -e
-    mount -t tmpfs dev "$1/dev"
-    mknod -m 600 "$1/dev/kvm" c 10 232
-    mknod -m 666 "$1/dev/null" c 1 3
-    mknod -m 666 "$1/dev/urandom" c 1 9
-    mount --bind "$2" "$1/mnt"
-    exec chroot "$1" qemu-system-x86_64 -M pc -accel kvm -cpu host -m 256 -nodefaults -display none -serial stdio \\
-      -no-reboot -kernel /mnt/vmlinuz -initrd /mnt/initrd -append "console=ttyS0 panic=-1 root=none"`;
   const own = ["--mount", "--pid", "--fork", "--kill-child", "--propagation", "private"];
   const images = [hostImage, join(guest.kernel, "..")];
   // Ends by the kernel's sign of life or by the bound, whichever comes first.
-  const probe = execa("unshare", [...own, "bash", "-c", script, "probe", ...images], {
+  const probe = execa("unshare", [...own, "bash", join(import.meta.dirname, "kvm-probe.sh"), ...images], {
     timeout: probeBoundMs,
     killSignal: "SIGKILL",
     reject: false,

@@ -2,48 +2,24 @@
  * The commands of a release: small scripts that find their release by their own place and run what it holds, with its own
  * Node.js and its own pinned tools, whoever calls them and by whatever link.
  */
+import { join } from "node:path";
 import type { ReleaseEntry } from "../lib/release/format.ts";
+import { shellScript } from "../lib/shell.ts";
 
-/** Where things are in a release. */
+/** Where things are in a release; its commands know these places, too. */
 export const places = {
   /** The programs, laid out as in a checkout. */
   checkout: "holdfast",
   node: "node/bin/node",
   /** Components by name and digest, as in the cache of a workstation. */
   toolchain: "toolchain",
+  /** Leads to the engine among them. */
+  engine: "engine",
   /** Plugins as Pulumi lays them out below its home. */
   plugins: "plugins",
 } as const;
 
-const environment = `# Read by the commands beside it: what they share.
-release=$(dirname "$(dirname "$(readlink -f "$0")")")
-export PATH="$release/bin:$release/${places.node.replace(/\/node$/, "")}:$PATH"
-export HOLDFAST_TOOLCHAIN="$release/${places.toolchain}"
-`;
-
-const holdfast = `#!/bin/sh
-# The command holdfast of this release.
-. "$(dirname "$(readlink -f "$0")")/environment"
-exec "$release/${places.node}" "$release/${places.checkout}/cli/holdfast.js" "$@"
-`;
-
-/** Pulumi writes to its home, which the release is not for: each user has one, with links to the plugins. */
-const pulumi = (engine: string) => `#!/bin/sh
-# Pulumi as this release pins it, with the plugins that are in it.
-. "$(dirname "$(readlink -f "$0")")/environment"
-if [ -z "\${PULUMI_HOME:-}" ]; then
-  PULUMI_HOME="\${XDG_CACHE_HOME:-$HOME/.cache}/holdfast/pulumi"
-  export PULUMI_HOME
-  for plugin in "$release/${places.plugins}"/*/*; do
-    [ -e "$plugin" ] || continue
-    link="$PULUMI_HOME/plugins/$(basename "$(dirname "$plugin")")/$(basename "$plugin")"
-    [ "$(readlink "$link")" = "$plugin" ] || { mkdir -p "$(dirname "$link")" && ln -sfn "$plugin" "$link"; }
-  done
-fi
-export PULUMI_SKIP_UPDATE_CHECK=1 PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true
-export PATH="$release/${places.toolchain}/${engine}/bin:$PATH"
-exec "$release/${places.toolchain}/${engine}/bin/pulumi" "$@"
-`;
+const launcher = (name: string) => shellScript(join(import.meta.dirname, "launchers"), `${name}.sh`).text;
 
 /**
  * The commands.
@@ -51,8 +27,9 @@ exec "$release/${places.toolchain}/${engine}/bin/pulumi" "$@"
  */
 export function launcherEntries(engine: string): ReleaseEntry[] {
   return [
-    { path: "bin/environment", text: environment, executable: false },
-    { path: "bin/holdfast", text: holdfast, executable: true },
-    { path: "bin/pulumi", text: pulumi(engine), executable: true },
+    { path: "bin/environment", text: launcher("environment"), executable: false },
+    { path: "bin/holdfast", text: launcher("holdfast"), executable: true },
+    { path: "bin/pulumi", text: launcher("pulumi"), executable: true },
+    { path: places.engine, linkTo: `${places.toolchain}/${engine}` },
   ];
 }

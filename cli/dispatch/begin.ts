@@ -19,7 +19,7 @@ import type { Pulumi } from "../pulumi.ts";
 import { certificatesOf, type JobSecrets, jobContent, jobPlaces, jobSecrets } from "./bundle.ts";
 import { forgetJob } from "./follow.ts";
 import { advance, type Job, writeJob } from "./job.ts";
-import { jobScript } from "./job-script.ts";
+import { jobScript, jobSettings } from "./job-script.ts";
 import { type Needs, needsOfPlan } from "./needs.ts";
 import type { Runner, RunnerFacts } from "./remote.ts";
 import { atRunner, checkRelease } from "./runner.ts";
@@ -169,12 +169,12 @@ function jobFilesOf(order: Order, { backend, needs, secrets }: Prepared, { relea
   const certificates = certificatesOf();
   const files = jobContent(order.loaded, needs, backend);
   for (const [name, content] of certificates.files) files.set(name, content);
-  const script = jobScript({
+  const settings = jobSettings({
     ...{ release, ...job.remote, env: job.env, command: job.command, certificates: certificates.names },
     backendUrl: backend.kind === "shared" ? backend.url : undefined,
     ...{ hasKey: secrets.hasKey, hasPassphrase: secrets.hasPassphrase },
   });
-  return files.set("job.sh", Buffer.from(script));
+  return files.set("job.sh", Buffer.from(jobScript.text)).set("settings", Buffer.from(settings));
 }
 
 /** The connection was lost when the job began, or had begun. */

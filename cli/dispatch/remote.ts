@@ -4,7 +4,7 @@
  */
 import { setTimeout as pause } from "node:timers/promises";
 import { Failure } from "../../lib/failure.ts";
-import { shellQuote } from "../../lib/shell.ts";
+import { shellQuote, shellScript } from "../../lib/shell.ts";
 import type { SshConnection } from "../../lib/ssh/connection.ts";
 import { withoutRoom } from "../../provider/runner/operations-delivery.ts";
 import type { Job } from "./job.ts";
@@ -20,6 +20,14 @@ const maximumBytes = 256 * 1024 ** 2;
  * root makes anything; from /dev/shm, which containers have, logind may remove what is of a user who logs out.
  */
 const memories = ["/run", "/dev/shm"];
+
+/** What runs there. */
+const scripts = {
+  look: shellScript(import.meta.dirname, "look.sh"),
+  receive: shellScript(import.meta.dirname, "receive.sh"),
+  takeSecretsDirectory: shellScript(import.meta.dirname, "take-secrets-directory.sh"),
+  state: shellScript(import.meta.dirname, "state.sh"),
+};
 
 /** What is on a runner before a job begins. */
 export interface RunnerFacts {
@@ -46,11 +54,7 @@ export class Runner {
 
   /** Looks around. @throws Failure where no job can run. */
   async look(prefix: string): Promise<RunnerFacts> {
-    const text = await this.asUser(
-      `printf '%s\\n' "$HOME" "$(id -un)" "$(readlink -f ${shellQuote(`${prefix}/current`)})"
-printf '%s ' $(for each in ${memories.join(" ")}; do stat -f -c %T $each 2>/dev/null || echo none; done); echo
-cat ${shellQuote(`${prefix}/current/MANIFEST`)} 2>/dev/null || true`,
-    );
+    const text = await this.asUser(scripts.look.call(prefix, ...memories));
     const [home = "", user = "", release = "", kinds = "", ...manifest] = text.split("\n");
     if (manifest.length < 2)
       throw new Failure(`${this.vm} has no toolchain at ${prefix}`, "pulumi up in ops-runner/ mends it");
@@ -64,15 +68,7 @@ cat ${shellQuote(`${prefix}/current/MANIFEST`)} 2>/dev/null || true`,
 
   /** Sends a job's files: a copy of the release's programs, and these over it. */
   async send({ remote: { directory } }: Job, release: string, files: Files): Promise<void> {
-    const [to, from] = [shellQuote(directory), shellQuote(`${release}/holdfast`)];
-    // What an earlier attempt left is not mixed with this one.
-    const script = `set -e
-umask 077
-rm -rf ${to}
-mkdir -p ${to}/holdfast
-tar -C ${from} --exclude=./node_modules -cf - . | tar -C ${to}/holdfast --no-same-permissions -xf -
-ln -s ${from}/node_modules ${to}/holdfast/node_modules
-tar -C ${to} -xzf -`;
+    const script = scripts.receive.call(directory, `${release}/holdfast`);
     await this.asUser(script, await packFiles(files, ["job.sh"])).catch((error: Error) => {
       throw new Failure(withoutRoom(error, this.vm).message);
     });
@@ -80,11 +76,8 @@ tar -C ${to} -xzf -`;
 
   /** Sends a job's secrets: into memory, for its user alone, by standard input. */
   async sendSecrets({ remote: { secrets } }: Job, user: string, files: Files): Promise<void> {
-    const [to, parent, who] = [shellQuote(secrets), shellQuote(secrets.replace(/\/[^/]+$/, "")), shellQuote(user)];
-    // Where anybody may make it, it counts only if it is ours.
-    await this.connection.must(
-      `mkdir -m 0700 ${parent} 2>/dev/null && chown ${who}: ${parent} || { [ ! -L ${parent} ] && [ "$(stat -c '%U %a' ${parent})" = ${who}' 700' ]; } || { echo ${parent} is not of ${who} alone >&2; exit 1; }`,
-    );
+    await this.connection.must(scripts.takeSecretsDirectory.call(secrets.replace(/\/[^/]+$/, ""), user));
+    const to = shellQuote(secrets);
     await this.asUser(`set -e; umask 077; rm -rf ${to}; mkdir ${to}; tar -C ${to} -xzf -`, await packFiles(files));
   }
 
@@ -101,16 +94,7 @@ tar -C ${to} -xzf -`;
 
   /** How far it is. */
   async state({ remote: { directory } }: Pick<Job, "remote">): Promise<RemoteState> {
-    const script = `cd ${shellQuote(directory)} 2>/dev/null || { echo absent; exit 0; }
-look() { if [ -e ${jobFiles.exit} ]; then echo "ended $(cat ${jobFiles.exit})"; exit 0; fi; }
-look
-[ -e ${jobFiles.pid} ] || { echo waiting; exit 0; }
-for each in ${jobFiles.pid} ${jobFiles.command}; do
-  [ -e $each ] && kill -0 "$(cat $each)" 2>/dev/null && { echo running; exit 0; }
-done
-look
-echo lost`;
-    const [at = "", code] = (await this.asUser(script)).trim().split(" ");
+    const [at = "", code] = (await this.asUser(scripts.state.call(directory))).trim().split(" ");
     // What is no exit code is no success.
     if (at === "ended") return { at, exitCode: /^\d{1,3}$/.test(code ?? "") ? Number(code) : 1 };
     if (at === "absent" || at === "waiting" || at === "running" || at === "lost") return { at };

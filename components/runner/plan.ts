@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { stringify } from "yaml";
 import { imageOf, withScheme } from "../../lib/runner-labels.ts";
-import { shellQuote } from "../../lib/shell.ts";
+import { shellQuote, shellScript } from "../../lib/shell.ts";
 
 /** Account that the runner runs as on the VM. */
 export const account = "forgejo-runner";
@@ -135,20 +135,16 @@ export const declaredPattern = /declared successfully/;
 
 type Parts = Omit<RunnerPlan, "images" | "stopSeconds">;
 
-/** Docker may be there and start only when somebody asks it; a runner and its jobs need it after a reboot, too. */
-const startDocker = `command -v docker >/dev/null || { echo "there is no docker: vm.packages must have docker.io" >&2; exit 1; }
-systemctl is-active --quiet docker && systemctl is-enabled --quiet docker || systemctl enable --quiet --now docker || exit 1
-`;
+/** Prepares the runner's directory; see there. */
+const prepare = shellScript(import.meta.dirname, "prepare.sh");
+/** Starts the runner's container; see there. */
+const startContainer = shellScript(import.meta.dirname, "start-container.sh");
 
 function binaryPlan(settings: RunnerSettings, stopSeconds: number, docker: boolean): Parts {
   const unit = "forgejo-runner.service";
   const owner = `${account}:${account}`;
   return {
-    prepare: `${docker ? startDocker : ""}set -e
-id ${account} >/dev/null 2>&1 || useradd --system --home-dir ${directory} --shell /usr/sbin/nologin ${account}
-if getent group docker >/dev/null; then usermod -aG docker ${account}; fi
-install -d -m 0700 -o ${account} -g ${account} ${directory}
-chown -R ${owner} ${directory}`,
+    prepare: prepare.call(directory, account, ...(docker ? ["docker"] : []), "account"),
     files: [
       registration(settings, owner),
       { path: `${directory}/config.yml`, content: daemonConfig(settings, directory), mode: "0600", owner },
@@ -163,23 +159,13 @@ chown -R ${owner} ${directory}`,
 
 function containerPlan(settings: RunnerSettings, image: string, stopSeconds: number): Parts {
   const owner = `${containerUser}:${containerUser}`;
-  const quoted = shellQuote(image);
   return {
-    prepare: `${startDocker}set -e
-install -d -m 0700 -o ${containerUser} -g ${containerUser} ${directory}
-chown -R ${owner} ${directory}`,
+    prepare: prepare.call(directory, containerUser, "docker"),
     files: [
       registration(settings, owner),
       { path: `${directory}/config.yml`, content: daemonConfig(settings, containerDirectory), mode: "0600", owner },
     ],
-    // The image's user is no member of the VM's docker group: the socket's own group is added by its number. The log
-    // driver is one that rotates, which docker's default is not.
-    start: `docker stop -t ${stopSeconds} ${account} >/dev/null 2>&1
-docker rm ${account} >/dev/null 2>&1
-docker run --detach --name ${account} --restart unless-stopped --stop-timeout ${stopSeconds} --log-driver local \\
-  --user ${owner} --group-add "$(stat -c %g /var/run/docker.sock)" \\
-  --volume /var/run/docker.sock:/var/run/docker.sock --volume ${directory}:${containerDirectory} \\
-  --workdir ${containerDirectory} ${quoted} forgejo-runner daemon --config ${containerDirectory}/config.yml >/dev/null`,
+    start: startContainer.call(account, image, owner, directory, containerDirectory, stopSeconds),
     stop: `docker stop -t ${stopSeconds} ${account}; docker rm ${account}; rm -f ${directory}/.runner`,
     alive: `[ "$(docker inspect -f '{{.State.Running}} {{.State.Restarting}} {{.HostConfig.RestartPolicy.Name}}' ${account} 2>/dev/null)" = "true false unless-stopped" ]`,
     log: `docker logs --since "$since" ${account} 2>&1`,

@@ -6,6 +6,7 @@
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
+import { shellScript } from "../../lib/shell.ts";
 import { portOpens } from "../../lib/ssh/dial.ts";
 import { cgroupPath, removeCgroup } from "../cgroups.ts";
 import { ensureKey } from "../keys.ts";
@@ -43,7 +44,8 @@ export class Guests {
     if (!isSeeded(system)) seedRoot(system, this.firstFiles(told, key));
     await this.plug(vm, system);
     await bootRoot(system);
-    if (told.user !== undefined) await execInRoot(system, "sh", ["-ec", ownPlaces(told.user)]);
+    if (told.user !== undefined)
+      await execInRoot(system, "sh", ["-c", ownPlaces.call(told.user, userId, runtimeDirectory)]);
     const [host] = Object.values(vm.addresses).flat();
     if (host === undefined) return;
     const target = { host: host.split("/")[0] ?? "", port: 22, user: "", stack: "" };
@@ -124,25 +126,14 @@ const userId = 1000;
 /** Where a user's session keeps what must not outlive the machine. */
 const runtimeDirectory = `/run/user/${userId}`;
 
-/** What a boot and a login give a user on a real machine: a home that is its own, and a tmpfs that nobody else can read. */
-function ownPlaces(user: string): string {
-  return `chown -R ${userId}:${userId} /home/${user}
-mkdir -p -m 755 /run/user
-mkdir ${runtimeDirectory}
-mount -t tmpfs -o mode=700,uid=${userId},gid=${userId},nosuid,nodev,size=10% tmpfs ${runtimeDirectory}`;
-}
+const ownPlaces = shellScript(import.meta.dirname, "own-places.sh");
 
 /** The environment of a user's session, which PAM would have made. */
 function sessionOf(user: string): string[] {
   return [`Match User ${user}`, `SetEnv ${searchPath} XDG_RUNTIME_DIR=${runtimeDirectory}`];
 }
 
-const cloudInit = `#!/bin/sh
-# A stand-in for cloud-init, which does not run here: the lab has done what it would have done.
-[ "$1" = status ] && { echo 'status: done'; exit; }
-echo 'cloud-init: this is a stand-in of the lab, which knows status alone' >&2
-exit 2
-`;
+const cloudInit = shellScript(import.meta.dirname, "cloud-init.sh");
 
 /** What a VM is told about itself. */
 interface Told {
@@ -178,7 +169,7 @@ function cloudInitFiles({ name, user, keys }: Told, image: string): SeedFile[] {
   const files: SeedFile[] = [
     { path: "etc/hostname", text: `${name}\n` },
     { path: "etc/hosts", text: `127.0.0.1 localhost ${name}\n::1 localhost\n` },
-    { path: "usr/local/bin/cloud-init", text: cloudInit, mode: 0o755 },
+    { path: "usr/local/bin/cloud-init", text: cloudInit.text, mode: 0o755 },
   ];
   if (user === undefined) return files;
   const and = (file: string, line: string) => `${readFileSync(join(image, file), "utf8")}${line}\n`;

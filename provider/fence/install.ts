@@ -1,11 +1,11 @@
 /**
- * What a fence consists of on its machine, the shell commands that put it in force and take it away, and the checks that it
- * is: pure text.
+ * What a fence consists of on its machine, the scripts that put it in force and take it away, and the checks that it is.
  */
 import { isName } from "../../components/fence/policy.ts";
+import { shellScript } from "../../lib/shell.ts";
 import type { EgressPolicy, Exception } from "../../resources/egress-policy.ts";
 import { type FenceKind, rules, tableOf } from "./rules.ts";
-import { fencesDirectory, openTapsFile, reassertSeconds, script, scriptPath } from "./script.ts";
+import { egressFence, fencesDirectory, reassertSeconds, scriptPath } from "./script.ts";
 
 /** Unit that loads all fences of a machine again. */
 export const timerName = "holdfast-egress-fence.timer";
@@ -30,8 +30,8 @@ export function fenceFiles(owner: string, kind: FenceKind, policy: EgressPolicy)
     { path: `${directory}/rules.nft`, content: rules(owner, kind, policy) },
     { path: `${directory}/settings`, content: settings(owner, kind, policy) },
   ];
-  const programs = [{ path: scriptPath, content: script() }];
-  if (kind.layer === "bridge") programs.push({ path: hookPath, content: hook });
+  const programs = [{ path: scriptPath, content: egressFence.text }];
+  if (kind.layer === "bridge") programs.push({ path: hookPath, content: hook.text });
   return [
     ...programs.map((file): FenceFile => ({ ...file, mode: "0755" })),
     ...[...own, ...units].map((file): FenceFile => ({ ...file, mode: "0644" })),
@@ -61,22 +61,7 @@ function allow({ host, protocol, port, lan }: Exception): string {
  * now another domain's is let go. It asks systemd, since libvirt's own profile of AppArmor lets a hook run little else.
  * Whatever happens, no domain is kept from starting: one of ours without its rules is closed.
  */
-const hook = `#!/bin/sh
-# Written by holdfast. Loads the egress fence of a domain that starts; domains of others are let by at once.
-case $2 in start | started) ;; *) exit 0 ;; esac
-domain=$(cat)
-ours() {
-  for mac in $(sed -n 's/^mac //p' ${fencesDirectory}/*/settings); do
-    case $domain in *"<mac address='$mac'"*) return 0 ;; esac
-  done
-  for tap in $(printf '%s' "$domain" | sed -n "s/.*<target dev='\\([[:alnum:]_.-]*\\)'.*/\\1/p"); do
-    grep -qsF "\\"$tap\\"" /run/holdfast/egress-fence/*.listing && return 0
-  done
-  return 1
-}
-if ours 2>/dev/null; then timeout 10 systemctl start ${serviceName} >/dev/null 2>&1; fi
-exit 0
-`;
+const hook = shellScript(import.meta.dirname, "libvirt-hook.sh");
 
 /** The units that call the script. Without a limit: many VMs may start at once, and each asks for it. */
 const units = [
@@ -113,30 +98,11 @@ WantedBy=timers.target
   },
 ];
 
-/** Shell commands that put the files of a fence in force and keep it so across reboots. */
-export function enforce(owner: string, { layer }: FenceKind): string {
-  // One reload: on an emulated VM each takes a second, and `enable` makes one more.
-  const loaded = `systemctl enable --quiet --no-reload ${serviceName} ${timerName} && systemctl daemon-reload && systemctl start ${timerName} && ${scriptPath} raise ${owner}`;
-  return layer === "bridge" ? `${loaded} && { ${findHooks}; }` : loaded;
-}
+/** Puts the files of a fence in force and keeps it so across reboots: called with the owner and the layer. */
+export const raise = shellScript(import.meta.dirname, "raise-fence.sh");
 
-/** libvirt looks for hooks when it starts or is told to reload, which disturbs no VM and no connection. */
-const findHooks =
-  "for daemon in libvirtd virtqemud; do ! systemctl is-active --quiet $daemon || systemctl reload $daemon || exit 1; done";
-
-/** Shell commands that take a fence away, and with the last one everything that fences need. */
-export function abolish(owner: string): string {
-  const paths = [scriptPath, hookPath, ...units.map(({ path }) => path)].join(" ");
-  return `if [ -x ${scriptPath} ]; then ${scriptPath} unload ${owner} || exit 1; fi
-rm -rf ${fencesDirectory}/${owner}
-if [ -z "$(ls -A ${fencesDirectory} 2>/dev/null)" ]; then
-  systemctl disable --quiet --now ${timerName} ${serviceName} 2>/dev/null || true
-  rm -rf ${fencesDirectory} ${paths}
-  [ -n "$(ls -d /sys/class/net/hf* 2>/dev/null)" ] || rm -f ${openTapsFile}
-  rmdir /etc/libvirt/hooks/qemu.d /etc/holdfast /usr/local/lib/holdfast 2>/dev/null || true
-  systemctl daemon-reload
-fi`;
-}
+/** Takes a fence away, and with the last one everything that fences need: called with the owner. */
+export const lower = shellScript(import.meta.dirname, "lower-fence.sh");
 
 /** Shell commands that fail when the fence is not in force, by what that means. */
 export function fenceChecks(owner: string): Record<string, string> {

@@ -6,7 +6,6 @@
  * `own` (networks and addresses of its cards), `addresses` (its own addresses), `forge`, `known` (machines of the site),
  * `taps` (the VM's interfaces), and the chain `allowed` with the exceptions.
  */
-import { tapPrefix } from "../../components/fence/tap.ts";
 import type { EgressPolicy } from "../../resources/egress-policy.ts";
 
 /** Which layer. */
@@ -34,10 +33,10 @@ const flowSeconds = { opening: 120, open: 432_000, closing: 120 };
 const [leaseLife, echoLife] = ["1d", "30s"];
 
 /**
- * What a fence marks a frame with that it lets through; taps of ours lose every frame without it. The frame loses the mark
- * again at once.
+ * What a fence marks a frame with that it lets through; taps of ours lose every frame without it (the table `closed` of
+ * egress-fence.sh). The frame loses the mark again at once.
  */
-const passed = "0x4846";
+export const passed = "0x4846";
 
 /** Owners' names have dots, which nftables does not take. */
 export function tableName(owner: string): string {
@@ -47,23 +46,6 @@ export function tableName(owner: string): string {
 /** Family and name of a fence's table. */
 export function tableOf(owner: string, { layer }: FenceKind): string {
   return `${layer === "bridge" ? "bridge" : "inet"} ${tableName(owner)}`;
-}
-
-/** The table that closes the taps of fenced VMs whose rules are not loaded; one for all of a hypervisor. */
-export const tapsTable = "bridge holdfast_taps";
-
-/** The rules of that table. `@open@`: taps whose VM was once fenced, and is so no longer by its stack's configuration. */
-export function closedTaps(): string {
-  return `table ${tapsTable} {}
-delete table ${tapsTable}
-table ${tapsTable} {
-  chain closed {
-    type filter hook prerouting priority -301; policy accept;
-    iifname "${tapPrefix}*" iifname != { @open@ } meta mark != ${passed} counter drop
-    meta mark ${passed} meta mark set 0
-  }
-}
-`;
 }
 
 /** The rules of one layer. */

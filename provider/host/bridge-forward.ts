@@ -1,8 +1,7 @@
 /**
  * `holdfast:host:BridgeForward`: the rule that opens a VM bridge on a hypervisor, and the timer that puts it back.
  */
-
-import { shellQuote } from "../../lib/shell.ts";
+import { shellQuote, shellScript } from "../../lib/shell.ts";
 import { impatient, type SshConnection, withSsh } from "../../lib/ssh/connection.ts";
 import {
   type BridgeForwardInputs,
@@ -12,7 +11,7 @@ import {
 import { implement, type Operation } from "../kind.ts";
 import { forgetGoneVms } from "../runner/vm-host-key.ts";
 import { failedChecks, intact } from "./checks.ts";
-import { ownersDirectory, script, scriptPath, timerName, units } from "./forward-rule.ts";
+import { bridgeForwardScript, ownersDirectory, scriptPath, timerName, units } from "./forward-rule.ts";
 
 export const bridgeForward = implement(bridgeForwardKind, {
   async create(inputs) {
@@ -62,7 +61,7 @@ async function leave(state: BridgeForwardState, operation: Operation): Promise<v
 async function install(host: SshConnection, { bridge, owner }: BridgeForwardInputs): Promise<void> {
   await host.writeFiles([
     { path: `${ownersDirectory}/${owner}`, content: `${bridge}\n`, mode: "0644" },
-    { path: scriptPath, content: script(), mode: "0755" },
+    { path: scriptPath, content: bridgeForwardScript.text, mode: "0755" },
     ...Object.entries(units()).map(([path, content]) => ({ path, content, mode: "0644" })),
   ]);
   await host.must(`systemctl daemon-reload && systemctl enable --now ${timerName} && ${scriptPath}`);
@@ -77,7 +76,7 @@ function wrongWith(
   { bridge, owner }: Pick<BridgeForwardInputs, "bridge" | "owner">,
 ): Promise<string[]> {
   return failedChecks(host, {
-    ...intact({ ...units(), [scriptPath]: script() }),
+    ...intact({ ...units(), [scriptPath]: bridgeForwardScript.text }),
     [`the rule for ${bridge} is not in force`]: `${scriptPath} check ${bridge}`,
     [`${timerName} does not run`]: `systemctl is-active --quiet ${timerName}`,
     [`${timerName} does not start at boot`]: `systemctl is-enabled --quiet ${timerName}`,
@@ -85,20 +84,11 @@ function wrongWith(
   });
 }
 
+const removal = shellScript(import.meta.dirname, "remove-bridge-forward.sh");
+
 async function remove(host: SshConnection, { bridge, owner }: BridgeForwardInputs): Promise<void> {
-  const unitPaths = Object.keys(units()).join(" ");
   // The script there may be an older release's, which cannot remove.
-  await host.writeFiles([{ path: scriptPath, content: script(), mode: "0755" }]);
-  await host.must(`set -e
-${forgetGoneVms}
-rm -f ${ownersDirectory}/${owner}
-if ! grep -rqxF ${shellQuote(bridge)} ${ownersDirectory} 2>/dev/null; then
-  ${scriptPath} remove ${bridge}
-fi
-if [ -z "$(ls -A ${ownersDirectory} 2>/dev/null)" ]; then
-  systemctl disable --now ${timerName} 2>/dev/null || true
-  rm -rf ${unitPaths} ${scriptPath} ${ownersDirectory}
-  rmdir /etc/holdfast /usr/local/lib/holdfast 2>/dev/null || true
-  systemctl daemon-reload
-fi`);
+  await host.writeFiles([{ path: scriptPath, content: bridgeForwardScript.text, mode: "0755" }]);
+  await host.must(forgetGoneVms.call());
+  await host.must(removal.call(bridge, owner));
 }

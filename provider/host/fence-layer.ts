@@ -7,7 +7,7 @@ import { isName } from "../../components/fence/policy.ts";
 import { contains } from "../../lib/network/ipv4.ts";
 import type { SshConnection } from "../../lib/ssh/connection.ts";
 import type { EgressPolicy } from "../../resources/egress-policy.ts";
-import { abolish, enforce, fenceChecks, fenceFiles, serviceName } from "../fence/install.ts";
+import { fenceChecks, fenceFiles, lower, raise, serviceName } from "../fence/install.ts";
 import type { FenceKind } from "../fence/rules.ts";
 import { scriptPath } from "../fence/script.ts";
 import { failedChecks, intact } from "./checks.ts";
@@ -27,7 +27,7 @@ export interface FenceLayer {
 export async function raiseFence(machine: SshConnection, layer: FenceLayer): Promise<void> {
   await machine.must(needsNft(layer.kind), { timeoutSeconds: 300 });
   await machine.writeFiles(filesOf(layer));
-  await machine.must(enforce(layer.owner, layer.kind));
+  await machine.must(raise.call(layer.owner, layer.kind.layer));
   const wrong = await brokenFence(machine, layer);
   if (wrong.length > 0) {
     throw new Error(`on ${machine.target.host}: ${wrong.join("; ")}; look at \`nft list ruleset\` there`);
@@ -76,7 +76,7 @@ export async function idleExceptions(machine: SshConnection, { owner, policy }: 
 
 /** Takes the layer away, and with the last one everything that fences need. */
 export async function lowerFence(machine: SshConnection, owner: string): Promise<void> {
-  await machine.must(abolish(owner));
+  await machine.must(lower.call(owner));
 }
 
 function filesOf({ owner, kind, policy }: FenceLayer) {

@@ -4,7 +4,7 @@
  */
 
 import { ownerDescription } from "../../lib/owner-mark.ts";
-import { shellQuote } from "../../lib/shell.ts";
+import { shellQuote, shellScript } from "../../lib/shell.ts";
 import type { SshConnection } from "../../lib/ssh/connection.ts";
 import type { HostVm, PreflightArgs } from "../../resources/host/preflight.ts";
 
@@ -67,33 +67,16 @@ function plainQuestions({ vms, owner }: PreflightArgs): Record<string, string> {
   };
 }
 
+/** Who answers for an address on the LAN. */
+const neighbour = shellScript(import.meta.dirname, "neighbour.sh");
+
 /** Asked in the background, for all VMs at once: who is not there takes a while. The answer is one write, so that none mix. */
 function neighbourQuestion(vm: HostVm): string {
   const address = vm.cidr?.split("/")[0];
   if (address === undefined) return "";
   const print = `printf '\\n${begin}neighbour ${address}\\n%s\\n${end}%s\\n' "$seen" "$code"`;
-  return `{ seen=$(${neighbour(vm, address)}); code=$?; ${print}; } 2>/dev/null &`;
-}
-
-/**
- * Who answers for the address on the LAN: ARP questions that a datagram provokes, where no ping is installed. The kernel asks
- * once a second; two questions that nobody answers are enough, on a LAN that answers within milliseconds: `ping` waits for the
- * first of them, without it there are more looks. What it remembers of earlier is not believed until it has asked again,
- * unless it is our own VM's card.
- */
-function neighbour({ bridge: name, mac }: HostVm, address: string): string {
-  const bridge = shellQuote(name);
-  return `ip -4 route get ${address} | grep -v ' via ' | grep -qF ${shellQuote(` dev ${name} `)} || exit 3
-if command -v ping >/dev/null; then looks=4; ping -c 1 -W 1 ${address} >/dev/null && echo answers
-elif command -v bash >/dev/null; then looks=7; timeout 1 bash -c 'echo > /dev/udp/${address}/9'
-else exit 3; fi
-for i in $(seq 30); do
-  seen=$(ip -4 neigh show to ${address} dev ${bridge})
-  case $seen in *REACHABLE*|*PERMANENT*|*FAILED*|*${mac}*) break ;; esac
-  case $i:$seen in *INCOMPLETE*) [ $i -lt $looks ] || break ;; esac
-  sleep 0.3
-done
-echo "$seen"`;
+  return `{ seen=$(${neighbour.call(address, vm.bridge, vm.mac)}
+); code=$?; ${print}; } 2>/dev/null &`;
 }
 
 function libvirtQuestions(wanted: PreflightArgs): Record<string, string> {

@@ -4,7 +4,7 @@
  */
 
 import { ownerDescription } from "../../lib/owner-mark.ts";
-import { shellQuote } from "../../lib/shell.ts";
+import { shellScript } from "../../lib/shell.ts";
 import { impatient, withSsh } from "../../lib/ssh/connection.ts";
 import type { PreflightArgs } from "../../resources/host/preflight.ts";
 
@@ -21,15 +21,12 @@ export function unrecordedDomains({ vms, pool, recordedDomains, recordedVolumes 
     .map(({ domain }) => domain);
 }
 
-/** Shell script that removes those of them that are there and ours, without their disks, and prints their names. */
-export function removalScript(domains: readonly string[], owner: string): string {
-  const mark = shellQuote(`<description>${ownerDescription(owner)}</description>`);
-  return `for domain in ${domains.map(shellQuote).join(" ")}; do
-  virsh dumpxml --inactive "$domain" 2>/dev/null | grep -qF ${mark} || continue
-  virsh destroy "$domain" >/dev/null 2>&1
-  virsh undefine --managed-save "$domain" >/dev/null || exit 1
-  echo "$domain"
-done`;
+/** Removes those of them that are there and ours, without their disks, and prints their names. */
+const removal = shellScript(import.meta.dirname, "remove-interrupted.sh");
+
+/** The command that does it. */
+export function removalCommand(domains: readonly string[], owner: string): string {
+  return removal.call(`<description>${ownerDescription(owner)}</description>`, ...domains);
 }
 
 /**
@@ -41,7 +38,7 @@ export async function removeInterrupted(wanted: PreflightArgs, signal: AbortSign
   const domains = unrecordedDomains(wanted);
   if (domains.length === 0) return [];
   const { code, stdout, stderr } = await withSsh(wanted.host, { ...impatient, signal }, (connection) =>
-    connection.run(removalScript(domains, wanted.owner)),
+    connection.run(removalCommand(domains, wanted.owner)),
   );
   if (code === 0) return stdout.split("\n").filter(Boolean);
   throw new Error(

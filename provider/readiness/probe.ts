@@ -4,7 +4,7 @@
 import { SshConnection } from "../../lib/ssh/connection.ts";
 import { type DialStage, dial, HostKeyMismatch, type SshTarget } from "../../lib/ssh/dial.ts";
 import type { JumpHosts } from "../../lib/ssh/jump-hosts.ts";
-import { lookFunction } from "./cloud-init.ts";
+import { cloudInitCommand } from "./cloud-init.ts";
 
 /** What a machine passes on the way to being ready, in this order. */
 export const stages = ["resolve", "proxy", "tcp", "banner", "host-key", "authentication", "cloud-init"] as const;
@@ -32,10 +32,6 @@ export interface Attempt {
 
 /** What `cloud-init status` says of a machine. */
 export type CloudInit = "done" | "running" | "error";
-
-const askCloudInit = `${lookFunction()}
-seen=$(look)
-if [ "$seen" = ask ]; then cloud-init status 2>/dev/null; else echo "status: $seen"; fi`;
 
 /** How a route is written down. */
 export function routeText(route: Route): string {
@@ -101,7 +97,10 @@ class ProbeAttempt {
   }
 
   private async cloudInit(connection: SshConnection): Promise<Pick<Attempt, "stage" | "failure" | "reason">> {
-    const { stdout } = await connection.run(askCloudInit, { timeoutSeconds: this.timeoutSeconds, asUser: true });
+    const { stdout } = await connection.run(cloudInitCommand("status"), {
+      timeoutSeconds: this.timeoutSeconds,
+      asUser: true,
+    });
     const status = cloudInitStatus(stdout);
     if (status === "done") return { stage: "ready" };
     const reason = status === "running" ? "cloud-init is still at work" : "cloud-init ended with an error";

@@ -6,7 +6,7 @@ import { existsSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { pinnedPath } from "../../lib/download.ts";
 import { releaseSuffix } from "../../lib/release/format.ts";
-import { shellQuote } from "../../lib/shell.ts";
+import { shellQuote, shellScript } from "../../lib/shell.ts";
 import type { SshConnection } from "../../lib/ssh/connection.ts";
 
 /** In one piece, in bytes. Each has a bound of its own. */
@@ -82,14 +82,11 @@ async function send(connection: SshConnection, delivery: Delivery): Promise<stri
   }
 }
 
+const fetching = shellScript(import.meta.dirname, "fetch.sh");
+
 async function fetchThere(connection: SshConnection, delivery: Delivery, url: string): Promise<string> {
-  const partial = shellQuote(`${stagedArchive(delivery)}.partial`);
   delivery.say(`${delivery.vm} fetches ${url}`);
-  const from = shellQuote(url);
-  const fetch = `rm -f ${partial}
-if command -v curl >/dev/null; then curl --fail --silent --show-error --location --connect-timeout 15 --output ${partial} ${from}
-elif command -v wget >/dev/null; then wget --no-verbose --timeout=15 --tries=1 --output-document=${partial} ${from}
-else echo 'it has neither curl nor wget' >&2; exit 1; fi`;
+  const fetch = fetching.call(url, `${stagedArchive(delivery)}.partial`);
   await connection
     .must(fetch, { timeoutSeconds: fetchSeconds })
     .catch((error: Error) => Promise.reject(withoutRoom(error, delivery.vm)));

@@ -3,7 +3,7 @@
  * step looks first, so that a run that was cut off anywhere is gone on with by the next one.
  */
 
-import { shellQuote } from "../../lib/shell.ts";
+import { shellQuote, shellScript } from "../../lib/shell.ts";
 import type { SshConnection } from "../../lib/ssh/connection.ts";
 import type { OperationsInputs } from "../../resources/runner/operations-toolchain.ts";
 import type { Operation } from "../kind.ts";
@@ -23,6 +23,14 @@ import type { Skipped, Steps } from "./operations-steps.ts";
 
 /** Bound on unpacking, and on reading all of a release: half a gigabyte from a slow disk. */
 const bulkSeconds = 900;
+
+/** What runs there. */
+const scripts = {
+  release: shellScript(import.meta.dirname, "release.sh"),
+  preparePrefix: shellScript(import.meta.dirname, "prepare-prefix.sh"),
+  removePrefix: shellScript(import.meta.dirname, "remove-prefix.sh"),
+  sshdDropIn: shellScript(import.meta.dirname, "sshd-drop-in.sh"),
+};
 
 /** Work on one runner. */
 export class RunnerWork {
@@ -94,7 +102,7 @@ export class RunnerWork {
     });
     await steps.take("sshd", `removing ${dropInPath}`, async () => {
       if (!isOurDropIn(owner, seen)) return { skipped: "it is not there, or somebody else's" };
-      return this.tellSshd(`rm -f ${shellQuote(dropInPath)}`, "removed");
+      return this.tellSshd("removed", "remove");
     });
     await steps.take("prefix", `removing ${prefix}`, async () => {
       if (!seen.filled) return { skipped: "there is nothing" };
@@ -105,11 +113,8 @@ export class RunnerWork {
       }
       // As the user: what it uses the toolchain for leaves a cache, and root follows no link of a user's.
       await connection.run(userLeftovers, { asUser: true });
-      const [p, parent, m, s, r, c] = [
-        ...[prefix, prefix.replace(/\/[^/]+$/, ""), paths.marker, paths.stage, paths.releases, paths.current],
-      ].map(shellQuote);
-      // The marker last: a removal that is cut off still knows whose the rest is.
-      const removal = `set -e\nrm -rf ${s} ${c} ${r}\nrm -f ${m}\nrmdir --ignore-fail-on-non-empty ${p} ${parent}\nls -A ${p} 2>/dev/null || true`;
+      const { marker, stage, releases, current } = paths;
+      const removal = scripts.removePrefix.call(prefix, marker, stage, releases, current);
       const left = (await connection.must(removal, { timeoutSeconds: bulkSeconds })).trim();
       if (left !== "")
         this.log("warning", `${prefix} on ${vm} stays: holdfast did not make ${left.split("\n").join(", ")}`);
@@ -119,15 +124,11 @@ export class RunnerWork {
 
   private async prepare(seen: Observation): Promise<string | Skipped> {
     const { prefix, marker, stage, releases } = this.paths;
-    const [p, s, r] = [prefix, stage, releases].map(shellQuote);
     if (!seen.marker) {
-      await this.connection.must(`mkdir -p -m 0755 ${p}`);
+      await this.connection.must(`mkdir -p -m 0755 ${shellQuote(prefix)}`);
       await this.mark({ owner: this.inputs.owner });
     }
-    // Whatever became of them: an attempt that was cut off, or a hand.
-    await this.connection.must(
-      `set -e\nmkdir -p -m 0755 ${r}\nmkdir -p ${s}\nchown root:root ${p} ${r} ${s}\nchmod 0755 ${p} ${r}\nchmod 0700 ${s}`,
-    );
+    await this.connection.must(scripts.preparePrefix.call(prefix, releases, stage));
     return seen.marker ? { skipped: `${marker} is there` } : "made";
   }
 
@@ -138,8 +139,9 @@ export class RunnerWork {
 
   /** Whether the release is there with every file as it was packed. */
   private async isIntact(home: string): Promise<boolean> {
-    const check = `cd ${shellQuote(home)} 2>/dev/null && ${checkManifest}`;
-    return (await this.connection.run(check, { timeoutSeconds: bulkSeconds })).code === 0;
+    return (
+      (await this.connection.run(scripts.release.call("intact", home), { timeoutSeconds: bulkSeconds })).code === 0
+    );
   }
 
   private async deliver(intact: boolean, release: NonNullable<OperationsInputs["release"]>): Promise<string | Skipped> {
@@ -157,21 +159,7 @@ export class RunnerWork {
     if (intact) return { skipped: "every file is as it was packed" };
     const { stage } = this.paths;
     const release = this.inputs.release ?? { sha256: "" };
-    const archive = shellQuote(stagedArchive({ stage, release }));
-    const to = shellQuote(home);
-    // A directory of its own: what a run that was cut off left at work there goes on with its own.
-    const unpack = `set -e
-work=$(mktemp -d ${shellQuote(`${stage}/unpacking.XXXXXX`)})
-trap 'rm -rf "$work"' EXIT
-chmod 0755 "$work"
-tar -xzpf ${archive} --no-same-owner -C "$work"
-cd "$work"
-[ -f MANIFEST ] && [ -x bin/holdfast ] || { echo 'this archive is no release of holdfast: make one with holdfast release build' >&2; exit 1; }
-${checkManifest}
-cd /
-rm -rf ${to}
-mv -T "$work" ${to}
-rm -f ${archive}`;
+    const unpack = scripts.release.call("unpack", stagedArchive({ stage, release }), stage, home);
     await this.connection.must(unpack, { timeoutSeconds: bulkSeconds }).catch((error: Error) => {
       throw withoutRoom(error, this.inputs.vm);
     });
@@ -234,23 +222,15 @@ rm -f ${archive}`;
     const text = dropInText(owner);
     if (!gatewayPorts) {
       if (!isOurDropIn(owner, seen)) return { skipped: "no drop-in is wanted" };
-      return this.tellSshd(`rm -f ${shellQuote(dropInPath)}`, "removed");
+      return this.tellSshd("removed", "remove");
     }
     if (seen.dropIn === digestOf(text)) return { skipped: "it is as it should be" };
-    const path = shellQuote(dropInPath);
-    const write = `umask 022\nprintf %s ${shellQuote(text)} > ${path}.new\nmv -f ${path}.new ${path}`;
-    return this.tellSshd(write, "written", `rm -f ${path}`);
+    return this.tellSshd("written", "write", text);
   }
 
-  /** Changes sshd's configuration and has it read again, in one go, unless sshd finds it wrong: then it is put back. */
-  private async tellSshd(change: string, done: string, putBack = ""): Promise<string> {
-    const script = `set -e
-${change}
-sshd=$(command -v sshd || echo /usr/sbin/sshd)
-"$sshd" -t || { ${putBack || "true"}; exit 1; }
-if [ -d /run/systemd/system ]; then systemctl reload-or-restart ssh.service 2>/dev/null || systemctl reload-or-restart sshd.service
-elif [ -s /run/sshd.pid ]; then kill -HUP "$(cat /run/sshd.pid)"
-else echo unread; fi`;
+  /** Changes sshd's configuration and has it read again, unless sshd finds it wrong: then it is taken away. */
+  private async tellSshd(done: string, ...change: ["remove"] | ["write", string]): Promise<string> {
+    const script = scripts.sshdDropIn.call(dropInPath, ...change);
     const said = await this.connection.must(script);
     if (!said.includes("unread")) return `${done}, and read by sshd`;
     this.log(
@@ -273,9 +253,6 @@ find ${shellQuote(stage)} -mindepth 1 -maxdepth 1 -print`;
     return `removed ${old.length}`;
   }
 }
-
-/** Every regular file of a release, as it was packed. */
-const checkManifest = "[ -s MANIFEST ] && sha256sum --check --strict --quiet MANIFEST >&2";
 
 /** What a user's runs leave in its own directories, beside their evidence: caches, host keys that were met. */
 const userLeftovers = `rm -rf "\${XDG_CACHE_HOME:-$HOME/.cache}/holdfast" "$HOME/.config/holdfast" "/tmp/tsx-$(id -u)"`;

@@ -2,7 +2,7 @@
  * One look at an operations runner, in one round trip: what it runs, what is installed, whose it is. Changes nothing.
  */
 import { createHash } from "node:crypto";
-import { shellQuote } from "../../lib/shell.ts";
+import { shellScript } from "../../lib/shell.ts";
 import type { SshConnection } from "../../lib/ssh/connection.ts";
 import type { OperationsInputs } from "../../resources/runner/operations-toolchain.ts";
 import { dropInPath, dropInText, type Marker, markerSchema, pathsOf, systemLink } from "./operations-paths.ts";
@@ -26,24 +26,13 @@ export interface Observation {
   dropInHead: string;
 }
 
-/** The shell text that looks; it prints `name=value` lines. */
-function lookScript(prefix: string): string {
-  const { marker, current } = pathsOf(prefix);
-  const [p, m, c, d, l] = [prefix, marker, current, dropInPath, systemLink].map(shellQuote);
-  return `say() { printf '%s=%s\\n' "$1" "$2"; }
-[ ! -r /etc/os-release ] || (. /etc/os-release; say osId "$ID"; say osVersion "$VERSION"; say osName "$PRETTY_NAME")
-say filled "$(ls -A ${p} 2>/dev/null | head -n 1)"
-say marker "$(head -c 4096 ${m} 2>/dev/null)"
-[ ! -x ${c}/bin/holdfast ] || say current "$(basename "$(readlink ${c})")"
-say link "$(readlink ${l})"
-say dropIn "$(sha256sum < ${d} 2>/dev/null | cut -d' ' -f1)"
-say dropInHead "$(head -n 1 ${d} 2>/dev/null)"
-true`;
-}
+/** Looks; it prints `name=value` lines. */
+const look = shellScript(import.meta.dirname, "look.sh");
 
 /** Looks. */
 export async function observe(connection: SshConnection, prefix: string): Promise<Observation> {
-  const lines = (await connection.must(lookScript(prefix))).split("\n");
+  const { marker, current } = pathsOf(prefix);
+  const lines = (await connection.must(look.call(prefix, marker, current, dropInPath, systemLink))).split("\n");
   const values = new Map(lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]));
   const text = (name: string) => values.get(name) ?? "";
   return {

@@ -4,6 +4,7 @@
  * here and never asked of it: what a guest says of its own key may be another machine's.
  */
 
+import { shellScript } from "../../lib/shell.ts";
 import { impatient, type SshConnection, withSsh } from "../../lib/ssh/connection.ts";
 import type { SshTarget } from "../../lib/ssh/dial.ts";
 import { generateKeyPair } from "../../lib/ssh/key-pair.ts";
@@ -42,30 +43,22 @@ export async function exchangeHostKey(vm: SshConnection, keep: (key: HostKey) =>
  * whichever workstation, and for the next domain on the same disk. Out of reach of whoever is root on the VM.
  */
 export function keepVmKey(hypervisor: SshTarget, domain: string, key: HostKey, signal: AbortSignal): Promise<void> {
-  return onHypervisor(
-    hypervisor,
-    `grep -qxF '${key}' ${pathOf(domain)} 2>/dev/null || echo '${key}' >> ${pathOf(domain)}`,
-    signal,
-  );
+  return onHypervisor(hypervisor, keep.call(domain, key), signal);
 }
 
 /** Keeps that key alone: when the state that has it goes. */
 export function keepOnlyVmKey(hypervisor: SshTarget, domain: string, key: HostKey, signal: AbortSignal): Promise<void> {
-  return onHypervisor(hypervisor, `echo '${key}' > ${pathOf(domain)}`, signal);
+  return onHypervisor(hypervisor, keep.call(domain, key, "alone"), signal);
 }
 
-async function onHypervisor(hypervisor: SshTarget, change: string, signal: AbortSignal): Promise<void> {
-  const script = `set -e\nmkdir -p -m 0755 ${vmKeysDirectory}\n${change}\nsync -d ${vmKeysDirectory}/* 2>/dev/null || sync`;
-  await withSsh(hypervisor, { ...impatient, signal }, (connection) => connection.must(script));
+const keep = shellScript(import.meta.dirname, "keep-vm-key.sh");
+
+async function onHypervisor(hypervisor: SshTarget, command: string, signal: AbortSignal): Promise<void> {
+  await withSsh(hypervisor, { ...impatient, signal }, (connection) => connection.must(command));
 }
 
-/** Shell command that takes away what is kept of domains that are gone. Where libvirt does not say which, all stays. */
-export const forgetGoneVms = `if [ -d ${vmKeysDirectory} ] && names=$(timeout 10 virsh -q -c qemu:///system list --all --name); then
-  for kept in ${vmKeysDirectory}/*; do
-    echo "$names" | grep -qxF "$(basename "$kept")" || rm -f "$kept"
-  done
-  rmdir ${vmKeysDirectory} 2>/dev/null || true
-fi`;
+/** Takes away what is kept of domains that are gone. */
+export const forgetGoneVms = shellScript(import.meta.dirname, "forget-gone-vms.sh");
 
 /** The file of a domain. Its name is one that no shell minds, as the schema of the service says. */
 export function pathOf(domain: string): string {

@@ -120,6 +120,7 @@ export class JobRunner {
     const engine = made.find(({ name }) => name === "pulumi")?.made.directory ?? "";
     for (const entry of launcherEntries(`pulumi/${basename(engine)}`)) {
       if ("text" in entry) writeFileSync(join(release, entry.path), entry.text, { mode: 0o755 });
+      else if ("linkTo" in entry) symlinkSync(entry.linkTo, join(release, entry.path));
     }
     symlinkSync(process.execPath, join(release, "node/bin/node"));
     symlinkSync(dirname(dirname(engine)), join(release, "toolchain"));

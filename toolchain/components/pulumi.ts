@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../lib/run.ts";
+import { shellScript } from "../../lib/shell.ts";
 import type { Component, Way } from "../component.ts";
 import { type Archive, downloaded } from "../download.ts";
 import {
@@ -101,12 +102,7 @@ const host = {
  * The old host takes its options as flags, which today's engine no longer passes; official hosts read Pulumi.yaml. So this
  * reads the arguments for Node.js there, of the nearest project above: that is where Pulumi looks for it.
  */
-const wrapper = `#!/bin/sh
-project=$PWD
-until [ -f "$project/Pulumi.yaml" ] || [ -z "$project" ]; do project=\${project%/*}; done
-nodeargs=$(sed -n 's/.*nodeargs"\\{0,1\\}: *"\\([^"]*\\)".*/\\1/p' "$project/Pulumi.yaml" 2>/dev/null)
-exec "$(dirname "$0")/../${host.executable}" -typescript=false -nodeargs="$nodeargs" "$@"
-`;
+const wrapper = shellScript(import.meta.dirname, "pulumi-language-nodejs.sh").text;
 
 const built: Way = {
   name: "built from Go modules",

@@ -3,7 +3,7 @@
  * called with arguments that stay what they are. All `.sh` files and commands are seen by the static check.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -102,4 +102,19 @@ test("the static check sees scripts by their ending, and commands by who runs th
   }
   expect(shellFiles(directory)).toEqual(["a.sh", "b/bash", "b/posix"]);
   expect(shellFiles(top)).toEqual(expect.arrayContaining([".ci/run", "lab/host-boot.sh"]));
+});
+
+test("no script is a text in TypeScript, where nothing reads it but the host that runs it", () => {
+  // One line, with the place of the system that it calls: there is no caller who could tell it.
+  const allowed = ["lab/netbox/software.ts"];
+  const parts = ["bench", "cli", "components", "foundation", "lab", "lib", "ops-runner", "platform-vm", "provider"];
+  const files = [...parts, "release", "resources", "runners", "template-image", "toolchain"]
+    .flatMap((part) =>
+      readdirSync(join(top, part), { recursive: true, encoding: "utf8" }).map((path) => join(part, path)),
+    )
+    .filter((path) => path.endsWith(".ts") && !/node_modules|\.bundle/.test(path));
+  const isScript = (text: string) => /^[^*\n]*#!\/(usr\/)?bin\/(env )?(ba)?sh\b|`set -eu?$/m.test(text);
+  const scripts = files.filter((path) => isScript(readFileSync(join(top, path), "utf8")));
+  expect(files.length).toBeGreaterThan(200);
+  expect(scripts).toEqual(allowed);
 });

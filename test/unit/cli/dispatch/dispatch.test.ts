@@ -3,6 +3,7 @@
  *
  * Not proven here: that a job runs (the engine ring has a runner of its own, the lab ring a VM).
  */
+import { execFileSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -29,7 +30,7 @@ import {
 import dispatch from "../../../../cli/commands/dispatch.ts";
 import { certificatesOf, jobSecrets } from "../../../../cli/dispatch/bundle.ts";
 import type { Job } from "../../../../cli/dispatch/job.ts";
-import { jobScript } from "../../../../cli/dispatch/job-script.ts";
+import { jobScript, jobSettings } from "../../../../cli/dispatch/job-script.ts";
 import { merge } from "../../../../cli/dispatch/merge.ts";
 import { readRunner, runnerStack, waysTo } from "../../../../cli/dispatch/runner.ts";
 import type { Unpacked } from "../../../../cli/dispatch/tarball.ts";
@@ -123,16 +124,33 @@ test("secrets of a job are files, and what is wrong with them is said at once, w
   );
 });
 
-test("the script of a job holds no secret, quotes what it is told, and takes its secrets away before it says that it ended", () => {
-  const text = jobScript({
-    ...{ release: "/opt/a b", directory: "/home/ops/jobs/1", secrets: "/run/x/1", env: "dev", backendUrl: undefined },
-    ...{ command: ["blueprint", "deploy", "it's"], certificates: { SSL_CERT_FILE: "ca.pem" } },
-    ...{ hasKey: false, hasPassphrase: true },
-  });
-  expect(text).toContain("'/opt/a b/node/bin/node' holdfast/cli/holdfast.js 'blueprint' 'deploy' 'it'\\''s'");
-  expect(text).toContain("SSL_CERT_FILE='/home/ops/jobs/1/ca.pem'; export SSL_CERT_FILE");
-  expect(text).not.toContain("RUNNER_SSH_KEY_PATH");
-  expect(text.indexOf("rm -rf '/run/x/1'")).toBeLessThan(text.indexOf("mv exit.new exit"));
+test("a job's settings hold no secret and reach its script as they were told; its script takes its secrets away before it says that it ended", () => {
+  const place = mkdtempSync(join(tmpdir(), "holdfast-job-"));
+  const node = `#!/bin/sh\nprintf '%s\\n' "$@" "$SSL_CERT_FILE" "\${RUNNER_SSH_KEY_PATH:-no key}" "$PULUMI_BACKEND_URL" "$TOKEN" "$HOME"; ls '${place}'; exit 7\n`;
+  for (const [path, text] of Object.entries({
+    "a b/bin/pulumi": "#!/bin/sh\n",
+    "a b/node/bin/node": node,
+    "job/job.sh": jobScript.text,
+    "secrets/environment": "TOKEN='word'; export TOKEN\n",
+    "job/settings": jobSettings({
+      ...{ release: `${place}/a b`, directory: `${place}/job`, secrets: `${place}/secrets`, env: "dev" },
+      ...{ backendUrl: undefined, command: ["blueprint", "deploy", "it's"], certificates: { SSL_CERT_FILE: "ca.pem" } },
+      ...{ hasKey: false, hasPassphrase: true },
+    }),
+  })) {
+    mkdirSync(join(place, path, ".."), { recursive: true });
+    writeFileSync(join(place, path), text, { mode: 0o755 });
+  }
+  execFileSync("sh", ["./job.sh"], { cwd: join(place, "job") });
+  expect(readFileSync(join(place, "job/answer.out"), "utf8").split("\n")).toEqual([
+    ...["holdfast/cli/holdfast.js", "blueprint", "deploy", "it's", `${place}/job/ca.pem`, "no key"],
+    ...[`file://${place}/job/backend?metadata=skip`, "word", `${place}/job/home`, "a b", "job", "secrets", ""],
+  ]);
+  expect(readdirSync(place)).toEqual(["a b", "job"]);
+  expect(readFileSync(join(place, "job/exit"), "utf8")).toBe("7\n");
+  expect(readFileSync(join(place, "job/settings"), "utf8")).not.toContain("word");
+  const { text } = jobScript;
+  expect(text.indexOf('rm -rf "$secrets"')).toBeLessThan(text.indexOf("mv exit.new exit"));
 });
 
 const directory = "/home/ops/.local/state/holdfast/jobs/1";

@@ -15,7 +15,7 @@ import {
 } from "../../../../components/fence/policy.ts";
 import { tapName } from "../../../../components/fence/tap.ts";
 import { fenceFiles } from "../../../../provider/fence/install.ts";
-import { script } from "../../../../provider/fence/script.ts";
+import { egressFence } from "../../../../provider/fence/script.ts";
 
 const wish = {
   forgeUrl: "https://forge.example.org",
@@ -146,5 +146,5 @@ test("both layers close the same and read the same exceptions; only the bridge k
 });
 
 test("the script never evaluates what it reads", () => {
-  expect(script()).not.toMatch(/\beval\b|^\s*\.\s/m);
+  expect(egressFence.text).not.toMatch(/\beval\b|^\s*\.\s/m);
 });

@@ -115,8 +115,9 @@ test("the container gets the socket with the group of its number, and comes back
   const plan = planRunner(settings);
   expect(plan.start).toContain('--group-add "$(stat -c %g /var/run/docker.sock)"');
   expect(plan.start).toContain("--restart unless-stopped");
-  expect(plan.start).toContain(`'${container.image}' forgejo-runner daemon --config /data/config.yml`);
-  expect(plan.start).toContain("--stop-timeout 630");
+  expect(plan.start).toContain('"$image" forgejo-runner daemon --config "$inside/config.yml"');
+  expect(plan.start).toContain('--stop-timeout "$seconds"');
+  expect(plan.start).toMatch(new RegExp(`'${container.image}' '1000:1000' '${directory}' '/data' '630'$`));
   expect(plan.start).not.toMatch(/--privileged|--env|-e /);
   expect(plan.files.map(({ path }) => path)).toEqual([`${directory}/.runner`, `${directory}/config.yml`]);
   expect(parse(file(plan, "/config.yml").content).runner.file).toBe("/data/.runner");
@@ -200,8 +201,8 @@ test("the VM gets the images of runner and jobs, each once, with the key that na
 
 test("a program needs docker where its jobs do, and else none", () => {
   const prepare = (labels: string[]) => planRunner({ ...settings, execution: binary, labels }).prepare;
-  expect(prepare(["fenced"])).toContain("there is no docker");
-  expect(prepare(["fenced:host"])).not.toContain("there is no docker");
+  expect(prepare(["fenced"])).toMatch(/'forgejo-runner' 'docker' 'account'$/);
+  expect(prepare(["fenced:host"])).toMatch(/'forgejo-runner' 'account'$/);
 });
 
 test.each([

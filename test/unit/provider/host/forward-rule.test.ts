@@ -10,10 +10,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import {
+  bridgeForwardScript,
   ownersDirectory,
   reassertSeconds,
-  ruleArguments,
-  script,
   scriptPath,
   units,
 } from "../../../../provider/host/forward-rule.ts";
@@ -47,7 +46,7 @@ beforeEach(() => {
   install("nft", noChains);
   writeFileSync(join(place, "proc/if_inet6"), "");
   // The script as it is, with its directories moved to where a test may write.
-  const moved = script()
+  const moved = bridgeForwardScript.text
     .replaceAll(ownersDirectory, join(place, "owners"))
     .replaceAll("/proc/net", join(place, "proc"));
   writeFileSync(join(place, "script"), moved, { mode: 0o755 });
@@ -74,7 +73,8 @@ function linesOf(file: string): string[] {
   return existsSync(path) ? readFileSync(path, "utf8").trim().split("\n").filter(Boolean) : [];
 }
 
-const rule = (bridge: string) => ruleArguments(bridge);
+/** Only frames that are bridged, and only across this bridge. */
+const rule = (bridge: string) => `FORWARD -i ${bridge} -o ${bridge} -m physdev --physdev-is-bridged -j ACCEPT`;
 
 test("a missing rule is looked for, then inserted at the top, in both families", () => {
   own("home.runners.crunchy", "br0");

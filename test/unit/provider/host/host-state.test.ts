@@ -4,6 +4,8 @@
  *
  * Not proven here: a real libvirt, systemd and iptables (the lab ring has them all).
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { bridgeForward } from "../../../../provider/host/bridge-forward.ts";
 import { egressFence } from "../../../../provider/host/egress-fence.ts";
@@ -137,7 +139,7 @@ test("another bridge closes the one that was open before", async () => {
   const before = server.received.length;
   await engine.update(type, raw(created.getProperties()), { host, bridge: "br1", owner });
   const commands = server.received.slice(before).map(({ command }) => command);
-  const removal = commands.findIndex((command) => command.includes(`${scriptPath} remove br0`));
+  const removal = commands.findIndex((command) => command.includes("remove-bridge-forward.sh 'br0'"));
   expect(removal).toBeGreaterThanOrEqual(0);
   expect(commands.findIndex((command) => command.includes(`${scriptPath} check br1`))).toBeGreaterThan(removal);
 });
@@ -156,15 +158,10 @@ test("removing takes the owner's file first, and rule and timer only when no oth
   const engine = await plugin();
   const created = await engine.create(type, { host, bridge: "br.0", owner });
   await engine.delete(type, created.getId(), raw(created.getProperties()));
-  const command = server.received.at(-1)?.command ?? "";
-  const order = [
-    `rm -f ${ownersDirectory}/${owner}`,
-    "grep -rqxF 'br.0'",
-    `${scriptPath} remove br.0`,
-    "ls -A",
-    "disable --now",
-  ];
-  const places = order.map((part) => command.indexOf(part));
+  expect(server.received.at(-1)?.command).toMatch(new RegExp(`remove-bridge-forward.sh 'br\\.0' '${owner}'$`));
+  const script = readFileSync(join(import.meta.dirname, "../../../../provider/host/remove-bridge-forward.sh"), "utf8");
+  const order = ['rm -f "$owners/$2"', "grep -rqxF", '"$program" remove "$1"', "ls -A", "disable --now"];
+  const places = order.map((part) => script.indexOf(part));
   expect(places).toEqual([...places].sort((a, b) => a - b));
   expect(places).not.toContain(-1);
 });

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { expect, test } from "vitest";
-import { removalScript, unrecordedDomains } from "../../../../provider/host/interrupted.ts";
+import { removalCommand, unrecordedDomains } from "../../../../provider/host/interrupted.ts";
 import { wanted } from "../../../fixtures/preflight.fixture.ts";
 
 const [vm] = wanted().vms;
@@ -32,7 +32,7 @@ test("removes what is there and carries our mark, and nothing else", async () =>
   );
   const virsh = `#!/bin/sh\ncase "$*" in ${cases.join("\n")} dumpxml*) exit 1 ;; *) echo "$*" >>${calls} ;; esac\n`;
   writeFileSync(join(root, "virsh"), virsh, { mode: 0o755 });
-  const script = removalScript(["absent", "theirs", "prefix", "ours"], "home.runners.a");
+  const script = removalCommand(["absent", "theirs", "prefix", "ours"], "home.runners.a");
   const { stdout } = await execa("sh", ["-c", script], { env: { PATH: `${root}:${process.env.PATH}` }, reject: false });
   expect(stdout).toBe("ours");
   expect(readFileSync(calls, "utf8")).toBe("destroy ours\nundefine --managed-save ours\n");

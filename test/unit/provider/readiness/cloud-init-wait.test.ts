@@ -7,8 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa, execaSync } from "execa";
 import { expect, test } from "vitest";
-import { lookFunction } from "../../../../provider/readiness/cloud-init.ts";
-import { waitScript } from "../../../../provider/runner/cloud-init.ts";
+import { cloudInitCommand } from "../../../../provider/readiness/cloud-init.ts";
 
 const result = (...errors: string[]) => JSON.stringify({ v1: { datasource: "NoCloud", errors } }, null, 1);
 
@@ -16,7 +15,7 @@ const result = (...errors: string[]) => JSON.stringify({ v1: { datasource: "NoCl
 async function waited(
   files: Record<string, string>,
   { status, failed = false }: { status?: number; failed?: boolean },
-  script: (directory: string) => string = waitScript,
+  verb: "look" | "wait" = "wait",
 ) {
   const root = mkdtempSync(join(tmpdir(), "holdfast-cloud-init-"));
   const [directory, bin] = ["run", "bin"].map((name) => join(root, name)) as [string, string];
@@ -28,10 +27,10 @@ async function waited(
   if (status !== undefined) command("cloud-init", `echo "$*" >>${asked}; exit ${status}`);
   command("systemctl", `exit ${failed ? 0 : 1}`);
   // Nothing else, so that a cloud-init of this machine is not asked.
-  for (const tool of ["grep", "sleep", "timeout"])
+  for (const tool of ["grep", "sh", "sleep", "timeout"])
     symlinkSync(execaSync("/bin/sh", ["-c", `command -v ${tool}`]).stdout, join(bin, tool));
   writeFileSync(asked, "");
-  const { exitCode, stdout } = await execa("/bin/sh", ["-c", script(directory)], {
+  const { exitCode, stdout } = await execa("/bin/sh", ["-c", cloudInitCommand(verb, { seconds: 600, directory })], {
     env: { PATH: bin },
     reject: false,
     timeout: 20_000,
@@ -71,7 +70,6 @@ test.each([
 ] as [string, Record<string, string>, { status?: number; failed?: boolean }][])(
   "a look without cloud-init itself says %s of %j and %j",
   async (stdout, files, machine) => {
-    const look = (directory: string) => `${lookFunction(directory)}\nlook`;
-    expect(await waited(files, machine, look)).toEqual({ exitCode: 0, asked: "", stdout });
+    expect(await waited(files, machine, "look")).toEqual({ exitCode: 0, asked: "", stdout });
   },
 );

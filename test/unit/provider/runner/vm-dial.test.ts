@@ -211,5 +211,5 @@ test("of what a hypervisor keeps, only whole keys count", () => {
 });
 
 test("what is kept goes with its domain, and stays where libvirt does not answer", () => {
-  expect(forgetGoneVms).toContain("&& names=$(timeout 10 virsh");
+  expect(forgetGoneVms.text).toContain("&& names=$(timeout 10 virsh");
 });
