@@ -1,21 +1,33 @@
 /**
  * What may import what. Arrows point downwards only, and never in a circle: see docs/architecture.md.
  */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 
-/** Every top folder with code, and the folders that it may import besides itself. */
-export const layers = {
+const shared = {
   lib: [],
   resources: ["lib"],
   components: ["lib", "resources"],
   toolchain: ["lib"],
   provider: ["lib", "resources", "components"],
   release: ["lib", "provider", "toolchain"],
-  foundation: ["lib", "resources", "components"],
-  "template-image": ["lib", "resources", "components"],
-  "platform-vm": ["lib", "resources", "components"],
-  // Builds the release that it delivers.
-  "ops-runner": ["lib", "resources", "components", "release"],
-  runners: ["lib", "resources", "components"],
+};
+
+/** What a project may import beside the ground floor: the operations runners' builds the release that it delivers. */
+const more = new Map([["ops-runner", ["release"]]]);
+
+/** Folders of projects: never one of another. */
+const projects = readdirSync(import.meta.dirname).filter((name) =>
+  existsSync(join(import.meta.dirname, name, "start.js")),
+);
+
+/**
+ * Every top folder with code, and the folders that it may import besides itself.
+ * @type {Readonly<Record<string, readonly string[]>>}
+ */
+export const layers = {
+  ...shared,
+  ...Object.fromEntries(projects.map((name) => [name, ["lib", "resources", "components", ...(more.get(name) ?? [])]])),
 };
 
 /** @type {import("dependency-cruiser").DependencyType[]} */

@@ -1,5 +1,6 @@
 /**
- * What the plugin offers: the resource kinds and functions that no published provider has.
+ * What the plugin offers: the resource kinds and functions that no published provider has. Written by `npm run derived` from
+ * what the modules in the folders beside it export: a bundle has no folder to look into.
  */
 import { runnerRegistration } from "./forge/runner-registration.ts";
 import { bridgeForward } from "./host/bridge-forward.ts";
@@ -22,20 +23,26 @@ import { readiness } from "./ssh/readiness.ts";
 
 export const catalogue: Catalogue = {
   version: manifest.version,
+  // biome-ignore format: one line each.
   kinds: [
-    hostKey,
+    runnerRegistration,
     bridgeForward,
     egressFence,
-    runnerRegistration,
-    runnerService,
-    operationsToolchain,
-    readiness,
+    ipReservation,
+    virtualMachineRecord,
     poolGuard,
     snippet,
     templateGuard,
     templateSmoke,
-    virtualMachineRecord,
-    ipReservation,
+    operationsToolchain,
+    runnerService,
+    hostKey,
+    readiness,
   ],
-  functions: [preflight, proxmoxPreflight, poolPreflight],
+  // biome-ignore format: one line each.
+  functions: [
+    preflight,
+    poolPreflight,
+    proxmoxPreflight,
+  ],
 };
