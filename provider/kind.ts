@@ -21,7 +21,7 @@ export interface Operation {
   /** Puts files into the evidence of this run; they hold no secret. Undefined where no evidence is kept or can be written. */
   attachEvidence(files: Readonly<Record<string, string>>): { run: string; directory: string } | undefined;
   /** Adds a row to a file of this run's evidence, a JSON array with the rows of every resource. Secrets are taken out of it. */
-  appendEvidence(file: string, appendEvidence: Readonly<Record<string, Value>>): void;
+  appendEvidence(file: string, row: Readonly<Record<string, Value>>): void;
 }
 
 /** What a kind does, besides what its declaration says of it. */

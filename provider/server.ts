@@ -285,11 +285,11 @@ class Plugin {
       log: (severity, text) => this.engine.write(severity, text, urn),
       recordVersion: (what, version) => this.hooks.recorder?.recordVersion(what, version),
       attachEvidence: (files) => this.hooks.recorder?.attachEvidence(urn, files, warn),
-      appendEvidence: (file, appendEvidence) =>
+      appendEvidence: (file, row) =>
         this.hooks.recorder?.appendEvidence(
           urn,
           file,
-          appendEvidence,
+          row,
           textsIn(this.configured.values, this.configured.secrets),
           warn,
         ),

@@ -104,16 +104,13 @@ export class Recorder {
   appendEvidence(
     urn: string,
     file: string,
-    appendEvidence: Readonly<Record<string, Value>>,
+    row: Readonly<Record<string, Value>>,
     secrets: readonly string[],
     warn: (text: string) => void,
   ): void {
     const tables = this.tables.get(this.runOf(urn)) ?? new Map<string, Value[]>();
     this.tables.set(this.runOf(urn), tables);
-    const rows = [
-      ...(tables.get(file) ?? []),
-      redactIn({ ...appendEvidence }, [...secrets, ...secretsOfEnvironment()]),
-    ];
+    const rows = [...(tables.get(file) ?? []), redactIn({ ...row }, [...secrets, ...secretsOfEnvironment()])];
     tables.set(file, rows);
     this.attachEvidence(urn, { [file]: `${JSON.stringify(rows, null, 2)}\n` }, warn);
   }

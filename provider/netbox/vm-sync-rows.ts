@@ -20,18 +20,24 @@ export interface SyncResult {
 export async function reported<T extends SyncResult>(
   operation: "create" | "update" | "delete",
   inputs: RecordInputs & { recordId?: number },
-  { appendEvidence: row }: Pick<Operation, "appendEvidence">,
+  { appendEvidence }: Pick<Operation, "appendEvidence">,
   work: () => Promise<T>,
 ): Promise<T> {
   const { key, name, externalId, cluster } = inputs;
   const about = { key, name, externalId, cluster: cluster.name, operation };
   try {
     const done = await work();
-    row(syncFile, { ...about, result: done.result, recordId: done.recordId, addresses: done.addresses });
+    appendEvidence(syncFile, { ...about, result: done.result, recordId: done.recordId, addresses: done.addresses });
     return done;
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    row(syncFile, { ...about, result: "error", recordId: inputs.recordId ?? null, addresses: [], error: text });
+    appendEvidence(syncFile, {
+      ...about,
+      result: "error",
+      recordId: inputs.recordId ?? null,
+      addresses: [],
+      error: text,
+    });
     throw error;
   }
 }
