@@ -2,8 +2,10 @@
  * How a stack stands, in the runbook's terms. The status is derived from its checkpoint and its runs,
  * never from what its program exported: a program that failed exported nothing.
  */
+
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { stringify } from "yaml";
 import { runsOf } from "../provider/evidence/directory.ts";
 import { signatureKey } from "../provider/signatures.ts";
 import { holderOf, isAtWork } from "./blueprint/lock.ts";
@@ -49,6 +51,11 @@ export interface ShownState {
   evidence_dir: string | null;
   last_run: { kind: string; result: string; began: string; ended: string | null } | null;
   blueprint: { ref: string; step: string; run: string; status: string } | null;
+}
+
+/** What is shown, as YAML. */
+export function stateText(shown: ShownState): string {
+  return stringify(shown);
 }
 
 /** Everything that is known of a stack. */

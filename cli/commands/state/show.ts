@@ -26,14 +26,19 @@ export default command({
     const name = stack ?? module;
     if (name === undefined)
       throw new UsageFailure("which stack is not said: `holdfast state show` needs <project>#<stack>");
-    const [{ environmentOf, environmentVariable }, { parseReference }, { isProject }, { Pulumi }, { stateOf }] =
-      await Promise.all([
-        import("../../blueprint/environment.ts"),
-        import("../../blueprint/references.ts"),
-        import("../../blueprint/stack-file.ts"),
-        import("../../pulumi.ts"),
-        import("../../stack-state.ts"),
-      ]);
+    const [
+      { environmentOf, environmentVariable },
+      { parseReference },
+      { isProject },
+      { Pulumi },
+      { stateOf, stateText },
+    ] = await Promise.all([
+      import("../../blueprint/environment.ts"),
+      import("../../blueprint/references.ts"),
+      import("../../blueprint/stack-file.ts"),
+      import("../../pulumi.ts"),
+      import("../../stack-state.ts"),
+    ]);
     const env = given === undefined && !process.env[environmentVariable] ? "" : environmentOf(given);
     const place = parseReference(name, env);
     if (!place || !isProject(place.project)) {
@@ -43,7 +48,7 @@ export default command({
       );
     }
     const shown = await stateOf(await Pulumi.open(), place, env);
-    process.stdout.write(json ? `${JSON.stringify(shown, null, 2)}\n` : (await import("yaml")).stringify(shown));
+    process.stdout.write(json ? `${JSON.stringify(shown, null, 2)}\n` : stateText(shown));
     return shown.status === "ok" ? 0 : 1;
   },
 });
