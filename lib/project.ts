@@ -37,7 +37,7 @@ export type SecretNeed = (stated: StatedConfig) => boolean;
 export const always: SecretNeed = () => true;
 
 /**
- * What `holdfast preflight` looks at in a stack, in the order in which it is shown, by the names that cli/preflight.ts gives
+ * What `holdfast preflight` looks at in a stack, in the order in which it is shown, by the names that cli/preflight/preflight.ts gives
  * its looks.
  */
 export interface Preflight {

@@ -18,5 +18,5 @@ export default command({
     { line: "holdfast preflight --strict dev-apps", does: "everything about a pool that can be looked at beforehand" },
     { line: "holdfast preflight template-image/dev", does: "what the templates of an environment need" },
   ],
-  run: async ({ stack }, options) => (await import("../preflight.ts")).preflight(stack, options),
+  run: async ({ stack }, options) => (await import("../preflight/preflight.ts")).preflight(stack, options),
 });

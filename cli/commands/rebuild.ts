@@ -18,5 +18,5 @@ export default command({
     { line: "holdfast rebuild dev-apps --confirm dev-apps", does: "asks once more, and rebuilds" },
     { line: "holdfast rebuild dev-apps --confirm dev-apps --yes --json", does: "without a question, for machines" },
   ],
-  run: async ({ stack }, options) => (await import("../rebuild.ts")).rebuild(stack, options),
+  run: async ({ stack }, options) => (await import("../rebuild/rebuild.ts")).rebuild(stack, options),
 });

@@ -1,6 +1,6 @@
 /**
  * `holdfast netbox audit` with the real engine and a real NetBox: exit codes, what is found of records that were really made,
- * and that nothing but GET is sent. Every kind of finding is in test/unit/cli/netbox-audit.test.ts.
+ * and that nothing but GET is sent. Every kind of finding is in test/unit/cli/netbox/audit.test.ts.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { identityDigest } from "../../lib/netbox/identity.ts";

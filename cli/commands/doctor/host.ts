@@ -21,7 +21,7 @@ export default command({
         import("../../../runners/forge.ts"),
         import("../../../runners/preflight.ts"),
         import("../../check-table.ts"),
-        import("../../runner-stack.ts"),
+        import("../../stacks/runners.ts"),
       ]);
     const { config, plan, recorded } = await readRunnerStack(name);
     const wanted = planPreflight(config, plan, await locateForge(plan.forge), recorded);

@@ -17,5 +17,5 @@ export default command({
     { line: "holdfast netbox audit", does: "all stacks of platform-vm in the backend" },
     { line: "holdfast netbox audit --stack dev-apps --stale-days 7", does: "one of them" },
   ],
-  run: async (_, options) => (await import("../../netbox-audit.ts")).netboxAudit(options),
+  run: async (_, options) => (await import("../../netbox/audit.ts")).netboxAudit(options),
 });

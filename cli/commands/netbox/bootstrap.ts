@@ -17,5 +17,5 @@ export default command({
       does: "makes it ready, and writes netbox@1 into the file",
     },
   ],
-  run: async (_, options) => (await import("../../netbox-bootstrap.ts")).bootstrap(options),
+  run: async (_, options) => (await import("../../netbox/bootstrap.ts")).bootstrap(options),
 });

@@ -4,14 +4,14 @@
  */
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { netboxKeys } from "../lib/config/netbox-keys.ts";
-import { netboxContract, netboxUrl } from "../lib/contracts/netbox.ts";
-import { Failure } from "../lib/failure.ts";
-import { netboxApi } from "../lib/netbox/access.ts";
-import type { SshTarget } from "../lib/ssh/dial.ts";
-import { bootstrapNetbox } from "../provider/netbox/bootstrap.ts";
-import { ask } from "./prompt.ts";
-import { addressOf } from "./proxmox/init.ts";
+import { netboxKeys } from "../../lib/config/netbox-keys.ts";
+import { netboxContract, netboxUrl } from "../../lib/contracts/netbox.ts";
+import { Failure } from "../../lib/failure.ts";
+import { netboxApi } from "../../lib/netbox/access.ts";
+import type { SshTarget } from "../../lib/ssh/dial.ts";
+import { bootstrapNetbox } from "../../provider/netbox/bootstrap.ts";
+import { ask } from "../prompt.ts";
+import { addressOf } from "../proxmox/init.ts";
 
 /** Environment variable with the API token. */
 export const tokenVariable = "NETBOX_API_TOKEN";

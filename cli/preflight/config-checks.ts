@@ -1,13 +1,13 @@
 /**
  * Mistakes of a stack's configuration and of the contracts that it reads, as checks: one a mistake, each with what mends it.
  */
-import { fieldInfo } from "../lib/config/fields.ts";
-import { ConfigError, type ConfigShape, type Problem } from "../lib/config/strict.ts";
-import { Failure } from "../lib/failure.ts";
-import type { Check } from "../lib/preflight/check.ts";
-import { ProgramError } from "../lib/program-error.ts";
-import { projectFolderText } from "../lib/project.ts";
-import type { StackPlace } from "./pulumi.ts";
+import { fieldInfo } from "../../lib/config/fields.ts";
+import { ConfigError, type ConfigShape, type Problem } from "../../lib/config/strict.ts";
+import { Failure } from "../../lib/failure.ts";
+import type { Check } from "../../lib/preflight/check.ts";
+import { ProgramError } from "../../lib/program-error.ts";
+import { projectFolderText } from "../../lib/project.ts";
+import type { StackPlace } from "../pulumi.ts";
 
 /** A stack, and the shape of its project's configuration. */
 export interface ConfiguredStack extends StackPlace {

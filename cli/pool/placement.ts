@@ -2,11 +2,11 @@
  * What a pool needs of the place where its VMs stand: what is looked at by code of the plugin, for each placement. Looked at
  * without a change.
  */
-import type { Check } from "../lib/preflight/check.ts";
-import { type ListedPlacement, placementOf } from "../platform-vm/placements/index.ts";
-import { preflightChecks } from "../provider/host/preflight.ts";
-import { clusterChecks } from "./pool-cluster.ts";
-import type { PoolStack, PoolToLookAt } from "./pool-stack.ts";
+import type { Check } from "../../lib/preflight/check.ts";
+import { type ListedPlacement, placementOf } from "../../platform-vm/placements/index.ts";
+import { preflightChecks } from "../../provider/host/preflight.ts";
+import { clusterChecks } from "./cluster.ts";
+import type { PoolStack, PoolToLookAt } from "./stack.ts";
 
 /** Bound on all questions to a host and its workstation together, in milliseconds; each has a shorter one of its own. */
 const boundMs = 60_000;

@@ -5,8 +5,8 @@
  * gone, addresses in quarantine, records of stacks that nobody looked at.
  */
 import { isIP } from "node:net";
-import { parseOwnerMark } from "../lib/owner-mark.ts";
-import type { Check } from "../lib/preflight/check.ts";
+import { parseOwnerMark } from "../../lib/owner-mark.ts";
+import type { Check } from "../../lib/preflight/check.ts";
 
 /** An address as a state has it. */
 export interface BelievedAddress {

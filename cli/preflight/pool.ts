@@ -2,15 +2,15 @@
  * What the preflight of a stack of platform-vm looks at: its plan, what it depends on, and the ways to its VMs.
  */
 
-import type { Check } from "../lib/preflight/check.ts";
-import type { Looks } from "../lib/project.ts";
-import { deployedMachines, hostKeysIn } from "./machines.ts";
-import { netboxChecks } from "./pool-netbox.ts";
-import { placementChecks } from "./pool-placement.ts";
-import { type PoolStack, readPoolStack } from "./pool-stack.ts";
-import { accessChecks } from "./preflight-access.ts";
-import { environmentCheck, publicKeyCheck } from "./preflight-workstation.ts";
-import type { Pulumi, StackPlace } from "./pulumi.ts";
+import type { Check } from "../../lib/preflight/check.ts";
+import type { Looks } from "../../lib/project.ts";
+import { deployedMachines, hostKeysIn } from "../machines.ts";
+import { netboxChecks } from "../pool/netbox.ts";
+import { placementChecks } from "../pool/placement.ts";
+import { type PoolStack, readPoolStack } from "../pool/stack.ts";
+import type { Pulumi, StackPlace } from "../pulumi.ts";
+import { accessChecks } from "./access.ts";
+import { environmentCheck, publicKeyCheck } from "./workstation.ts";
 
 /** Looks. @throws Failure when Pulumi does not give the stack. */
 export async function poolLooks(

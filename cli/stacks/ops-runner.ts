@@ -3,16 +3,16 @@
  * nothing is built, sent or changed.
  */
 
-import { parseConfig } from "../lib/config/strict.ts";
-import { siteContract } from "../lib/contracts/site.ts";
-import { type Vms, vmsContract } from "../lib/contracts/vms.ts";
-import type { Looks } from "../lib/project.ts";
-import { opsRunnerConfig } from "../ops-runner/config.ts";
-import { planRunner, type RunnerPlan } from "../ops-runner/plan.ts";
-import { type RunnerLook, runnerLook } from "../provider/runner/operations-checks.ts";
-import { attempt, type ConfiguredStack } from "./config-checks.ts";
-import type { Pulumi, StackPlace } from "./pulumi.ts";
-import { readConsumed, readStack } from "./stack.ts";
+import { parseConfig } from "../../lib/config/strict.ts";
+import { siteContract } from "../../lib/contracts/site.ts";
+import { type Vms, vmsContract } from "../../lib/contracts/vms.ts";
+import type { Looks } from "../../lib/project.ts";
+import { opsRunnerConfig } from "../../ops-runner/config.ts";
+import { planRunner, type RunnerPlan } from "../../ops-runner/plan.ts";
+import { type RunnerLook, runnerLook } from "../../provider/runner/operations-checks.ts";
+import { attempt, type ConfiguredStack } from "../preflight/config-checks.ts";
+import type { Pulumi, StackPlace } from "../pulumi.ts";
+import { readConsumed, readStack } from "../stack.ts";
 
 /**
  * Looks at the plan (configuration, contracts), at what holds on the VM, and at the way there, where one is known: an update of

@@ -2,29 +2,22 @@
  * `holdfast rebuild <stack>`: destroys the VMs of a pool and makes them anew, and says which machines there were before and
  * which there are now. Nothing is destroyed that could not be made again, as far as that can be seen beforehand.
  */
-import { vmPart } from "../components/pool/state-names.ts";
-import { Failure } from "../lib/failure.ts";
-import { failures } from "../lib/preflight/check.ts";
-import { fingerprint, forgetKeys, knownHostsFile, recordedKeys } from "../lib/ssh/known-hosts.ts";
-import { resourceName } from "../platform-vm/deployed.ts";
-import { platformVm } from "../platform-vm/project.ts";
-import { catalogue } from "../provider/catalogue.ts";
-import { Recorder } from "../provider/evidence/recorder.ts";
-import { deployedMachines, hostKeysIn, type Machine, machinesIn, publishedIn } from "./machines.ts";
-import { netboxChecks } from "./pool-netbox.ts";
-import { placementChecks } from "./pool-placement.ts";
-import { type Pool, type PoolStack, readPoolStack } from "./pool-stack.ts";
-import { ask } from "./prompt.ts";
-import { Pulumi, type StackPlace, stackPlace } from "./pulumi.ts";
-import {
-  changes,
-  changeTable,
-  interrupted,
-  type RebuildRecord,
-  type RecordedMachine,
-  rebuildName,
-} from "./rebuild-record.ts";
-import { resourcesIn, type StateResource } from "./stack.ts";
+import { vmPart } from "../../components/pool/state-names.ts";
+import { Failure } from "../../lib/failure.ts";
+import { failures } from "../../lib/preflight/check.ts";
+import { fingerprint, forgetKeys, knownHostsFile, recordedKeys } from "../../lib/ssh/known-hosts.ts";
+import { resourceName } from "../../platform-vm/deployed.ts";
+import { platformVm } from "../../platform-vm/project.ts";
+import { catalogue } from "../../provider/catalogue.ts";
+import { Recorder } from "../../provider/evidence/recorder.ts";
+import { deployedMachines, hostKeysIn, type Machine, machinesIn, publishedIn } from "../machines.ts";
+import { netboxChecks } from "../pool/netbox.ts";
+import { placementChecks } from "../pool/placement.ts";
+import { type Pool, type PoolStack, readPoolStack } from "../pool/stack.ts";
+import { ask } from "../prompt.ts";
+import { Pulumi, type StackPlace, stackPlace } from "../pulumi.ts";
+import { resourcesIn, type StateResource } from "../stack.ts";
+import { changes, changeTable, interrupted, type RebuildRecord, type RecordedMachine, rebuildName } from "./record.ts";
 
 type Machines = Record<string, RecordedMachine>;
 

@@ -3,18 +3,18 @@
  * a check.
  */
 
-import { parseConfig } from "../lib/config/strict.ts";
-import { siteContract } from "../lib/contracts/site.ts";
-import type { Check } from "../lib/preflight/check.ts";
-import type { Looks } from "../lib/project.ts";
-import { templateChecks } from "../provider/proxmox/preflight.ts";
-import { templateImageConfig } from "../template-image/config.ts";
-import { planTemplates } from "../template-image/plan.ts";
-import { planPreflight } from "../template-image/preflight.ts";
-import { attempt, type ConfiguredStack } from "./config-checks.ts";
-import { proxmoxOf } from "./pool-cluster.ts";
-import type { Pulumi, StackPlace } from "./pulumi.ts";
-import { readConsumed, readStack } from "./stack.ts";
+import { parseConfig } from "../../lib/config/strict.ts";
+import { siteContract } from "../../lib/contracts/site.ts";
+import type { Check } from "../../lib/preflight/check.ts";
+import type { Looks } from "../../lib/project.ts";
+import { templateChecks } from "../../provider/proxmox/preflight.ts";
+import { templateImageConfig } from "../../template-image/config.ts";
+import { planTemplates } from "../../template-image/plan.ts";
+import { planPreflight } from "../../template-image/preflight.ts";
+import { proxmoxOf } from "../pool/cluster.ts";
+import { attempt, type ConfiguredStack } from "../preflight/config-checks.ts";
+import type { Pulumi, StackPlace } from "../pulumi.ts";
+import { readConsumed, readStack } from "../stack.ts";
 
 /** Looks at plan and cluster. @throws Failure when Pulumi does not give the stack. */
 export async function templateLooks(pulumi: Pulumi, place: StackPlace): Promise<Looks<"plan" | "cluster">> {

@@ -2,15 +2,15 @@
  * The ways to a pool's VMs, and the VMs that stand: whether they answer over SSH with the host key that is known. Who is met
  * for the first time is recorded, as by every first contact, and shown.
  */
-import type { Check } from "../lib/preflight/check.ts";
-import { impatient, withSsh } from "../lib/ssh/connection.ts";
-import type { SshTarget } from "../lib/ssh/dial.ts";
-import { fingerprint, knownHostsFile, recordedKeys } from "../lib/ssh/known-hosts.ts";
-import type { PlannedPool } from "../platform-vm/planned.ts";
-import { passGate } from "../provider/readiness/gate.ts";
-import type { Route } from "../provider/readiness/probe.ts";
-import { resultMessage } from "../provider/ssh/readiness-report.ts";
-import type { Machine } from "./machines.ts";
+import type { Check } from "../../lib/preflight/check.ts";
+import { impatient, withSsh } from "../../lib/ssh/connection.ts";
+import type { SshTarget } from "../../lib/ssh/dial.ts";
+import { fingerprint, knownHostsFile, recordedKeys } from "../../lib/ssh/known-hosts.ts";
+import type { PlannedPool } from "../../platform-vm/planned.ts";
+import { passGate } from "../../provider/readiness/gate.ts";
+import type { Route } from "../../provider/readiness/probe.ts";
+import { resultMessage } from "../../provider/ssh/readiness-report.ts";
+import type { Machine } from "../machines.ts";
 
 /**
  * Looks at the ways, then at the VMs. Never throws.

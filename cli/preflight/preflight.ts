@@ -3,15 +3,15 @@
  * there is something. What an update depends on counts; what it may do without only warns, unless `--strict` says that all of
  * it counts.
  */
-import type { Check } from "../lib/preflight/check.ts";
-import type { Looks } from "../lib/project.ts";
-import { opsRunner } from "../ops-runner/project.ts";
-import { platformVm } from "../platform-vm/project.ts";
-import { templateImage } from "../template-image/project.ts";
-import { exitCode, printTable } from "./check-table.ts";
-import { evidenceCheck, sshKeyCheck } from "./preflight-workstation.ts";
-import { type ListedProject, projectNamed, projects } from "./projects.ts";
-import { Pulumi, type StackPlace, stackPlace } from "./pulumi.ts";
+import type { Check } from "../../lib/preflight/check.ts";
+import type { Looks } from "../../lib/project.ts";
+import { opsRunner } from "../../ops-runner/project.ts";
+import { platformVm } from "../../platform-vm/project.ts";
+import { templateImage } from "../../template-image/project.ts";
+import { exitCode, printTable } from "../check-table.ts";
+import { type ListedProject, projectNamed, projects } from "../projects.ts";
+import { Pulumi, type StackPlace, stackPlace } from "../pulumi.ts";
+import { evidenceCheck, sshKeyCheck } from "./workstation.ts";
 
 /** What an update depends on, and what it may do without. */
 export interface Looked {
@@ -39,9 +39,10 @@ type OwnLook<P extends Preflighted> = Exclude<
 const stackLooks: {
   readonly [P in Preflighted as P["name"]]: (pulumi: Pulumi, place: StackPlace) => Promise<Looks<OwnLook<P>>>;
 } = {
-  [platformVm.name]: async (pulumi, place) => (await import("./preflight-pool.ts")).poolLooks(pulumi, place),
-  [templateImage.name]: async (pulumi, place) => (await import("./template-stack.ts")).templateLooks(pulumi, place),
-  [opsRunner.name]: async (pulumi, place) => (await import("./ops-runner-stack.ts")).opsRunnerLooks(pulumi, place),
+  [platformVm.name]: async (pulumi, place) => (await import("./pool.ts")).poolLooks(pulumi, place),
+  [templateImage.name]: async (pulumi, place) =>
+    (await import("../stacks/template-image.ts")).templateLooks(pulumi, place),
+  [opsRunner.name]: async (pulumi, place) => (await import("../stacks/ops-runner.ts")).opsRunnerLooks(pulumi, place),
 };
 
 /** Looks, prints, and gives the exit code: 0 all is well, 1 something failed, 2 something could not be looked at. */

@@ -1,10 +1,10 @@
 /**
  * What a pool under IPAM needs of its NetBox. Looked at without a change.
  */
-import { netboxApi } from "../lib/netbox/access.ts";
-import type { Check } from "../lib/preflight/check.ts";
-import { inspectNetbox } from "../provider/netbox/bootstrap.ts";
-import type { PoolStack } from "./pool-stack.ts";
+import { netboxApi } from "../../lib/netbox/access.ts";
+import type { Check } from "../../lib/preflight/check.ts";
+import { inspectNetbox } from "../../provider/netbox/bootstrap.ts";
+import type { PoolStack } from "./stack.ts";
 
 /** Bound on all questions together, in milliseconds. */
 const boundMs = 60_000;

@@ -5,10 +5,10 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
-import type { Check } from "../lib/preflight/check.ts";
-import { credentials, keyPathVariable } from "../lib/ssh/dial.ts";
-import { operatorPublicKey } from "../lib/ssh/operator-key.ts";
-import { evidenceRoot } from "../provider/evidence/directory.ts";
+import type { Check } from "../../lib/preflight/check.ts";
+import { credentials, keyPathVariable } from "../../lib/ssh/dial.ts";
+import { operatorPublicKey } from "../../lib/ssh/operator-key.ts";
+import { evidenceRoot } from "../../provider/evidence/directory.ts";
 
 /** What evidence may need, in MiB. */
 const evidenceMb = 256;

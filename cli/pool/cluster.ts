@@ -3,15 +3,15 @@
  * nodes, storages and bridges are there. Asked with GET alone.
  */
 
-import type { Check } from "../lib/preflight/check.ts";
-import { ProxmoxApi } from "../lib/proxmox/api.ts";
-import type { PlatformVmConfig } from "../platform-vm/config.ts";
-import type { VmOn } from "../platform-vm/placements/index.ts";
-import { apiCheck, type NodeNeeds, nodeChecks } from "../provider/proxmox/node-checks.ts";
-import { poolChecks } from "../provider/proxmox/pool-preflight.ts";
-import { snippetStorage } from "../provider/proxmox/snippet-storage.ts";
-import type { PoolToLookAt } from "./pool-stack.ts";
-import { routeCheck } from "./preflight-access.ts";
+import type { Check } from "../../lib/preflight/check.ts";
+import { ProxmoxApi } from "../../lib/proxmox/api.ts";
+import type { PlatformVmConfig } from "../../platform-vm/config.ts";
+import type { VmOn } from "../../platform-vm/placements/index.ts";
+import { apiCheck, type NodeNeeds, nodeChecks } from "../../provider/proxmox/node-checks.ts";
+import { poolChecks } from "../../provider/proxmox/pool-preflight.ts";
+import { snippetStorage } from "../../provider/proxmox/snippet-storage.ts";
+import { routeCheck } from "../preflight/access.ts";
+import type { PoolToLookAt } from "./stack.ts";
 
 /** Bound on all questions together, in milliseconds; each has a shorter one of its own. */
 const boundMs = 60_000;

@@ -3,12 +3,12 @@
  * answers from a table. That nothing is changed on the VM: every command that it gets is one that only looks.
  */
 import { expect, test } from "vitest";
-import { opsRunnerLooks } from "../../../cli/ops-runner-stack.ts";
-import type { Pulumi } from "../../../cli/pulumi.ts";
-import { Failure } from "../../../lib/failure.ts";
-import { runnerLook } from "../../../provider/runner/operations-checks.ts";
-import type { OperationsInputs } from "../../../resources/runner/operations-toolchain.ts";
-import { type Answer, operatorHome, sshHost } from "../../fixtures/ssh-host.fixture.ts";
+import type { Pulumi } from "../../../../cli/pulumi.ts";
+import { opsRunnerLooks } from "../../../../cli/stacks/ops-runner.ts";
+import { Failure } from "../../../../lib/failure.ts";
+import { runnerLook } from "../../../../provider/runner/operations-checks.ts";
+import type { OperationsInputs } from "../../../../resources/runner/operations-toolchain.ts";
+import { type Answer, operatorHome, sshHost } from "../../../fixtures/ssh-host.fixture.ts";
 
 const owner = "home.ops-runner.dev-onprem";
 const inputs: OperationsInputs = {

@@ -5,16 +5,16 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { deployedMachines, hostKeysIn, machinesIn, publishedIn } from "../../../cli/machines.ts";
+import { deployedMachines, hostKeysIn, machinesIn, publishedIn } from "../../../../cli/machines.ts";
 import {
   changes,
   changeTable,
   interrupted,
   type RebuildRecord,
   type RecordedMachine,
-} from "../../../cli/rebuild-record.ts";
-import type { StateResource } from "../../../cli/stack.ts";
-import { stackDirectory, writeEvidence } from "../../../provider/evidence/directory.ts";
+} from "../../../../cli/rebuild/record.ts";
+import type { StateResource } from "../../../../cli/stack.ts";
+import { stackDirectory, writeEvidence } from "../../../../provider/evidence/directory.ts";
 
 const identity = `sha256:${"ab".repeat(32)}`;
 const machine: RecordedMachine = {

@@ -3,14 +3,14 @@
  * plan with what stands. Whatever is wrong comes as a check.
  */
 
-import { judgeVmSet } from "../components/pool/vm-set.ts";
-import { parseConfig } from "../lib/config/strict.ts";
-import { netboxContract } from "../lib/contracts/netbox.ts";
-import { siteContract } from "../lib/contracts/site.ts";
-import type { Check } from "../lib/preflight/check.ts";
-import { type PlatformVmConfig, platformVmConfig } from "../platform-vm/config.ts";
-import type { PoolContext } from "../platform-vm/context.ts";
-import type { DeployedVm } from "../platform-vm/deployed.ts";
+import { judgeVmSet } from "../../components/pool/vm-set.ts";
+import { parseConfig } from "../../lib/config/strict.ts";
+import { netboxContract } from "../../lib/contracts/netbox.ts";
+import { siteContract } from "../../lib/contracts/site.ts";
+import type { Check } from "../../lib/preflight/check.ts";
+import { type PlatformVmConfig, platformVmConfig } from "../../platform-vm/config.ts";
+import type { PoolContext } from "../../platform-vm/context.ts";
+import type { DeployedVm } from "../../platform-vm/deployed.ts";
 import {
   deployedVms,
   type ListedPlacement,
@@ -19,14 +19,14 @@ import {
   placementOf,
   type VmOn,
   type WantedOn,
-} from "../platform-vm/placements/index.ts";
-import { planPool } from "../platform-vm/plan.ts";
-import type { PlannedVm } from "../platform-vm/planned.ts";
-import { refusals } from "../platform-vm/refusals.ts";
-import type { Refused } from "../platform-vm/refused.ts";
-import { attempt, type ConfiguredStack } from "./config-checks.ts";
-import type { Pulumi, StackPlace } from "./pulumi.ts";
-import { readConsumed, readContract, readStack, type StateResource } from "./stack.ts";
+} from "../../platform-vm/placements/index.ts";
+import { planPool } from "../../platform-vm/plan.ts";
+import type { PlannedVm } from "../../platform-vm/planned.ts";
+import { refusals } from "../../platform-vm/refusals.ts";
+import type { Refused } from "../../platform-vm/refused.ts";
+import { attempt, type ConfiguredStack } from "../preflight/config-checks.ts";
+import type { Pulumi, StackPlace } from "../pulumi.ts";
+import { readConsumed, readContract, readStack, type StateResource } from "../stack.ts";
 
 /** A pool that can be planned. */
 export interface Pool {

@@ -5,8 +5,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { runsOf } from "../provider/evidence/directory.ts";
-import type { StackPlace } from "./pulumi.ts";
+import { runsOf } from "../../provider/evidence/directory.ts";
+import type { StackPlace } from "../pulumi.ts";
 
 /** Name of the file. */
 export const rebuildName = "rebuild.json";

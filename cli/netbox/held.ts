@@ -4,10 +4,10 @@
  */
 
 import { z } from "zod";
-import { Failure } from "../lib/failure.ts";
-import { netboxApi } from "../lib/netbox/access.ts";
-import type { NetboxApi, Query } from "../lib/netbox/api.ts";
-import { NetboxError } from "../lib/netbox/errors.ts";
+import { Failure } from "../../lib/failure.ts";
+import { netboxApi } from "../../lib/netbox/access.ts";
+import type { NetboxApi, Query } from "../../lib/netbox/api.ts";
+import { NetboxError } from "../../lib/netbox/errors.ts";
 import {
   externalIdField,
   identityField,
@@ -16,9 +16,9 @@ import {
   ownerField,
   releaseAfterField,
   staleTag,
-} from "../lib/netbox/names.ts";
-import type { SshTarget } from "../lib/ssh/dial.ts";
-import { type AuditInput, type HeldAddress, type HeldMachine, hostOf } from "./netbox-audit-plan.ts";
+} from "../../lib/netbox/names.ts";
+import type { SshTarget } from "../../lib/ssh/dial.ts";
+import { type AuditInput, type HeldAddress, type HeldMachine, hostOf } from "./audit-plan.ts";
 
 /** How a NetBox is reached. */
 export interface NetboxPlace {

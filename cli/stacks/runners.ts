@@ -2,16 +2,16 @@
  * A runner stack as Pulumi keeps it: configuration, site contract and state, understood by the project's own schema and
  * planner. Nothing is changed.
  */
-import { parseConfig } from "../lib/config/strict.ts";
-import { siteContract } from "../lib/contracts/site.ts";
-import { Failure } from "../lib/failure.ts";
-import { type Recorded, recordedIn } from "../lib/preflight/recorded.ts";
-import { ProgramError } from "../lib/program-error.ts";
-import { runnersConfig } from "../runners/config.ts";
-import { planRunnerStack, type RunnerPlan, type RunnersConfig } from "../runners/plan.ts";
-import { runners } from "../runners/project.ts";
-import { Pulumi, stackPlace } from "./pulumi.ts";
-import { readConsumed, readStack } from "./stack.ts";
+import { parseConfig } from "../../lib/config/strict.ts";
+import { siteContract } from "../../lib/contracts/site.ts";
+import { Failure } from "../../lib/failure.ts";
+import { type Recorded, recordedIn } from "../../lib/preflight/recorded.ts";
+import { ProgramError } from "../../lib/program-error.ts";
+import { runnersConfig } from "../../runners/config.ts";
+import { planRunnerStack, type RunnerPlan, type RunnersConfig } from "../../runners/plan.ts";
+import { runners } from "../../runners/project.ts";
+import { Pulumi, stackPlace } from "../pulumi.ts";
+import { readConsumed, readStack } from "../stack.ts";
 
 /** A runner stack. */
 export interface RunnerStack {

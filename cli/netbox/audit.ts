@@ -2,22 +2,16 @@
  * `holdfast netbox audit`: what the stacks of platform-vm believe of NetBox against what NetBox says. It only reads.
  */
 
-import { Failure } from "../lib/failure.ts";
-import { type IpIdentity, identityDigest } from "../lib/netbox/identity.ts";
-import type { Check } from "../lib/preflight/check.ts";
-import { platformVm } from "../platform-vm/project.ts";
-import { exitCode, printTable } from "./check-table.ts";
-import {
-  type AuditInput,
-  audit,
-  type BelievedAddress,
-  type BelievedMachine,
-  type Finding,
-} from "./netbox-audit-plan.ts";
-import { heldIn, type NetboxPlace } from "./netbox-held.ts";
-import { readPoolStack } from "./pool-stack.ts";
-import { Pulumi, type StackPlace, stackPlace } from "./pulumi.ts";
-import type { StateResource } from "./stack.ts";
+import { Failure } from "../../lib/failure.ts";
+import { type IpIdentity, identityDigest } from "../../lib/netbox/identity.ts";
+import type { Check } from "../../lib/preflight/check.ts";
+import { platformVm } from "../../platform-vm/project.ts";
+import { exitCode, printTable } from "../check-table.ts";
+import { readPoolStack } from "../pool/stack.ts";
+import { Pulumi, type StackPlace, stackPlace } from "../pulumi.ts";
+import type { StateResource } from "../stack.ts";
+import { type AuditInput, audit, type BelievedAddress, type BelievedMachine, type Finding } from "./audit-plan.ts";
+import { heldIn, type NetboxPlace } from "./held.ts";
 
 /** Types of what the plugin keeps in NetBox. */
 const addressType = "holdfast:netbox:IpReservation";

@@ -5,9 +5,15 @@
  * Not proven here: that NetBox and states are read rightly (the engine ring).
  */
 import { expect, test } from "vitest";
-import { believedIn } from "../../../cli/netbox-audit.ts";
-import { type AuditInput, audit, type HeldAddress, type HeldMachine, hostOf } from "../../../cli/netbox-audit-plan.ts";
-import { identityDigest } from "../../../lib/netbox/identity.ts";
+import { believedIn } from "../../../../cli/netbox/audit.ts";
+import {
+  type AuditInput,
+  audit,
+  type HeldAddress,
+  type HeldMachine,
+  hostOf,
+} from "../../../../cli/netbox/audit-plan.ts";
+import { identityDigest } from "../../../../lib/netbox/identity.ts";
 
 const stack = "platform-vm/dev-apps";
 const owner = "home.platform-vm.dev-apps";
