@@ -52,6 +52,9 @@ test("a step without its secret, then one that fails, then the rest: it goes on 
   expect(failed.stderr).toContain(`holdfast blueprint deploy --env dev --file ${file} --execute`);
   expect(await flow.statuses(file)).toEqual({ one: "ok", two: "error" });
   expect(await shown("second#resume")).toMatchObject({ exitCode: 1, status: "error", stack: "second/dev-resume" });
+  const forPeople = await flow.engine.holdfast("state", "show", "--env", "dev", "second#resume");
+  expect(forPeople).toMatchObject({ exitCode: 1, stderr: "" });
+  expect(forPeople.stdout).toMatch(/^status: +error$/m);
   expect(readFileSync(stackFile, "utf8")).toContain("# set by hand");
   expect(parse(readFileSync(stackFile, "utf8")).config).toMatchObject({ "second:own": "kept", "second:value": "b" });
 
