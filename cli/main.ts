@@ -10,6 +10,11 @@ const couldNotLook = 2;
 /** What shells ask by, while a command line is typed. */
 const completionWord = "__complete";
 
+// A reader that has seen enough, such as `head`, is no failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

@@ -7,7 +7,7 @@ import { ownerOf, takenBySite } from "../components/vm/whereabouts.ts";
 import { planOwner } from "../lib/config/site-keys.ts";
 import { type SshRoutes, sshRoutesOver } from "../lib/config/ssh-routes.ts";
 import { ConfigError, type ConfigOf, type Problem, type ReportProblem } from "../lib/config/strict.ts";
-import type { Runner } from "../lib/contracts/runner.ts";
+import type { OpsRunner } from "../lib/contracts/runner.ts";
 import type { Site } from "../lib/contracts/site.ts";
 import type { Vms } from "../lib/contracts/vms.ts";
 import type { ReleaseTool } from "../lib/release/tools.ts";
@@ -30,7 +30,7 @@ export interface RunnerPlan {
   /** Absent where nothing is to be installed. */
   release?: ReleaseSource;
   /** What the contract says of it, whatever is installed. */
-  facts: Pick<Runner, "env" | "place" | "direction" | "failureDomain" | "vm">;
+  facts: Pick<OpsRunner, "env" | "place" | "direction" | "failureDomain" | "vm">;
 }
 
 /**

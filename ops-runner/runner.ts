@@ -1,12 +1,12 @@
 /**
  * What a runner's stack says of it to others: `runner@1`. Pure.
  */
-import type { Runner } from "../lib/contracts/runner.ts";
+import type { OpsRunner } from "../lib/contracts/runner.ts";
 import type { SshTarget } from "../lib/ssh/dial.ts";
 import type { RunnerPlan } from "./plan.ts";
 
 /** What the run that worked on it says. */
-export type RunFacts = Pick<Runner, "evidenceDir" | "runId"> & {
+export type RunFacts = Pick<OpsRunner, "evidenceDir" | "runId"> & {
   /** The VM's public SSH host key that was met. */
   hostKey: string;
 };
@@ -15,7 +15,7 @@ export type RunFacts = Pick<Runner, "evidenceDir" | "runId"> & {
  * The contract's value.
  * @param sha256 of the installed release; undefined where nothing is installed.
  */
-export function contractOf(plan: RunnerPlan, sha256: string | undefined, run: RunFacts): Runner {
+export function contractOf(plan: RunnerPlan, sha256: string | undefined, run: RunFacts): OpsRunner {
   const { target, direct, jump, bastion, state, prefix } = plan.toolchain;
   const { hostKey, evidenceDir, runId } = run;
   const present = state === "present";
@@ -35,6 +35,6 @@ export function contractOf(plan: RunnerPlan, sha256: string | undefined, run: Ru
   };
 }
 
-function wayOf({ host, port, user, hostKey }: SshTarget): NonNullable<Runner["access"]["jump"]> {
+function wayOf({ host, port, user, hostKey }: SshTarget): NonNullable<OpsRunner["access"]["jump"]> {
   return { host, port, user, ...(hostKey === undefined ? {} : { hostKey }) };
 }

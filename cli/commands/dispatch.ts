@@ -45,7 +45,7 @@ export default command({
     const contract = await readRunner(pulumi, stack, env);
     return interruptible(async (interrupt) => {
       const order = {
-        ...{ loaded, verb, changes: values.execute, json: values.json, runner: { stack, contract } },
+        ...{ loaded, verb, changes: values.execute, json: values.json, opsRunner: { stack, contract } },
         ...{ passed: options["pass-env"] ?? [], anyRelease: options["any-release"] },
       };
       const job = await beginJob(pulumi, order, interrupt);

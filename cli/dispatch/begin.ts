@@ -5,7 +5,7 @@
  */
 import { hostname, userInfo } from "node:os";
 import { resolve } from "node:path";
-import type { Runner as RunnerContract } from "../../lib/contracts/runner.ts";
+import type { OpsRunner as OpsRunnerContract } from "../../lib/contracts/runner.ts";
 import { Failure } from "../../lib/failure.ts";
 import { step } from "../../lib/progress.ts";
 import { type Backend, backendOf, hasState, releaseLease, takeLease } from "../backend.ts";
@@ -21,8 +21,8 @@ import { forgetJob } from "./follow.ts";
 import { advance, type Job, writeJob } from "./job.ts";
 import { jobScript, jobSettings } from "./job-script.ts";
 import { type Needs, needsOfPlan } from "./needs.ts";
-import type { Runner, RunnerFacts } from "./remote.ts";
-import { atRunner, checkRelease } from "./runner.ts";
+import type { OpsRunner, RunnerFacts } from "./remote.ts";
+import { atOpsRunner, checkRelease } from "./runner.ts";
 
 /** Bound on logging in, in seconds. */
 const loginSeconds = 60;
@@ -35,7 +35,7 @@ export interface Order {
   changes: boolean;
   json: boolean;
   /** Stack of ops-runner, and its contract. */
-  runner: { stack: string; contract: RunnerContract };
+  opsRunner: { stack: string; contract: OpsRunnerContract };
   /** Names of environment variables that go along, as secrets. */
   passed: readonly string[];
   /** Whether the runner may have other programs than this checkout. */
@@ -47,7 +47,7 @@ export interface Order {
  * @throws Failure when it does not begin; nothing was changed then, but for stacks that were made.
  */
 export async function beginJob(pulumi: Pulumi, order: Order, interrupt: Interrupt): Promise<Job> {
-  const { loaded, verb, changes, runner } = order;
+  const { loaded, verb, changes, opsRunner } = order;
   const { ref, env, steps } = loaded.plan;
   const backend = await backendOf(pulumi);
   const needs = needsOfPlan(loaded.plan);
@@ -58,7 +58,7 @@ export async function beginJob(pulumi: Pulumi, order: Order, interrupt: Interrup
   const lock = changes ? await BlueprintLock.take(ref, env, id, `dispatched ${verb}`, true) : undefined;
   try {
     if (changes && verb === "deploy") await prepareStacks(pulumi, steps, await stacksOf(pulumi, steps));
-    return await atRunner(runner.contract, loginSeconds, (there) =>
+    return await atOpsRunner(opsRunner.contract, loginSeconds, (there) =>
       sendJob(there, order, { id, backend, needs, secrets }, interrupt),
     );
   } catch (error) {
@@ -80,8 +80,8 @@ export interface Prepared {
  * Holds the stacks, sends the job, and begins it.
  * @throws BeganError when it may have begun; Failure when something of it may have stayed there: its record stays, too.
  */
-export async function sendJob(there: Runner, order: Order, prepared: Prepared, interrupt: Interrupt): Promise<Job> {
-  const { contract, stack } = order.runner;
+export async function sendJob(there: OpsRunner, order: Order, prepared: Prepared, interrupt: Interrupt): Promise<Job> {
+  const { contract, stack } = order.opsRunner;
   const facts = await there.look(contract.prefix);
   checkRelease(contract, facts, stack, order.anyRelease);
   const job = hold(order, prepared, facts);
@@ -127,14 +127,14 @@ function wordsOf(error: Error): string {
 }
 
 /** Whether it is certain that a job did not begin. */
-async function neverBegan(there: Runner, job: Job): Promise<boolean> {
+async function neverBegan(there: OpsRunner, job: Job): Promise<boolean> {
   const state = await there.state(job).catch(() => undefined);
   return state?.at === "absent" || state?.at === "waiting";
 }
 
 /** The job, and the stacks held for it. */
 function hold(order: Order, { id, backend }: Prepared, { home, user, memory }: RunnerFacts): Job {
-  const { loaded, verb, changes, json, runner } = order;
+  const { loaded, verb, changes, json, opsRunner } = order;
   const { plan, file } = loaded;
   const remote = {
     directory: `${home}/.local/state/holdfast/jobs/${id}`,
@@ -142,7 +142,16 @@ function hold(order: Order, { id, backend }: Prepared, { home, user, memory }: R
   };
   const command = ["blueprint", verb, "--env", plan.env, "--file", `${remote.directory}/${jobPlaces.blueprint}`];
   let job: Job = {
-    ...{ id, runner: runner.stack, vm: runner.contract.vm.name, ref: plan.ref, env: plan.env, verb, changes, remote },
+    ...{
+      id,
+      runner: opsRunner.stack,
+      vm: opsRunner.contract.vm.name,
+      ref: plan.ref,
+      env: plan.env,
+      verb,
+      changes,
+      remote,
+    },
     ...{ file: resolve(file.path), phase: "prepared", began: new Date().toISOString() },
     command: [...command, ...(changes ? ["--execute"] : []), ...(json ? ["--json"] : [])],
     ...{ passed: [...order.passed], owner: userInfo().username, host: hostname(), leases: [] },

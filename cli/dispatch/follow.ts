@@ -3,7 +3,7 @@
  * all that it left is brought home and nothing of it stays on the runner.
  */
 import { setTimeout as pause } from "node:timers/promises";
-import type { Runner as RunnerContract } from "../../lib/contracts/runner.ts";
+import type { OpsRunner as OpsRunnerContract } from "../../lib/contracts/runner.ts";
 import { Failure } from "../../lib/failure.ts";
 import { withLock } from "../../lib/lock.ts";
 import { releaseLease } from "../backend.ts";
@@ -13,8 +13,8 @@ import { abandoned, readDispatchEvidence, writeDispatchEvidence } from "./eviden
 import { advance, type Job, jobsRoot, readJob, refuseWhileSent, removeJob } from "./job.ts";
 import { jobFiles } from "./job-script.ts";
 import { merge } from "./merge.ts";
-import type { RemoteState, Runner } from "./remote.ts";
-import { atRunner } from "./runner.ts";
+import type { OpsRunner, RemoteState } from "./remote.ts";
+import { atOpsRunner } from "./runner.ts";
 import type { Files, Unpacked } from "./tarball.ts";
 
 /** How often a lost connection is made anew, each time with patience. */
@@ -55,7 +55,7 @@ export interface JobEnd {
  */
 export async function followJob(
   job: Job,
-  contract: RunnerContract,
+  contract: OpsRunnerContract,
   interrupt: Interrupt,
   listener: Listener,
 ): Promise<JobEnd> {
@@ -64,10 +64,10 @@ export async function followJob(
   for (let attempt = 0; attempt <= reconnects; attempt++) {
     const before = progress.offset;
     try {
-      return await atRunner(contract, attempt === 0 ? 0 : reconnectSeconds, async (runner) => {
+      return await atOpsRunner(contract, attempt === 0 ? 0 : reconnectSeconds, async (opsRunner) => {
         for (;;) {
-          const state = await untilEnded(runner, job, progress, interrupt, listener);
-          const end = await settle(runner, job, state);
+          const state = await untilEnded(opsRunner, job, progress, interrupt, listener);
+          const end = await settle(opsRunner, job, state);
           // It began only now. That happens once: nothing that began waits again.
           if (end) return end;
         }
@@ -91,7 +91,7 @@ export async function followJob(
  * @param wait the pause between two looks that brought nothing: where `tail` cannot follow, it is at its end at once.
  */
 export async function untilEnded(
-  runner: Runner,
+  opsRunner: OpsRunner,
   job: Job,
   progress: Progress,
   interrupt: Interrupt,
@@ -105,22 +105,22 @@ export async function untilEnded(
   const pass = async () => {
     while (progress.interrupts < interrupt.count) {
       progress.interrupts += 1;
-      await runner.interrupt(job);
+      await opsRunner.interrupt(job);
     }
   };
   // A signal that cannot be passed on is lost with the connection, and passed on with the next.
   const forget = interrupt.listen(() => void pass().catch(() => {}));
   try {
     for (;;) {
-      const state = await runner.state(job);
+      const state = await opsRunner.state(job);
       if (state.at === "running") {
         await pass();
         const before = progress.offset;
-        await runner.follow(job, before, take);
+        await opsRunner.follow(job, before, take);
         if (progress.offset === before) await wait();
         continue;
       }
-      if (state.at !== "absent") take(await runner.rest(job, progress.offset));
+      if (state.at !== "absent") take(await opsRunner.rest(job, progress.offset));
       return state;
     }
   } finally {
@@ -133,14 +133,14 @@ export async function untilEnded(
  * @param seen how it was on its runner.
  * @returns nothing where the job runs by now: it is to be followed.
  */
-export async function settle(runner: Runner, job: Job, seen: RemoteState): Promise<JobEnd | undefined> {
+export async function settle(opsRunner: OpsRunner, job: Job, seen: RemoteState): Promise<JobEnd | undefined> {
   return withLock(jobsRoot(), async () => {
     const current = readJob(job.id);
     if (!current) return broughtHome(job);
     // Only an end is for ever: who was seen waiting may have begun.
     const isOver = seen.at === "ended" && current.phase === job.phase;
-    const state = isOver ? seen : await runner.state(job);
-    return state.at === "running" ? undefined : conclude(runner, current, state);
+    const state = isOver ? seen : await opsRunner.state(job);
+    return state.at === "running" ? undefined : conclude(opsRunner, current, state);
   });
 }
 
@@ -168,24 +168,24 @@ function broughtHome(job: Job): JobEnd {
   throw new Failure(`job ${job.id} is over: another process ${what}`, "dispatch it again");
 }
 
-async function conclude(runner: Runner, job: Job, state: RemoteState): Promise<JobEnd> {
+async function conclude(opsRunner: OpsRunner, job: Job, state: RemoteState): Promise<JobEnd> {
   refuseWhileSent(job, state.at === "waiting");
   if (job.phase === "prepared") {
-    await runner.clean(job);
+    await opsRunner.clean(job);
     forgetJob(job);
     throw new Failure(`job ${job.id} never began; nothing was changed`, "dispatch it again");
   }
   if (state.at === "absent") {
-    if (job.phase === "merged") return close(runner, job, new Map());
+    if (job.phase === "merged") return close(opsRunner, job, new Map());
     throw new Failure(
       `${job.vm} knows nothing of job ${job.id}: it was rebuilt, or somebody removed ${job.remote.directory}. What the job changed there is not in the state here`,
       `look there first; then holdfast dispatch abandon ${job.id} --confirm ${job.id}, and pulumi refresh of ${job.steps.map(({ project, stack }) => `${project}/${stack}`).join(", ")}`,
     );
   }
   const exitCode = state.at === "ended" ? state.exitCode : 1;
-  const left = await runner.fetch(job);
+  const left = await opsRunner.fetch(job);
   const ended = job.phase === "merged" ? job : bringHome(advance(job, { phase: "ended", exitCode }), left);
-  const end = await close(runner, ended, left.files);
+  const end = await close(opsRunner, ended, left.files);
   if (state.at === "ended") return end;
   const why = state.at === "waiting" ? "did not begin" : "was killed there";
   throw new Failure(
@@ -216,8 +216,8 @@ function mergeOrSay(job: Job, left: Unpacked): string[] {
   }
 }
 
-async function close(runner: Runner, job: Job, files: Files): Promise<JobEnd> {
-  await runner.clean(job);
+async function close(opsRunner: OpsRunner, job: Job, files: Files): Promise<JobEnd> {
+  await opsRunner.clean(job);
   const { exitCode = 1 } = job;
   const outcome = exitCode === 0 ? "ok" : exitCode === 130 ? "interrupted" : "failed";
   const evidence = writeDispatchEvidence(job, outcome, files.get(jobFiles.log)?.toString("utf8"));

@@ -46,7 +46,7 @@ export interface RunnerFacts {
 export type RemoteState = { at: "absent" | "waiting" | "running" | "lost" } | { at: "ended"; exitCode: number };
 
 /** A connection to a runner, with what jobs ask there. */
-export class Runner {
+export class OpsRunner {
   constructor(
     private readonly connection: SshConnection,
     private readonly vm: string,

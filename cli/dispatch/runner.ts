@@ -3,7 +3,7 @@
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { type Runner as RunnerContract, runnerContract } from "../../lib/contracts/runner.ts";
+import { type OpsRunner as OpsRunnerContract, runnerContract } from "../../lib/contracts/runner.ts";
 import { Failure } from "../../lib/failure.ts";
 import type { SshTarget } from "../../lib/ssh/dial.ts";
 import { opsRunner } from "../../ops-runner/project.ts";
@@ -12,7 +12,7 @@ import { sourceEntries } from "../../release/checkout.ts";
 import { parseReference } from "../blueprint/references.ts";
 import { checkout, type Pulumi } from "../pulumi.ts";
 import { readContract } from "../stack.ts";
-import { Runner, type RunnerFacts } from "./remote.ts";
+import { OpsRunner, type RunnerFacts } from "./remote.ts";
 
 /** Bound on one stage of one attempt to log in, in seconds. */
 const stageSeconds = 10;
@@ -31,28 +31,28 @@ export function runnerStack(text: string, env: string): string {
 /**
  * The runner's contract. @throws Failure when it takes no work, or is of another environment.
  */
-export async function readRunner(pulumi: Pulumi, stack: string, env: string): Promise<RunnerContract> {
-  const runner = await readContract(pulumi, runnerContract, stack);
+export async function readRunner(pulumi: Pulumi, stack: string, env: string): Promise<OpsRunnerContract> {
+  const opsRunner = await readContract(pulumi, runnerContract, stack);
   const up = `pulumi up --stack ${stack}, in ops-runner/`;
-  if (runner.capability !== "ready") {
+  if (opsRunner.capability !== "ready") {
     throw new Failure(
-      `the runner ${runner.vm.name} takes no work: its toolchain is ${runner.capability}`,
+      `the runner ${opsRunner.vm.name} takes no work: its toolchain is ${opsRunner.capability}`,
       `${up}, with runner_state present`,
     );
   }
-  if (runner.env !== "" && runner.env !== env) {
+  if (opsRunner.env !== "" && opsRunner.env !== env) {
     throw new Failure(
-      `the runner ${runner.vm.name} is of the environment ${runner.env}, and the job is of ${env}; nothing was sent`,
+      `the runner ${opsRunner.vm.name} is of the environment ${opsRunner.env}, and the job is of ${env}; nothing was sent`,
       `a runner of ${env}, or one whose stack and pool name no environment`,
     );
   }
-  return runner;
+  return opsRunner;
 }
 
 /** The ways to a runner, as its bootstrap took them. */
-export function waysTo({ vm, access }: RunnerContract): RunnerWays {
+export function waysTo({ vm, access }: OpsRunnerContract): RunnerWays {
   const { host, port, stack } = { host: vm.address, port: access.port, stack: access.knownHosts };
-  const over = (way: NonNullable<RunnerContract["access"]["jump"]>): SshTarget => ({ ...way, stack });
+  const over = (way: NonNullable<OpsRunnerContract["access"]["jump"]>): SshTarget => ({ ...way, stack });
   return {
     vm: vm.key,
     target: { host, port, user: access.user, stack, ...(access.hostKey === "" ? {} : { hostKey: access.hostKey }) },
@@ -67,14 +67,14 @@ export function waysTo({ vm, access }: RunnerContract): RunnerWays {
  * Logs in and works.
  * @param waitSeconds how long logging in may take; 0 is one attempt.
  */
-export function atRunner<T>(
-  contract: RunnerContract,
+export function atOpsRunner<T>(
+  contract: OpsRunnerContract,
   waitSeconds: number,
-  work: (runner: Runner) => Promise<T>,
+  work: (opsRunner: OpsRunner) => Promise<T>,
 ): Promise<T> {
   const { signal } = new AbortController();
   return withRunner(waysTo(contract), { waitSeconds, signal }, ({ connection }) =>
-    work(new Runner(connection, contract.vm.name)),
+    work(new OpsRunner(connection, contract.vm.name)),
   );
 }
 
@@ -82,7 +82,12 @@ export function atRunner<T>(
  * Whether the runner has what its stack installed, and the same programs as this checkout: other ones may decide otherwise.
  * @throws Failure where it has not.
  */
-export function checkRelease(contract: RunnerContract, facts: RunnerFacts, stack: string, anyRelease: boolean): void {
+export function checkRelease(
+  contract: OpsRunnerContract,
+  facts: RunnerFacts,
+  stack: string,
+  anyRelease: boolean,
+): void {
   const installed = contract.releaseDigest.slice("sha256:".length);
   const up = `pulumi up --stack ${stack}, in ops-runner/, brings this checkout's release`;
   if (!facts.release.endsWith(`/${installed}`)) {

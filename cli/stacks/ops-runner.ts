@@ -9,7 +9,7 @@ import { type Vms, vmsContract } from "../../lib/contracts/vms.ts";
 import type { Looks } from "../../lib/project.ts";
 import { opsRunnerConfig } from "../../ops-runner/config.ts";
 import { planRunner, type RunnerPlan } from "../../ops-runner/plan.ts";
-import { type RunnerLook, runnerLook } from "../../provider/runner/operations-checks.ts";
+import { type OpsRunnerLook, opsRunnerLook } from "../../provider/runner/operations-checks.ts";
 import { attempt, type ConfiguredStack } from "../preflight/config-checks.ts";
 import type { Pulumi, StackPlace } from "../pulumi.ts";
 import { readConsumed, readStack } from "../stack.ts";
@@ -23,7 +23,7 @@ import { readConsumed, readStack } from "../stack.ts";
 export async function opsRunnerLooks(
   pulumi: Pulumi,
   place: StackPlace,
-  look: (inputs: ReturnType<typeof inputsOf>) => Promise<RunnerLook> = runnerLook,
+  look: (inputs: ReturnType<typeof inputsOf>) => Promise<OpsRunnerLook> = opsRunnerLook,
 ): Promise<Looks<"plan" | "vm" | "ssh-route">> {
   const { values } = await readStack(pulumi, place);
   const stack: ConfiguredStack = { ...place, shape: opsRunnerConfig };

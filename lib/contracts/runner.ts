@@ -17,7 +17,7 @@ const way = z.strictObject({
   hostKey: z.string().optional(),
 });
 
-const runner = z.strictObject({
+const opsRunner = z.strictObject({
   contract: z.literal("runner@1"),
   /** Environment; empty where there is none. */
   env: z.string(),
@@ -62,11 +62,11 @@ const runner = z.strictObject({
 });
 
 /** A runner as the contract carries it. */
-export type Runner = z.infer<typeof runner>;
+export type OpsRunner = z.infer<typeof opsRunner>;
 
-export const runnerContract: Contract<typeof runner> = {
+export const runnerContract: Contract<typeof opsRunner> = {
   version: "runner@1",
   output: "runner",
   producer: "ops-runner",
-  schema: runner,
+  schema: opsRunner,
 };

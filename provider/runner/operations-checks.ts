@@ -17,7 +17,7 @@ const usualRelease = 550e6;
 const boundMs = 120_000;
 
 /** What was seen. */
-export interface RunnerLook {
+export interface OpsRunnerLook {
   /** Whether the VM is reached over one of its ways. */
   route: Check;
   /** What holds on it; empty where it is not reached. */
@@ -25,7 +25,7 @@ export interface RunnerLook {
 }
 
 /** Looks, once, at the VM and what is there of a toolchain. Never throws. */
-export async function runnerLook(inputs: OperationsInputs): Promise<RunnerLook> {
+export async function opsRunnerLook(inputs: OperationsInputs): Promise<OpsRunnerLook> {
   const { vm, target } = inputs;
   const what = `${vm} takes the login of ${target.user}`;
   const patience = { waitSeconds: 0, signal: AbortSignal.timeout(boundMs) };

@@ -33,7 +33,7 @@ const scripts = {
 };
 
 /** Work on one runner. */
-export class RunnerWork {
+export class OpsRunnerWork {
   private readonly paths;
 
   constructor(

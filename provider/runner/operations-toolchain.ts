@@ -11,7 +11,7 @@ import {
 import { forcedRun } from "../forced-run.ts";
 import { implement, NotReady, type Operation } from "../kind.ts";
 import { type Access, withRunner } from "./operations-access.ts";
-import { RunnerWork } from "./operations-install.ts";
+import { OpsRunnerWork } from "./operations-install.ts";
 import { observe, wrongWith } from "./operations-observation.ts";
 import { inputsOf } from "./operations-paths.ts";
 import { Steps } from "./operations-steps.ts";
@@ -42,7 +42,7 @@ export const operationsToolchain = implement(operationsToolchainKind, {
     try {
       await withRunner(inputs, patience, ({ connection }) => {
         reached = true;
-        return new RunnerWork(connection, inputs, steps, operation.log).remove();
+        return new OpsRunnerWork(connection, inputs, steps, operation.log).remove();
       });
     } catch (error) {
       failure = error as Error;
@@ -86,9 +86,9 @@ async function work(
     const patience = { waitSeconds, signal: operation.signal, onWait };
     await withRunner(pinned(inputs, before), patience, async ({ connection, ...access }) => {
       met = access;
-      const runner = new RunnerWork(connection, inputs, steps, operation.log);
-      if (inputs.state === "present") version = await runner.install();
-      else await runner.remove();
+      const opsRunner = new OpsRunnerWork(connection, inputs, steps, operation.log);
+      if (inputs.state === "present") version = await opsRunner.install();
+      else await opsRunner.remove();
     });
   } catch (error) {
     failure = error as Error;

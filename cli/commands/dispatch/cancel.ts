@@ -6,14 +6,14 @@ export default command({
   arguments: { job: { help: "which", complete: jobIds } },
   examples: [{ line: "holdfast dispatch cancel JOB", does: "tells it to end; holdfast dispatch attach JOB follows" }],
   async run({ job: id }) {
-    const [{ openJob }, { atRunner, readRunner }, { Pulumi }] = await Promise.all([
+    const [{ openJob }, { atOpsRunner, readRunner }, { Pulumi }] = await Promise.all([
       import("../../dispatch/job.ts"),
       import("../../dispatch/runner.ts"),
       import("../../pulumi.ts"),
     ]);
     const job = openJob(id);
     const contract = await readRunner(await Pulumi.open(), job.runner, job.env);
-    await atRunner(contract, 0, (runner) => runner.interrupt(job));
+    await atOpsRunner(contract, 0, (opsRunner) => opsRunner.interrupt(job));
     process.stderr.write(`· job ${job.id} was told to end\n  next: holdfast dispatch attach ${job.id}\n`);
     return 0;
   },

@@ -35,7 +35,7 @@ import { merge } from "../../../../cli/dispatch/merge.ts";
 import { readRunner, runnerStack, waysTo } from "../../../../cli/dispatch/runner.ts";
 import type { Unpacked } from "../../../../cli/dispatch/tarball.ts";
 import type { Pulumi } from "../../../../cli/pulumi.ts";
-import type { Runner } from "../../../../lib/contracts/runner.ts";
+import type { OpsRunner } from "../../../../lib/contracts/runner.ts";
 import { at, evidence as evidenceOf, publicKey, run, unpacked } from "../../../fixtures/job-home.fixture.ts";
 
 const place = { project: "platform-vm", stack: "dev-pgha" };
@@ -284,7 +284,7 @@ test("a runner is named by its stack, or as the runbook names it, and reached as
   expect(() => runnerStack("platform-vm#dev-pgha", "dev")).toThrow(/names no operations runner/);
   const way = { host: "192.0.2.1", port: 22, user: "root" };
   const access = { user: "ops", port: 2222, hostKey: "", direct: false, bastion: way, knownHosts: "platform-vm/dev" };
-  const contract = { vm: { key: "runner-01", address: "10.0.0.9" }, access } as Runner;
+  const contract = { vm: { key: "runner-01", address: "10.0.0.9" }, access } as OpsRunner;
   expect(waysTo(contract)).toEqual({
     ...{ vm: "runner-01", direct: false, timeoutSeconds: 10 },
     target: { host: "10.0.0.9", port: 2222, user: "ops", stack: "platform-vm/dev" },

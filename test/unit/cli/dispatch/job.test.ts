@@ -15,12 +15,12 @@ import { BeganError, type Order, sendJob } from "../../../../cli/dispatch/begin.
 import { abandoned, readDispatchEvidence, writeDispatchEvidence } from "../../../../cli/dispatch/evidence.ts";
 import { abandon, settle, untilEnded } from "../../../../cli/dispatch/follow.ts";
 import { advance, type Job, openJobs, refusedDirectory, writeJob } from "../../../../cli/dispatch/job.ts";
-import type { Runner, RunnerFacts } from "../../../../cli/dispatch/remote.ts";
+import type { OpsRunner, RunnerFacts } from "../../../../cli/dispatch/remote.ts";
 import type { Unpacked } from "../../../../cli/dispatch/tarball.ts";
 import { identityOf } from "../../../../cli/process.ts";
 import type { Pulumi } from "../../../../cli/pulumi.ts";
 import { stateOf } from "../../../../cli/stack-state.ts";
-import type { Runner as RunnerContract } from "../../../../lib/contracts/runner.ts";
+import type { OpsRunner as RunnerContract } from "../../../../lib/contracts/runner.ts";
 
 const place = { project: "platform-vm", stack: "dev-pgha" };
 const lost = () => Promise.reject(new Error("connection to 192.0.2.1 was lost"));
@@ -43,21 +43,21 @@ function write(path: string, content: string): string {
 const facts: RunnerFacts = { home: "/home/ops", user: "ops", release: "/opt/core/ab", memory: "/run", manifest: "" };
 
 /** A runner that does what it is told, except for what a test says. */
-function runnerWith(change: Partial<Runner>): Runner {
+function runnerWith(change: Partial<OpsRunner>): OpsRunner {
   const nothing = async () => {};
   const all = { look: async () => facts, send: nothing, sendSecrets: nothing, start: nothing, clean: nothing };
-  return { ...all, ...change } as Runner;
+  return { ...all, ...change } as OpsRunner;
 }
 
 /** Sends a deploy of one stack. */
-function send(runner: Runner) {
+function send(runner: OpsRunner) {
   const contract = { vm: { name: "runner-01" }, prefix: "/opt/core", releaseDigest: "sha256:ab" } as RunnerContract;
   const path = write(join(root, "pgha.yml"), "kind: Blueprint\n");
   const step = { id: "pgha", ...place, config: {} };
   const plan = { ref: "platform/pgha@v1", env: "dev", steps: [step], problems: [] };
   const order = {
     ...{ loaded: { file: { path }, plan, problems: [] }, verb: "deploy", changes: true, json: false },
-    ...{ runner: { stack: "dev-runner", contract }, passed: [], anyRelease: true },
+    ...{ opsRunner: { stack: "dev-runner", contract }, passed: [], anyRelease: true },
   } as unknown as Order;
   const interrupt = new Interrupt([]);
   const secrets = { files: new Map(), hasKey: false, hasPassphrase: false };

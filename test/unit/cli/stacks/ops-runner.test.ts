@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import type { Pulumi } from "../../../../cli/pulumi.ts";
 import { opsRunnerLooks } from "../../../../cli/stacks/ops-runner.ts";
 import { Failure } from "../../../../lib/failure.ts";
-import { runnerLook } from "../../../../provider/runner/operations-checks.ts";
+import { opsRunnerLook } from "../../../../provider/runner/operations-checks.ts";
 import type { OperationsInputs } from "../../../../resources/runner/operations-toolchain.ts";
 import { type Answer, operatorHome, sshHost } from "../../../fixtures/ssh-host.fixture.ts";
 
@@ -30,7 +30,11 @@ function vm(says: Record<string, string>, free = 10_000_000): (command: string) 
 async function lookAt(answer: (command: string) => Answer, changes: Partial<OperationsInputs> = {}) {
   const { key } = operatorHome();
   const host = await sshHost({ allowed: key.public, answer });
-  const { route, there } = await runnerLook({ ...inputs, ...changes, target: { ...inputs.target, port: host.port } });
+  const { route, there } = await opsRunnerLook({
+    ...inputs,
+    ...changes,
+    target: { ...inputs.target, port: host.port },
+  });
   return { route, there, received: host.received, words: there.map(({ status, found }) => `${status}: ${found}`) };
 }
 
@@ -67,7 +71,7 @@ test("a full disk fails where nothing is installed, warns where something is, an
 test("a VM that refuses the key is said with the way that was tried", async () => {
   operatorHome();
   const host = await sshHost({ allowed: "ssh-ed25519 AAAA" });
-  const { route, there } = await runnerLook({ ...inputs, target: { ...inputs.target, port: host.port } });
+  const { route, there } = await opsRunnerLook({ ...inputs, target: { ...inputs.target, port: host.port } });
   expect(route).toMatchObject({ status: "failed", what: "runner-01 takes the login of opsadmin" });
   expect(route.found).toMatch(/connectivity check failed/);
   expect(there).toEqual([]);
