@@ -16,6 +16,9 @@ import { Meter, TooLong } from "./meter.ts";
 /** Bound on one download, in milliseconds: an hour fetches 600 MB over 1.4 Mbit/s. */
 const downloadMs = 3_600_000;
 
+/** Bounds on the wait for an answer and for more of it, in milliseconds: a server that says nothing is not waited for an hour. */
+const [answerMs, idleMs] = [60_000, 120_000];
+
 /** Bytes of one download: more than an image of an operating system has, and less than a disk. */
 const mostBytes = 32 * 1024 ** 3;
 
@@ -68,7 +71,7 @@ async function copyAndHash(url: string, path: string, most: number): Promise<str
 }
 
 async function fetchTo(url: string, sink: Writable, bytes: number): Promise<string> {
-  return download(url, sink, "sha256", { bytes, totalMs: downloadMs }).catch((error: Error) => {
+  return download(url, sink, "sha256", { bytes, answerMs, idleMs, totalMs: downloadMs }).catch((error: Error) => {
     const { message, advice } = error as HttpFailure;
     throw new Error(`cannot download ${url}: ${message}${advice === undefined ? "" : `; ${advice}`}`, { cause: error });
   });

@@ -106,6 +106,7 @@ export function commandTree(
     .version(`holdfast ${version}`, "--version", "says the version")
     .helpOption("-h, --help", "says this, or what a command does")
     .helpCommand(false)
+    .enablePositionalOptions()
     .exitOverride()
     .configureHelp({
       formatHelp: (node, helper) =>
@@ -120,8 +121,13 @@ export function commandTree(
 function nodeOf(root: CommandNode, words: readonly string[]): CommandNode {
   return words.reduce<CommandNode>((node, word) => {
     const there = node.commands.find((child) => child.name() === word);
-    return (there ?? node.command(word).helpOption("-h, --help", "says this").helpCommand(false)) as CommandNode;
+    return (there ?? groupOf(node, word)) as CommandNode;
   }, root);
+}
+
+/** A word behind others. Options behind it are its own: one of `dispatch` is none of `dispatch status`. */
+function groupOf(node: CommandNode, word: string): CommanderCommand {
+  return node.command(word).helpOption("-h, --help", "says this").helpCommand(false).enablePositionalOptions();
 }
 
 function declare(node: CommandNode, command: Command, run: (node: CommandNode) => Promise<void>): void {

@@ -50,7 +50,9 @@ export function jobSettings(settings: JobSettings): string {
     ...Object.fromEntries(Object.entries(certificates).map(([name, file]) => [name, `${directory}/${file}`])),
   };
   const lines = [
-    ...Object.entries({ release, directory, secrets }).map(([name, value]) => set(name, value)),
+    ...Object.entries({ release, directory, secrets }).map(([name, value]) =>
+      set(`HOLDFAST_JOB_${name.toUpperCase()}`, value),
+    ),
     ...Object.entries(exported).map(([name, value]) => `export ${set(name, value)}`),
     `set -- ${command.map(shellQuote).join(" ")}`,
   ];

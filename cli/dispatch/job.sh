@@ -9,23 +9,24 @@ mkdir begun 2>/dev/null || exit 0
 echo $$ >pid.new && mv pid.new pid
 trap '' HUP
 unset XDG_STATE_HOME XDG_CONFIG_HOME XDG_CACHE_HOME PULUMI_HOME PULUMI_STACK SSH_AUTH_SOCK
-# The release in use, the job's directory and the one with its secrets; what is exported to the command; and "$@", the command.
+# The release in use, the job's directory and the one with its secrets, by names that no variable which is passed on may have; what
+# is exported to the command; and "$@", the command.
 # shellcheck source=/dev/null
 . ./settings
-: "${release:?}" "${directory:?}" "${secrets:?}"
-export HOME="$directory/home"
+: "${HOLDFAST_JOB_RELEASE:?}" "${HOLDFAST_JOB_DIRECTORY:?}" "${HOLDFAST_JOB_SECRETS:?}"
+export HOME="$HOLDFAST_JOB_DIRECTORY/home"
 # The command of the release makes a Pulumi home with its plugins, which is the job's own and goes with it.
-"$release/bin/pulumi" version >/dev/null 2>>output.log
+"$HOLDFAST_JOB_RELEASE/bin/pulumi" version >/dev/null 2>>output.log
 export PULUMI_HOME="$HOME/.cache/holdfast/pulumi"
 export PULUMI_SKIP_UPDATE_CHECK=1 PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION=true
-export HOLDFAST_TOOLCHAIN="$release/toolchain"
-export PATH="$release/bin:$release/node/bin:$PATH"
+export HOLDFAST_TOOLCHAIN="$HOLDFAST_JOB_RELEASE/toolchain"
+export PATH="$HOLDFAST_JOB_RELEASE/bin:$HOLDFAST_JOB_RELEASE/node/bin:$PATH"
 # shellcheck source=/dev/null
-. "$secrets/environment"
-"$release/node/bin/node" holdfast/cli/holdfast.js "$@" </dev/null >answer.out 2>>output.log &
-command=$!
-echo "$command" >command.pid.new && mv command.pid.new command.pid
-wait "$command"
-code=$?
-rm -rf "$secrets"
-echo "$code" >exit.new && mv exit.new exit
+. "$HOLDFAST_JOB_SECRETS/environment"
+"$HOLDFAST_JOB_RELEASE/node/bin/node" holdfast/cli/holdfast.js "$@" </dev/null >answer.out 2>>output.log &
+HOLDFAST_JOB_COMMAND=$!
+echo "$HOLDFAST_JOB_COMMAND" >command.pid.new && mv command.pid.new command.pid
+wait "$HOLDFAST_JOB_COMMAND"
+HOLDFAST_JOB_CODE=$?
+rm -rf "$HOLDFAST_JOB_SECRETS"
+echo "$HOLDFAST_JOB_CODE" >exit.new && mv exit.new exit

@@ -16,7 +16,7 @@ import { hostOf, urlHost } from "../network/address.ts";
 import { HttpFailure } from "./failure.ts";
 import { type HttpProxy, proxyFor } from "./proxy.ts";
 import { agentThrough, type Destination, tlsOver } from "./through.ts";
-import { type Trust, trust } from "./trust.ts";
+import { noTrust, type Trust, trust } from "./trust.ts";
 
 /** Bytes of all headers of an answer together, its status line among them. */
 export const headerBytes = 32 * 1024;
@@ -80,7 +80,6 @@ function absolutely(url: URL, proxy: HttpProxy): Route {
   return { send: proxy.secure ? httpsRequest : httpRequest, options };
 }
 
-const noTrust: Trust = {};
 /** By what they trust, then by protocol and proxy: a connection that was made under other settings is not taken up again. */
 const agents = new WeakMap<Trust, Map<string, Agent>>();
 

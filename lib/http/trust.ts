@@ -19,6 +19,9 @@ export interface Trust {
   secureContext?: SecureContext;
 }
 
+/** Where no variable says anything: always the same, since connections are kept by it. */
+export const noTrust: Trust = {};
+
 /** By what the variables say. Reading and parsing a system's bundle takes longer than a call. */
 const known = new Map<string, Trust>();
 
@@ -28,7 +31,7 @@ const known = new Map<string, Trust>();
  */
 export function trust(): Trust {
   const said = [...fileVariables, directoryVariable].map((name) => process.env[name] || undefined);
-  if (said.every((value) => value === undefined)) return {};
+  if (said.every((value) => value === undefined)) return noTrust;
   const key = JSON.stringify(said);
   const made = known.get(key) ?? { secureContext: createSecureContext({ ca: [...rootCertificates, ...extra()] }) };
   known.set(key, made);

@@ -79,8 +79,8 @@ export class ProxmoxApi {
       body,
       shape: z.object({ data: shape }),
       ...{ signal: this.signal, insecure, retry: this.retry, repeatable: method === "GET" },
-      // Of a token, what stands behind its name.
-      secrets: [token, token.slice(token.indexOf("=") + 1)],
+      // Of a token, what stands behind its name: the name is in Proxmox VE's own words, and no secret.
+      secrets: [token.slice(token.indexOf("=") + 1)],
       words: wordsFor({ endpoint, method, path: path.split("?")[0] ?? path, tokenName }),
     });
     return answer.body.data as T;

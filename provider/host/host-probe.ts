@@ -40,6 +40,7 @@ export function probeScript(wanted: PreflightArgs): string {
       .join("\n");
   const libvirt = 'virsh() { timeout 4 virsh -q -c qemu:///system "$@"; }\nif virsh list >/dev/null 2>&1; then';
   return `export LC_ALL=C
+neighbour=${shellQuote(neighbour.text)}
 ${asked(plainQuestions(wanted))}
 ${libvirt}
 echo '${begin}libvirt'; virsh version --daemon 2>/dev/null; echo "\n${end}0"
@@ -67,7 +68,7 @@ function plainQuestions({ vms, owner }: PreflightArgs): Record<string, string> {
   };
 }
 
-/** Who answers for an address on the LAN. */
+/** Who answers for an address on the LAN: once in the text, however many VMs there are, for a command line has an end. */
 const neighbour = shellScript(import.meta.dirname, "neighbour.sh");
 
 /** Asked in the background, for all VMs at once: who is not there takes a while. The answer is one write, so that none mix. */
@@ -75,8 +76,8 @@ function neighbourQuestion(vm: HostVm): string {
   const address = vm.cidr?.split("/")[0];
   if (address === undefined) return "";
   const print = `printf '\\n${begin}neighbour ${address}\\n%s\\n${end}%s\\n' "$seen" "$code"`;
-  return `{ seen=$(${neighbour.call(address, vm.bridge, vm.mac)}
-); code=$?; ${print}; } 2>/dev/null &`;
+  const asked = [address, vm.bridge, vm.mac].map(shellQuote).join(" ");
+  return `{ seen=$(sh -c "$neighbour" neighbour.sh ${asked}); code=$?; ${print}; } 2>/dev/null &`;
 }
 
 function libvirtQuestions(wanted: PreflightArgs): Record<string, string> {

@@ -5,7 +5,7 @@ if [ -r /etc/os-release ]; then
   # shellcheck source=/dev/null
   (. /etc/os-release && say osId "${ID:-}" && say osVersion "${VERSION:-}" && say osName "${PRETTY_NAME:-}")
 fi
-say filled "$(ls -A "$1" 2>/dev/null | head -n 1)"
+say filled "$(find "$1" -mindepth 1 -maxdepth 1 2>/dev/null | head -n 1)"
 say marker "$(head -c 4096 "$2" 2>/dev/null)"
 [ ! -x "$3/bin/holdfast" ] || say current "$(basename "$(readlink "$3")")"
 say link "$(readlink "$5")"

@@ -53,6 +53,14 @@ test("arguments and options by their names, wherever they stand, and the exit co
   }
 });
 
+test("an option of a command is none of the command behind it that begins with the same word", async () => {
+  for (const argv of [
+    ["ship", "it", "home", "--captain", "Ann"],
+    ["--captain", "Ann", "ship", "it", "home"],
+  ])
+    await expect(run(...argv)).rejects.toThrow("`holdfast ship it` has no option --captain");
+});
+
 test("what stands behind -- as it is", async () => {
   await run("ship", "--captain", "Ann", "--", "ship", "it", "--json", "--", "x");
   expect(calls).toHaveBeenLastCalledWith({}, { captain: "Ann" }, ["ship", "it", "--json", "--", "x"]);

@@ -168,3 +168,20 @@ describe("a certificate authority of the site's own", () => {
     expect(asked).toBe(0);
   });
 });
+
+test.each([
+  ["without a word about certificates", false],
+  ["with a certificate authority of the site", true],
+])("a connection is taken up again, %s", async (_how, stated) => {
+  const clients = new Set<number | undefined>();
+  const { port, certificate } = await serveHttps("localhost", ({ socket }, response) => {
+    clients.add(socket.remotePort);
+    response.end("hello");
+  });
+  const none = { SSL_CERT_FILE: "", SSL_CERT_DIR: "", NODE_EXTRA_CA_CERTS: "" };
+  setting(stated ? { ...none, SSL_CERT_FILE: written(certificate).path } : none);
+  for (let calls = 0; calls < 3; calls += 1) {
+    await exchange({ ...call, url: `https://127.0.0.1:${port}/`, insecure: true });
+  }
+  expect(clients.size).toBe(1);
+});

@@ -60,6 +60,14 @@ test.each([
   expect(String(error)).not.toContain("11111111-2222");
 });
 
+test("a token's secret is hidden in what Proxmox VE says, and its name is not", async () => {
+  const { api, proxmox } = await client();
+  const [name = "", secret = ""] = proxmox.token.split("=");
+  const message = `no such storage '${name.split("!")[0]}-images' for ${secret}`;
+  proxmox.faults.refuse({ method: "GET", path: "/version", message });
+  await expect(api.get("/version", z.unknown())).rejects.toThrow(`${name.split("!")[0]}-images' for [secret]`);
+});
+
 test("a missing privilege is named with its scope, and how to give it", async () => {
   const { api, proxmox } = await client();
   const vmid = proxmox.addTemplate({ name: "base" });

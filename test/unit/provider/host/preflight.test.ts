@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ownerDescription } from "../../../../lib/owner-mark.ts";
 import { failures } from "../../../../lib/preflight/check.ts";
+import { shellQuote } from "../../../../lib/shell.ts";
 import { hostChecks } from "../../../../provider/host/checks-host.ts";
 import { type Answers, parseAnswers, probeScript } from "../../../../provider/host/host-probe.ts";
 import { base, owner, prepared, printed, vm, wanted } from "../../../fixtures/preflight.fixture.ts";
@@ -330,4 +331,11 @@ test("a question that ran out of time was not answered", () => {
 
 test("answers are read back as they were printed", () => {
   expect(parseAnswers(printed(prepared))).toEqual(prepared);
+});
+
+test("the script of a hundred VMs fits into one argument, quoted once more for sudo", () => {
+  const vms = Array.from({ length: 100 }, (_, index) => vm({ domain: `vm-${index}`, cidr: `192.0.2.${index}/24` }));
+  const script = probeScript(wanted({ vms }));
+  // Linux takes 128 KiB for one.
+  expect(Buffer.byteLength(shellQuote(script))).toBeLessThan(128 * 1024);
 });
