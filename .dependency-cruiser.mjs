@@ -51,6 +51,12 @@ export default {
       to: { circular: true, viaOnly: { dependencyTypesNot: ["dynamic-import"] } },
     },
     {
+      name: "cli imports no lab",
+      severity: "error",
+      from: { path: "^(cli|docs|stacks)/" },
+      to: { path: "^lab/" },
+    },
+    {
       name: "no test in the product",
       severity: "error",
       from: { pathNot: "^(test|bench)/" },

@@ -113,7 +113,7 @@ export class Pulumi {
       cwd: join(checkout, projectFolder(project)),
       env: this.env,
       timeoutMs: boundMs,
-      next: "the command's own words say what is missing: a stack, PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE_FILE",
+      next: "see Pulumi's own message: usually a missing stack, PULUMI_BACKEND_URL, PULUMI_CONFIG_PASSPHRASE_FILE",
       ...(stdin === undefined ? {} : { stdin }),
     });
   }

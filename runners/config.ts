@@ -34,7 +34,7 @@ export const runnersConfig = {
   "forge.address": optional(
     hostName({
       description: "Address of the forge host. Needed unless forge.url or the site contract says where the forge is.",
-      example: "204.168.234.72",
+      example: "203.0.113.10",
     }),
   ),
   "forge.url": optional(

@@ -20,7 +20,7 @@ export function environmentOf(flag: string | undefined, hyopsEnv = process.env[e
   }
   const env = flag ?? hyopsEnv;
   if (/^[a-z][a-z0-9-]*$/.test(env)) return env;
-  if (env === "") throw new Failure("which environment is not said", "--env dev");
+  if (env === "") throw new Failure("no environment is given", "--env dev, or HYOPS_ENV");
   throw new Failure(
     `${JSON.stringify(env)} is no name of an environment`,
     "lower-case letters, digits and hyphens, for example --env dev",

@@ -39,7 +39,10 @@ export function shippedRefs(): string[] {
 /** Path of what is meant. @throws Failure when there is no such thing. */
 export function pathOf({ ref, file }: BlueprintSource): string {
   if ((ref === undefined) === (file === undefined)) {
-    throw new Failure("which blueprint is not said", "either --ref <group>/<name>@v<number> or --file <path>");
+    throw new Failure(
+      ref === undefined ? "no blueprint is given" : "two blueprints are given",
+      "either --ref <group>/<name>@v<number> or --file <path>",
+    );
   }
   if (ref === undefined) {
     const path = resolve(file ?? "");

@@ -7,7 +7,7 @@ import { type Command, type Commands, synopses } from "./declaration.ts";
 /** What stands below the list of all commands. */
 export const rootFooter = `
 \`holdfast <command> --help\` says what a command takes, with examples; docs/cli.md has them all
---version says the version; --json, where something is printed as a table, prints it for machines
+--version prints the version; --json prints tables as JSON
 exit code: 0 all is well, 1 something failed or differs, 2 could not look, or did not begin, 130 interrupted
 `;
 
@@ -38,7 +38,7 @@ export function reference(commands: Commands): string {
 # The commands of holdfast
 
 \`npx holdfast <command> --help\` says the same at the terminal. Options may stand anywhere. Results go to standard output, everything
-else to standard error; \`--json\` prints what is a table for machines. Exit codes: 0 all is well, 1 something failed or differs, 2
+else to standard error; \`--json\` prints tables as JSON. Exit codes: 0 all is well, 1 something failed or differs, 2
 could not look, or did not begin, 130 interrupted. \`holdfast completion bash|zsh|fish\` completes all of it in a shell.
 
 | command | what it does |

@@ -34,7 +34,7 @@ export class CommandNode extends CommanderCommand {
   override help(context?: HelpContext | ((text: string) => string)): never {
     if (typeof context !== "object" || !context.error) return super.help(context as HelpContext);
     const words = this.commands.map((child) => child.name()).join(", ");
-    throw this.failure(`\`${this.called}\` alone is no command; one of these belongs behind it: ${words}`);
+    throw this.failure(`\`${this.called}\` needs a subcommand: ${words}`);
   }
 
   /**
@@ -103,8 +103,8 @@ export function commandTree(
 ): CommandNode {
   const root = new CommandNode("holdfast");
   root
-    .version(`holdfast ${version}`, "--version", "says the version")
-    .helpOption("-h, --help", "says this, or what a command does")
+    .version(`holdfast ${version}`, "--version", "prints the version")
+    .helpOption("-h, --help", "shows this help, or that of a command")
     .helpCommand(false)
     .enablePositionalOptions()
     .exitOverride()
@@ -127,7 +127,7 @@ function nodeOf(root: CommandNode, words: readonly string[]): CommandNode {
 
 /** A word behind others. Options behind it are its own: one of `dispatch` is none of `dispatch status`. */
 function groupOf(node: CommandNode, word: string): CommanderCommand {
-  return node.command(word).helpOption("-h, --help", "says this").helpCommand(false).enablePositionalOptions();
+  return node.command(word).helpOption("-h, --help", "shows this help").helpCommand(false).enablePositionalOptions();
 }
 
 function declare(node: CommandNode, command: Command, run: (node: CommandNode) => Promise<void>): void {

@@ -9,7 +9,7 @@ const shells = ["bash", "zsh", "fish"];
 export default command({
   summary: "prints what makes a shell complete commands, options, stacks and files",
   details:
-    "The shell has to find `holdfast` itself: it is in node_modules/.bin of a checkout, and in bin of a release. bash has to be 4 or later.",
+    "The shell has to find `holdfast` itself, so put it on PATH first: node_modules/.bin of a checkout, or bin of a release. What is typed with npx is not completed. bash has to be 4 or later.",
   arguments: { shell: { help: shells.join(", "), complete: shells } },
   examples: [
     { line: 'eval "$(holdfast completion bash)"', does: "in ~/.bashrc" },

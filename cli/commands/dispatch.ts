@@ -12,7 +12,7 @@ export default command({
     env: blueprintOptions.env,
     detach: flag("ends when the job has begun: holdfast dispatch attach goes on with it"),
     "pass-env": value("NAME", "an environment variable with a secret that goes along", { many: true }),
-    "any-release": flag("though the runner's programs are not those of this checkout"),
+    "any-release": flag("runs it even if the runner's release differs from this checkout"),
   },
   behind: {
     form: "blueprint deploy|destroy|preflight --env E --file FILE [--execute]",

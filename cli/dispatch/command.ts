@@ -22,7 +22,7 @@ export function readCommand(command: readonly string[]) {
   const { values, positionals } = parsedCommand(command);
   const [group, verb, ...more] = positionals;
   if (group !== "blueprint" || more.length > 0 || (verb !== "deploy" && verb !== "destroy" && verb !== "preflight")) {
-    throw new Failure(`\`${command.join(" ")}\` is nothing that a runner does`, usage);
+    throw new Failure(`\`${command.join(" ")}\` cannot be dispatched`, usage);
   }
   if (verb === "preflight" && values.execute) throw new Failure("a preflight executes nothing", "leave --execute out");
   return { verb, values } as const;

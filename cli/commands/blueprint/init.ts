@@ -4,7 +4,7 @@ import { blueprintRefs } from "../../command-line/names.ts";
 
 export default command({
   summary: "copies a blueprint for an environment, to be filled in",
-  details: "Never over a copy that is there already, without --force.",
+  details: "Does not overwrite an existing copy unless --force is given.",
   options: {
     env: blueprintOptions.env,
     ref: value("REF", "which, for example networking/onprem-ops-runner@v1", {

@@ -187,7 +187,7 @@ test("help lists every command, and the version is said", async () => {
 test("a group lists its commands, alone, with --help, and behind a word that is none", async () => {
   expect(await failure(["blueprint"])).toContain("deploy, destroy, init, preflight, status, validate");
   expect(await failure(["doctor", "guest"])).toContain("there is no command `holdfast doctor guest`");
-  expect(await failure([])).toContain("`holdfast` alone is no command");
+  expect(await failure([])).toContain("`holdfast` needs a subcommand");
   // Help is asked for in one way: no command of that name stands behind a group.
   expect(await failure(["blueprint", "help"])).toContain("there is no command `holdfast blueprint help`");
   await run(["blueprint", "--help"]);
